@@ -1,10 +1,13 @@
-//! Work that may wait for a disk, on threads beside the loop: tokio's blocking pool, and the way back.
+//! Runs work that may wait for a disk on threads beside the loop, with tokio's blocking pool, and returns its results
+//! to the loop.
 //!
-//! The pool is started by the first task of the process, is shared by the process's environments, and ends with the last of them: a worker's
-//! end can unload the library, and no thread may run in it then. Nothing that happens once a message comes here.
+//! The pool is started by the first task of the process, is shared by all environments of the process, and ends with
+//! the last of them: when a worker ends, the library may be unloaded, and no thread may run in it then. Nothing that
+//! happens once per message uses the pool.
 //!
-//! [`Tasks`] are one environment's. A task's work runs on some thread; its end runs on the loop's, in [`Tasks::deliver`], which the wake-up that
-//! the tasks were made with asks for. An end is run exactly once, unless the environment ends before.
+//! A [`Tasks`] belongs to one environment. The work of a task runs on some thread. Its end runs on the loop's thread
+//! in [`Tasks::deliver`], which must be called after the wake function passed to [`Tasks::new`]. An end runs exactly
+//! once, unless the environment ends first.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -15,13 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// Threads at most. They wait for disks more than they run; more at once would only make a slow disk slower.
+/// The most threads. They mostly wait for disks, and more of them would only make a slow disk slower.
 const THREADS: usize = 16;
 
-/// An idle thread ends after this.
+/// How long an idle thread waits for work before it ends.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// The pool, as long as an environment has used it and lives.
+/// The pool. It lives as long as an environment that has used it.
 static POOL: Mutex<Weak<Runtime>> = Mutex::new(Weak::new());
 
 fn pool() -> Option<Arc<Runtime>> {
@@ -29,7 +32,7 @@ fn pool() -> Option<Arc<Runtime>> {
     if let Some(running) = pool.upgrade() {
         return Some(running);
     }
-    // Its own scheduler is never run: only the blocking pool is used.
+    // The runtime's own scheduler never runs: only its blocking pool is used.
     let built = Builder::new_current_thread()
         .max_blocking_threads(THREADS)
         .thread_keep_alive(KEEP_ALIVE)
@@ -40,14 +43,14 @@ fn pool() -> Option<Arc<Runtime>> {
     Some(built)
 }
 
-/// A task that has no result: no thread could be had for it, or its work panicked.
+/// The result of a task without one: no thread was available for it, or its work panicked.
 #[derive(Debug, PartialEq, Eq, Clone, Copy)]
 pub struct Lost;
 
 type Outcome = Result<Box<dyn Any + Send>, Lost>;
 type End<C> = Box<dyn FnOnce(&C, Outcome)>;
 
-/// What the threads and the loop share.
+/// The data shared by the threads and the loop.
 struct Shared {
     done: Mutex<Vec<(u64, Outcome)>>,
     cancelled: AtomicBool,
@@ -60,7 +63,7 @@ impl Shared {
     }
 }
 
-/// The answer of one task, given when this is dropped: also when its work never ran, or did not end.
+/// Delivers the result of one task when it is dropped, even if the work never ran or did not finish.
 struct Answer {
     shared: Arc<Shared>,
     ticket: u64,
@@ -78,7 +81,7 @@ impl Drop for Answer {
         let outcome = std::mem::replace(&mut self.outcome, Err(Lost));
         let mut done = self.shared.done();
         done.push((self.ticket, outcome));
-        // Those that come before the loop has looked are delivered together.
+        // Tasks that end before the loop has looked are delivered together.
         let first = done.len() == 1;
         drop(done);
         if first {
@@ -87,18 +90,19 @@ impl Drop for Answer {
     }
 }
 
-/// The background tasks of one environment, whose ends are told `C`. It belongs to the loop's thread.
+/// The background tasks of one environment, whose ends receive a `C`. It belongs to the loop's thread.
 pub struct Tasks<C: ?Sized> {
     shared: Arc<Shared>,
     pool: RefCell<Option<Arc<Runtime>>>,
     ends: RefCell<HashMap<u64, End<C>>>,
-    /// Tasks whose end has not come to the loop yet.
+    /// The number of tasks whose end has not been delivered yet.
     pending: Cell<usize>,
     tickets: Cell<u64>,
 }
 
 impl<C: ?Sized> Tasks<C> {
-    /// No tasks; `wake` is called on any thread and sees to it that [`Tasks::deliver`] is called on the loop's.
+    /// Creates an empty set of tasks. `wake` is called on any thread, and must cause a call of [`Tasks::deliver`] on
+    /// the loop's thread.
     pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Tasks<C> {
         let shared = Shared {
             done: Mutex::default(),
@@ -114,7 +118,8 @@ impl<C: ?Sized> Tasks<C> {
         }
     }
 
-    /// Runs `work` on a thread of the pool, and then `end` here with what it returned; never from within this call.
+    /// Runs `work` on a thread of the pool, and later `end` on this thread with its result; never from within this
+    /// call.
     pub fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -143,16 +148,17 @@ impl<C: ?Sized> Tasks<C> {
             if answer.shared.cancelled.load(Ordering::Relaxed) {
                 return;
             }
-            // A panic has been printed; who waits hears that there is no result.
+            // The panic has been printed already. The end receives no result.
             if let Ok(value) = catch_unwind(AssertUnwindSafe(work)) {
                 answer.give(value);
             }
         };
-        // It panics when the system has no thread for the first task; the task is dropped then, and so answered.
+        // This panics if the system has no thread for the first task. The task is then dropped, which delivers its
+        // result.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(pool.spawn_blocking(task))));
     }
 
-    /// The ends of what is done, to be run one by one.
+    /// Takes the ends of completed tasks, to be run one by one.
     pub fn deliver(&self) -> Vec<impl FnOnce(&C) + use<C>> {
         let done = std::mem::take(&mut *self.shared.done());
         self.pending.set(self.pending.get() - done.len());
@@ -164,12 +170,13 @@ impl<C: ?Sized> Tasks<C> {
             .collect()
     }
 
-    /// Tasks whose end has not been delivered.
+    /// The number of tasks whose end has not been delivered.
     pub fn pending(&self) -> usize {
         self.pending.get()
     }
 
-    /// No end is run any more, and work that has not begun is left. What runs is still [`Tasks::pending`] until it is delivered.
+    /// Stops running ends and starting work. Work that is running still counts as [`Tasks::pending`] until it is
+    /// delivered.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
         self.ends.borrow_mut().clear();

@@ -1,6 +1,6 @@
-//! Dates of the proleptic Gregorian calendar as time from the epoch; there are no leap seconds.
+//! Dates of the proleptic Gregorian calendar as time since the epoch, without leap seconds.
 
-/// Seconds from the epoch, of year, month, date, hour, minute and second in UTC. `None` for what is no date or time.
+/// Seconds since the epoch of year, month, day, hour, minute and second in UTC. `None` for an invalid date or time.
 pub fn seconds([year, month, date, hour, minute, second]: [i64; 6]) -> Option<i64> {
     let is_date = (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&date);
     let is_time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
@@ -16,7 +16,7 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days from the epoch. Counts in years that begin in March, so that the leap day is the last one.
+/// Days since the epoch. It counts in years that begin in March, so that the leap day is the last day.
 fn days_from_civil(year: i64, month: i64, date: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -25,7 +25,7 @@ fn days_from_civil(year: i64, month: i64, date: i64) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// The date of a day from the epoch: year, month, date.
+/// The date of a day since the epoch: year, month, day.
 pub fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

@@ -1,4 +1,4 @@
-//! What went wrong below, as a number.
+//! System errors as numbers.
 
 /// A libuv error: negative, the same number as Node's `error.errno`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,25 +20,25 @@ macro_rules! errno {
 errno! {
     /// The write would block.
     EAGAIN = libc::EAGAIN, -4088;
-    /// It is there already.
+    /// It exists already.
     EEXIST = libc::EEXIST, -4075;
-    /// A signal came between.
+    /// A signal interrupted the call.
     EINTR = libc::EINTR, -4072;
-    /// The queue of a device is full.
+    /// The queue of the network device is full.
     ENOBUFS = libc::ENOBUFS, -4060;
-    /// A datagram is longer than what can be sent.
+    /// A datagram is too long to be sent.
     EMSGSIZE = libc::EMSGSIZE, -4065;
-    /// The option is none of this protocol's.
+    /// The protocol does not have this option.
     ENOPROTOOPT = libc::ENOPROTOOPT, -4035;
-    /// The stream is connecting, or has been connected, already.
+    /// The stream is already connecting or connected.
     EALREADY = libc::EALREADY, -4084;
-    /// The connection is good for nothing any more.
+    /// The connection was reset and cannot be used any more.
     ECONNRESET = libc::ECONNRESET, -4077;
     /// The handle was closed before the operation ended.
     ECANCELED = libc::ECANCELED, -4081;
-    /// The handle is gone.
+    /// The handle does not exist any more.
     EBADF = libc::EBADF, -4083;
-    /// An argument that no call can take, a handle of the wrong kind for example.
+    /// An invalid argument, for example a handle of the wrong kind.
     EINVAL = libc::EINVAL, -4071;
     /// Data could not be read, or is not there any more.
     EIO = libc::EIO, -4070;
@@ -51,15 +51,16 @@ errno! {
 }
 
 impl Errno {
-    /// The peer has ended its side; no error, but told in the same place (`UV_EOF`, the same everywhere).
+    /// The peer has ended its side. This is not an error, but reported in the same way (`UV_EOF`, the same number on
+    /// all systems).
     pub const EOF: Errno = Errno(-4095);
 
-    /// libuv's code as a result.
+    /// Converts libuv's result code.
     pub fn check(code: i32) -> Result<(), Errno> {
         if code < 0 { Err(Errno(code)) } else { Ok(()) }
     }
 
-    /// 0, or the error's number: a result as JavaScript takes it.
+    /// Converts a result for JavaScript: 0 or the error's number.
     pub fn code(result: Result<(), Errno>) -> i32 {
         result.map_or_else(|error| error.0, |()| 0)
     }

@@ -1,8 +1,9 @@
-//! JavaScript text that is safe whatever a schema or a layout says: what is not a plain identifier is quoted.
+//! JavaScript text that is safe for any schema or layout: names that are not plain identifiers are quoted.
 
 use std::fmt::Write;
 
-/// A string literal in ASCII: quotes, controls and everything beyond are escaped, so that it is valid JSON too.
+/// A string literal in ASCII. Quotes, control characters and all non-ASCII characters are escaped, so that it is
+/// valid JSON too.
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -18,7 +19,7 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// Whether a name can stand behind a dot as it is: letters, digits and underscores, no digit first.
+/// Whether a name can follow a dot in JavaScript: letters, digits and underscores, not starting with a digit.
 pub fn is_identifier(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes
@@ -27,10 +28,10 @@ pub fn is_identifier(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The key of an object literal.
+/// The name as a key of an object literal.
 pub fn key(name: &str) -> String {
     match name {
-        // Quoted it would still set the prototype; computed it is a property.
+        // As a quoted key it would still set the prototype; as a computed key it is a property.
         "__proto__" => "[\"__proto__\"]".into(),
         _ if is_identifier(name) => name.into(),
         _ => quote(name),

@@ -1,8 +1,9 @@
 //! ironwire: Node's wire stack in Rust.
 //!
-//! The pure modules take bytes and give events and bytes: no I/O, no Node; only `files` and `registry` ask the file system. `uv` wraps the libuv
-//! handles of Node's own event loop and `binding` is the only part that names Node-API: these two, and the `background` pool, exist
-//! only with the `binding` feature. Between them, and knowing neither, is the `engine`.
+//! Most modules are pure: they take bytes and produce events and bytes, without I/O and without Node. Only `files`
+//! and `registry` access the file system. `uv` wraps the libuv handles of Node's own event loop, and `binding` is the
+//! only module that names Node-API. These two and the `background` thread pool exist only with the `binding` feature.
+//! The `engine` connects the protocols with the event loop; it depends on neither libuv nor Node-API.
 
 #[cfg(feature = "binding")]
 pub mod background;
@@ -22,7 +23,8 @@ pub mod slots;
 pub mod tls;
 pub mod warmth;
 
-// Unit tests of the pure modules must link without a Node process around them, whose symbols these two use.
+// The unit tests of the pure modules must link without a Node process. `binding` and `uv` need symbols that only Node
+// exports, so they are left out of test builds.
 #[cfg(all(feature = "binding", not(test)))]
 mod binding;
 #[cfg(all(feature = "binding", not(test)))]

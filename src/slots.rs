@@ -1,8 +1,8 @@
-//! A table of slots with generations: what JavaScript holds instead of pointers.
+//! A table of slots with generations. JavaScript holds their ids instead of pointers.
 //!
-//! An id is a slot's number (20 bits) and its generation (11 bits), positive and within 31 bits, so that V8 keeps it as a small
-//! integer. A freed slot gets the next generation and goes to the end of the free list, so an id comes again only after the slot
-//! was used 2,048 times; until then a stale id finds nothing.
+//! An id consists of a slot's number (20 bits) and its generation (11 bits). It is positive and has 31 bits, so V8
+//! stores it as a small integer. A freed slot gets the next generation and goes to the end of the free list. So an id
+//! is reused only after its slot was used 2,048 times; until then, a stale id finds nothing.
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,10 @@ const GENERATION_MASK: u32 = (1 << 11) - 1;
 /// The most slots that can be in use at once: about a million.
 pub const MAX_SLOTS: usize = 1 << INDEX_BITS;
 
-/// The bits of an id that are the slot's number: what JavaScript indexes its own tables with.
+/// The bits of an id with the slot's number, with which JavaScript indexes its own tables.
 pub const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
 
-/// Freed slots wait until this many have gathered, so that generations are spent slowly.
+/// Freed slots are reused only when more than this many are free, so that generations are used up slowly.
 const REUSE_DELAY: usize = 64;
 
 struct Entry<T> {
@@ -43,7 +43,7 @@ fn index(id: u32) -> usize {
 }
 
 impl<T> Slots<T> {
-    /// Puts a value that is made with its own id; `None` when every slot is in use or `make` fails.
+    /// Adds a value that `make` creates with its id. `None` if all slots are in use; the error if `make` fails.
     pub fn insert_with<E>(&mut self, make: impl FnOnce(u32) -> Result<T, E>) -> Option<Result<u32, E>> {
         let at = if self.free.len() > REUSE_DELAY || self.entries.len() >= MAX_SLOTS {
             self.free.pop_front()? as usize
@@ -62,7 +62,7 @@ impl<T> Slots<T> {
                 Some(Ok(id))
             }
             Err(error) => {
-                // The id may be in use by a handle that is on its way out: it must not come again.
+                // A handle that is being closed may still use this id, so it must not be assigned again.
                 entry.generation = (entry.generation + 1) & GENERATION_MASK;
                 self.free.push_back(at as u32);
                 Some(Err(error))
@@ -75,12 +75,12 @@ impl<T> Slots<T> {
         (entry.generation == id >> INDEX_BITS).then_some(entry)
     }
 
-    /// The value under an id; `None` for a stale one.
+    /// The value with this id; `None` for a stale id.
     pub fn get_mut(&mut self, id: u32) -> Option<&mut T> {
         self.entry(id)?.value.as_mut()
     }
 
-    /// Takes the value and frees the slot.
+    /// Removes and returns the value, and frees its slot.
     pub fn remove(&mut self, id: u32) -> Option<T> {
         let entry = self.entry(id)?;
         let value = entry.value.take()?;
@@ -89,7 +89,7 @@ impl<T> Slots<T> {
         Some(value)
     }
 
-    /// Slots in use.
+    /// The number of slots in use.
     pub fn len(&self) -> usize {
         self.entries.len() - self.free.len()
     }
@@ -104,7 +104,7 @@ impl<T> Slots<T> {
         self.entries.iter().filter_map(|entry| entry.value.as_ref())
     }
 
-    /// Takes every value and frees all slots.
+    /// Removes and returns all values, and frees all slots.
     pub fn drain(&mut self) -> Vec<T> {
         let mut values = Vec::new();
         for (at, entry) in self.entries.iter_mut().enumerate() {

@@ -1,5 +1,5 @@
-//! Which part of an open file was found to be in memory, and when. That is believed for a while, since to ask the system costs as much as to
-//! send some of it.
+//! Remembers which part of an open file was found in memory, and when. It is trusted for a while, because asking the
+//! system costs as much as sending a part of the file.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub struct Warmth(Mutex<Option<(Range<u64>, Instant)>>);
 
-/// For so long. What was sent a moment ago is what the system keeps longest.
+/// How long it is trusted. The system keeps recently sent data the longest.
 const BELIEVED: Duration = Duration::from_secs(1);
 
 impl Warmth {
-    /// Whether a part was in memory a moment ago.
+    /// Whether a range was in memory a moment ago.
     pub fn covers(&self, range: &Range<u64>) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.as_ref().is_some_and(|(warm, since)| {
@@ -21,7 +21,7 @@ impl Warmth {
         })
     }
 
-    /// A part is in memory now. It takes the place of what was known, which is asked for again when it is needed.
+    /// Notes that a range is in memory now. It replaces what was known before.
     pub fn note(&self, range: Range<u64>) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some((range, Instant::now()));

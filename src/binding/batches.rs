@@ -1,10 +1,10 @@
-//! What connections over HTTP/2 have in common between the engine and JavaScript, whichever protocol they speak: what peers say comes up in
-//! batches, and data that wait go down as there is room.
+//! What the protocols over HTTP/2 have in common between the engine and JavaScript: events are delivered in batches,
+//! and waiting data is sent as room becomes available.
 //!
-//! What the connections of one turn of the loop have received is shown to JavaScript in one call, `(count, text, body)`, after the last of them
-//! was read: to enter JavaScript costs more than to read a request. The events stand in a [table](super::table), a row each, which names the
-//! connection in its second word. Data that a stream has to send wait in its session until there is a window for them, and room in the
-//! connection's output.
+//! The events of all connections that received something in a turn of the loop are delivered to JavaScript in one
+//! call, `(count, text, body)`, after the last read, because entering JavaScript costs more than reading a request.
+//! Each event is a row in a [table](super::table), whose second word is the id of the connection. Data to be sent on
+//! a stream waits in the session until there is a flow-control window for it, and room in the connection's output.
 
 use super::engine::{Engine, Node};
 use super::raw::{Args, SharedBytes, Value};
@@ -15,42 +15,44 @@ use crate::uv::{Errno, Stream};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Events per call of JavaScript: more gain nothing from being shown together.
+/// The most events per call of JavaScript. More would gain nothing.
 const EVENTS: usize = 512;
 
-/// Header lists per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+/// The most bytes of header lists per call of JavaScript. They form one string, which stays alive as long as any part
+/// of it.
 const TEXT: usize = 64 * 1024;
 
-/// Bodies of several reads per call of JavaScript, in bytes: they share one Buffer, which a part that is kept keeps whole.
+/// The most bytes of bodies of several reads per call of JavaScript. They share one Buffer, and a part that is kept
+/// keeps all of it alive.
 pub(super) const SHARED_BODY: usize = 8 * 1024;
 
-/// Data that are put into a connection's output: what goes beyond that would only lie there, while other streams could have their turn.
+/// The most bytes of data in a connection's output. More would only wait there, while other streams could be served.
 const ROOM: u64 = 64 * 1024;
 
-/// Output that nobody takes, beyond which a connection is not read any more. It is more than data alone can make: whoever asks, and does not read
-/// what is answered, is not heard until he does.
+/// With more unsent output than this, a connection is not read any more. Data alone cannot reach this limit. A peer
+/// that sends requests without reading the responses is not read until it does.
 const FLOOD: u64 = 4 * ROOM;
 
-/// Where the first row begins, in words.
+/// The start of the first row, in words.
 pub const FIRST: usize = 1;
 
-/// The word of a row that names the connection.
+/// The word of a row with the id of the connection.
 pub const ID: usize = 1;
 
-/// What the calls that send return; -1 for a stream that is gone, or fields that are none.
+/// The results of the calls that send; -1 for a stream that no longer exists, or invalid fields.
 pub mod sent {
-    /// All is framed: nothing will be told of that.
+    /// Everything was framed. No event will report that.
     pub const ALL: i32 = 1;
-    /// The stream is over: nothing will be told of that.
+    /// The stream has ended. No event will report that.
     pub const CLOSED: i32 = 2;
 }
 
 /// See [`sent`].
 pub(super) const GONE: i32 = -1;
 
-/// What a connection is to its protocol: a state machine over HTTP/2's frames.
+/// The state machine of one connection over the frames of HTTP/2, as its protocol sees it.
 pub(super) trait Session: 'static {
-    /// What it tells.
+    /// The events that it yields.
     type Event<'a>;
 
     /// See [`Session::feed`](crate::http2::Session::feed).
@@ -66,40 +68,40 @@ pub(super) trait Session: 'static {
     /// See [`Session::pump`](crate::http2::Session::pump).
     fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Self::Event<'_>));
 
-    /// Whether there are data to be pumped.
+    /// Whether there is data to be pumped.
     fn has_ready(&self) -> bool;
 }
 
-/// One connection's state.
+/// The state of one connection.
 pub(super) struct Connection<S> {
     pub session: S,
-    /// It is not read until its output has left.
+    /// Whether it is not read until its output has been sent.
     flooded: bool,
 }
 
-/// A protocol that is shown in rows of so many words.
+/// A protocol whose events are rows of `WORDS` words.
 pub(super) trait Rows<const WORDS: usize>: 'static {
     type Session: Session;
 
-    /// Appends what was told of a connection.
+    /// Appends an event of a connection to the batch.
     fn add(&self, batch: &mut Batch<WORDS>, id: u32, event: &<Self::Session as Session>::Event<'_>);
 }
 
-/// What is being gathered.
+/// Events that are being gathered.
 #[derive(Default)]
 pub(super) struct Batch<const WORDS: usize> {
     pub rows: Vec<[u32; WORDS]>,
-    /// Lists of fields; they may be shown again.
+    /// Header lists. They may be delivered again.
     text: Vec<u8>,
     body: Vec<u8>,
 }
 
-/// A protocol in one environment, which is `P` and what it gathers.
+/// A protocol in one environment: `P`, and the events that it gathers.
 pub(super) struct Batches<P, const WORDS: usize> {
     pub protocol: P,
     table: RefCell<Option<Table>>,
     batch: RefCell<Batch<WORDS>>,
-    /// What was received while a batch was shown, by a loop that the program runs inside of its own.
+    /// Bytes received during the delivery of a batch, when the program runs the loop inside of a handler.
     late: RefCell<Vec<(u32, Vec<u8>)>>,
     showing: Cell<bool>,
 }
@@ -109,23 +111,23 @@ impl<const WORDS: usize> Batch<WORDS> {
         self.rows.len() < EVENTS && self.text.len() < TEXT
     }
 
-    /// Whether the body of so many bytes of one more read has room.
+    /// Whether there is room for one more read with a body of `length` bytes.
     fn has_room_for(&self, length: usize) -> bool {
         self.has_room() && (self.body.is_empty() || self.body.len() + length <= SHARED_BODY)
     }
 
-    /// Returns where the text lies, and how long it is.
+    /// Appends text. Returns its offset and length.
     pub fn add_text(&mut self, text: &[u8]) -> (u32, u32) {
         append(&mut self.text, text)
     }
 
-    /// The same with what has two parts.
+    /// Appends text that has two parts. Returns its offset and length.
     pub fn add_text_of(&mut self, parts: [&[u8]; 2]) -> (u32, u32) {
         let (at, length) = self.add_text(parts[0]);
         (at, length + self.add_text(parts[1]).1)
     }
 
-    /// Returns where the bytes lie, and how many they are.
+    /// Appends body bytes. Returns their offset and number.
     pub fn add_body(&mut self, bytes: &[u8]) -> (u32, u32) {
         append(&mut self.body, bytes)
     }
@@ -148,12 +150,12 @@ fn append(all: &mut Vec<u8>, bytes: &[u8]) -> (u32, u32) {
     (at, bytes.len() as u32)
 }
 
-/// Room for data in the output of a connection of which so many bytes have not left.
+/// How many bytes of data fit into the output of a connection with `queued` unsent bytes.
 pub(super) fn room(queued: u64) -> usize {
     ROOM.saturating_sub(queued) as usize
 }
 
-/// What a call that sends returns.
+/// The result of a call that sends.
 pub(super) fn said(wrote: Option<Result<Wrote, Gone>>) -> i32 {
     match wrote {
         Some(Ok(Wrote { all, closed })) => (i32::from(all) * sent::ALL) | (i32::from(closed) * sent::CLOSED),
@@ -172,7 +174,8 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         })
     }
 
-    /// `(listener)`: an object whose function `name` is shown batches, the first time. Returns the table, as an `ArrayBuffer`.
+    /// `(listener)`: the first call sets an object whose function `name` receives batches. Returns the table as an
+    /// `ArrayBuffer`.
     pub fn table(&self, args: &Args, name: &str) -> Option<Value> {
         let mut table = self.table.borrow_mut();
         if table.is_none() {
@@ -181,7 +184,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         table.as_ref().map(Table::value)
     }
 
-    /// The connection is this machine's from now on, and is read; `out` is what it begins with. Returns an error of the system's, or 0.
+    /// Gives the connection to this protocol and starts reading it. `out` is sent first. Returns a system error or 0.
     pub fn attach(self: &Rc<Self>, engine: &Engine, id: u32, session: P::Session, out: &[u8]) -> i32 {
         let connection = Connection {
             session,
@@ -197,7 +200,8 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         Errno::code(engine.stream(id, Stream::read_start))
     }
 
-    /// Where not all was sent for want of room in the output, there is room again: what is gathered has left. Returns `wrote`.
+    /// If not everything was sent for lack of room in the output, tries again, because the gathered output has been
+    /// flushed. Returns `wrote`.
     pub fn go_on(&self, engine: &Engine, id: u32, wrote: i32) -> i32 {
         if wrote & sent::ALL == 0 {
             self.pump(engine, id);
@@ -205,7 +209,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         wrote
     }
 
-    /// Bytes that a connection has received.
+    /// Handles received bytes of a connection.
     pub fn receive(&self, engine: &Engine, id: u32, bytes: &[u8]) {
         if self.showing.get() {
             self.late.borrow_mut().push((id, bytes.to_vec()));
@@ -227,7 +231,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
             rest = &rest[taken..];
             self.pump(engine, id);
         }
-        // So much has been offered to the kernel, which has not taken it: it will be said when it has.
+        // This much was offered to the kernel and not taken. A drain will be reported.
         let queued = engine.connection(id, |connection| connection.queued());
         if queued.is_ok_and(|queued| queued > FLOOD) {
             engine.state(id, |connection: &mut Connection<P::Session>| connection.flooded = true);
@@ -241,7 +245,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         }
     }
 
-    /// Puts data that wait into a connection's output, as far as windows and room go.
+    /// Moves waiting data to a connection's output, as far as windows and room allow.
     pub fn pump(&self, engine: &Engine, id: u32) {
         loop {
             let before = self.batch.borrow().rows.len();
@@ -260,7 +264,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
                 },
             );
             if self.batch.borrow().rows.len() > before {
-                // A peer with large windows may have nothing more to say.
+                // A peer with large windows may send nothing more, so no read would lead to delivery.
                 engine.gather_before_wait();
             }
             if more != Some(true) {
@@ -269,7 +273,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         }
     }
 
-    /// Shows what was gathered, again and again while handlers throw.
+    /// Delivers the gathered events, with repeated calls while handlers throw.
     fn show(&self, engine: &Engine) {
         if self.showing.get() || self.batch.borrow().rows.is_empty() {
             return;
@@ -301,7 +305,7 @@ impl<P: Rows<WORDS>, const WORDS: usize> Batches<P, WORDS> {
         }
         drop(showing);
         if self.batch.borrow().is_empty() {
-            // The memory serves the next batch.
+            // The memory is used again for the next batch.
             shown.clear();
             self.batch.replace(shown);
         }
@@ -316,14 +320,14 @@ impl<P: Rows<WORDS>, const WORDS: usize> Protocol<Node> for Batches<P, WORDS> {
         self.receive(engine, id, bytes);
     }
 
-    /// There is room again.
+    /// There is room for output again.
     fn drained(&self, engine: &Engine, id: u32, _awaited: bool) {
         self.pump(engine, id);
         let flooded = engine.state(id, |connection: &mut Connection<P::Session>| {
             std::mem::take(&mut connection.flooded)
         });
         if flooded == Some(true) {
-            // A connection that is closed meanwhile is not read.
+            // A connection that was closed meanwhile is not read.
             let _ = engine.stream(id, Stream::read_start);
         }
     }

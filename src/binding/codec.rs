@@ -35,7 +35,7 @@ pub struct CodecLayout {
     layout: Layout,
 }
 
-/// `{code, message, path, offset, value}`: what `lib/codec/layout/errors.js` makes an error of.
+/// Builds `{code, message, path, offset, value}`, from which `lib/codec/layout/errors.js` creates an error.
 fn refusal(env: Env, error: &Error, value: Option<Value>) -> Value {
     let code = match error.code {
         Code::Syntax => "syntax",
@@ -67,15 +67,15 @@ fn refusal(env: Env, error: &Error, value: Option<Value>) -> Value {
 /// A JavaScript exception is pending.
 struct Thrown;
 
-/// JavaScript values made, and looked at.
+/// Creates and reads JavaScript values.
 struct Js<'a> {
     env: Env,
     layout: &'a Layout,
-    /// What is called for a view of the input.
+    /// The function that creates a view of the input.
     view: Option<Value>,
-    /// A function that gives the mapper `(index, isEncode, value)` makes of a value.
+    /// The function that applies a mapper to a value: `(index, isEncode, value)`.
     map: Value,
-    /// The names of all fields, made once a call: by struct, then by field.
+    /// The names of all fields, by struct and then by field. Created once per call.
     names: Vec<Vec<Option<Value>>>,
 }
 
@@ -142,7 +142,7 @@ impl Build for Js<'_> {
         let Some(view) = self.view else {
             return self.env.undefined();
         };
-        // The package's own function: nothing of the application's runs in it.
+        // This function belongs to the package, so no code of the application runs in it.
         let made = self
             .env
             .call(view, &[self.env.number(start as f64), self.env.number(end as f64)]);
@@ -196,7 +196,7 @@ impl Values for Js<'_> {
         match (self.env.type_of(*value), big) {
             (Type::BigInt, true) => self.env.as_bigint(*value).map_or(Integer::Other, Integer::Value),
             (Type::Number, false) => match self.env.as_double(*value) {
-                // What is beyond this is out of range of any.
+                // Any larger value is out of range in any case.
                 Some(number) if number.fract() == 0.0 => Integer::Value(number.clamp(-1e30, 1e30) as i128),
                 _ => Integer::Fraction,
             },
@@ -293,7 +293,7 @@ impl CodecLayout {
         map: Value,
     ) -> napi::Result<Value> {
         let env = Env::from(env);
-        // Mappers are the application's functions: they may do anything to the bytes, but not to a copy of them.
+        // Mappers are functions of the application and may change the bytes, so they get a copy.
         if self.has_mappers() {
             let copy = env.copy_bytes(bytes).unwrap_or_default();
             return Ok(self.decode_from(env, &copy, offset, most, view, map));

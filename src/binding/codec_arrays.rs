@@ -1,22 +1,22 @@
-//! The native functions behind the arrays of `lib/codec`, which hands over just the bytes that are to be read or written.
+//! The native functions behind the arrays of `lib/codec`. They receive exactly the bytes to be read or written.
 
 use super::codec_bulk::Scratch;
 use super::raw::{Args, Functions, Outcome};
 use crate::codec::arrays::{self, Kind, Leb128, Shape, VarintError};
 
-/// How numbers are written, as `lib/codec/arrays.js` says it: these bits.
+/// The encoding of numbers, as bits that `lib/codec/arrays.js` sets.
 pub(super) mod number {
-    /// The bytes of one; 0 for varints.
+    /// The width of a number in bytes; 0 for varints.
     pub const WIDTH: u32 = 15;
-    /// They are signed.
+    /// The numbers are signed.
     pub const SIGNED: u32 = 16;
     /// The most significant byte comes first.
     pub const BIG_ENDIAN: u32 = 32;
-    /// Varints with the sign in the lowest bit.
+    /// Varints are zigzag-encoded: the sign is in the lowest bit.
     pub const ZIGZAG: u32 = 64;
-    /// The elements of varints, or of floats of two bytes, are doubles.
+    /// The elements for varints or 2-byte floats are doubles.
     pub const DOUBLES: u32 = 128;
-    /// Floats of two bytes.
+    /// The numbers are 2-byte floats.
     pub const HALF: u32 = 256;
 }
 use number::{BIG_ENDIAN, DOUBLES, HALF, SIGNED, WIDTH, ZIGZAG};
@@ -35,7 +35,7 @@ fn shape(args: &Args, flags: usize, stride: usize) -> Outcome<Shape> {
     Ok(Shape {
         kind,
         big_endian: flags & BIG_ENDIAN != 0,
-        // As a double: it may be as large as a buffer.
+        // Read as a double, because it may be as large as a buffer.
         stride: (args.double(stride)? as usize).max(width).max(1),
     })
 }
@@ -52,7 +52,7 @@ fn leb128(args: &Args, flags: usize) -> Outcome<(Leb128, bool)> {
     Ok((kind, flags & DOUBLES != 0))
 }
 
-/// An index, or -1.
+/// The index of the first element out of range, or -1.
 fn refused(written: Result<(), usize>) -> f64 {
     written.map_or_else(|index| index as f64, |()| -1.0)
 }
@@ -64,19 +64,19 @@ pub fn register(functions: &mut Functions<Scratch>) {
         let shape = shape(args, 2, 3)?;
         args.convert(0, 1, |bytes, elements| arrays::read(shape, bytes, elements))
     });
-    // (elements, bytes, flags, stride): -1, or the index of an element that is out of range
+    // (elements, bytes, flags, stride): returns -1, or the index of an element that is out of range
     functions.add("writeArray", |_, args| {
         let shape = shape(args, 2, 3)?;
         let written = args.convert(0, 1, |elements, bytes| arrays::write(shape, elements, bytes))?;
         Ok(refused(written))
     });
-    // (bytes): how many end in it
+    // (bytes): returns how many varints end in it
     functions.add(
         "countVarints",
         |_, args| Ok(args.look(0, arrays::count_varints)? as f64),
     );
-    // (bytes, elements, flags, where): the bytes they took. Or what is wrong with one, as a negative number; its offset and index are then
-    // in `where`.
+    // (bytes, elements, flags, where): returns the number of bytes read, or a negative number for the kind of error;
+    // `where` then has the offset and index of the invalid varint.
     functions.add("readVarints", |_, args| {
         let (kind, doubles) = leb128(args, 2)?;
         let read = args.convert(0, 1, |bytes, elements| {
@@ -97,8 +97,8 @@ pub fn register(functions: &mut Functions<Scratch>) {
             VarintError::Unsafe => -3.0,
         })
     });
-    // (elements, bytes, flags): the bytes they took, which are more than there is room for when nothing was written; or, as -1 less the
-    // index, which element is out of range
+    // (elements, bytes, flags): returns the number of bytes needed; if that is more than the room, nothing was
+    // written. If an element is out of range, returns -1 minus its index.
     functions.add("writeVarints", |scratch, args| {
         let (kind, doubles) = leb128(args, 2)?;
         let mut out = scratch.take();

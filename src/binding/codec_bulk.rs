@@ -1,4 +1,5 @@
-//! The native functions behind the bulk work, the arrays and the framers of `lib/codec`, which has checked what it hands over: typed arrays, and ranges within them.
+//! The native functions behind the bulk operations, arrays and framers of `lib/codec`. JavaScript has checked the
+//! arguments: typed arrays, and ranges within them.
 
 use super::raw::{Args, Env, Functions, Outcome, Value};
 use super::{codec_arrays, codec_framer};
@@ -7,20 +8,20 @@ use napi_derive::napi;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What calls keep of their memory for the next: what is allocated anew costs page faults.
+/// The most bytes of memory that is kept for the next call. New memory costs page faults.
 const KEPT: usize = 4 << 20;
 
-/// What a call writes before it is known where it goes.
+/// Memory that a call can write to before the destination is known.
 #[derive(Default)]
 pub struct Scratch(RefCell<Vec<u8>>);
 
 impl Scratch {
-    /// Room, empty.
+    /// Takes the memory, which is empty.
     pub fn take(&self) -> Vec<u8> {
         self.0.take()
     }
 
-    /// Gives it back, for the next call.
+    /// Gives the memory back for the next call.
     pub fn keep(&self, mut room: Vec<u8>) {
         room.clear();
         room.shrink_to(KEPT);
@@ -48,12 +49,12 @@ fn position(found: Option<usize>) -> f64 {
     found.map_or(-1.0, |at| at as f64)
 }
 
-/// (bytes, needle): where it is, or -1.
+/// (bytes, needle): returns the position of the needle, or -1.
 fn search(args: &Args, find: Find) -> Outcome<f64> {
     args.look(0, |bytes| args.look(1, |needle| position(find(bytes, needle))))?
 }
 
-/// (bytes, string): where its UTF-8 is, or -1.
+/// (bytes, string): returns the position of the string's UTF-8, or -1.
 fn search_text(scratch: &Scratch, args: &Args, find: Find) -> Outcome<f64> {
     let mut text = scratch.take();
     args.append_utf8(1, &mut text)?;
@@ -63,13 +64,13 @@ fn search_text(scratch: &Scratch, args: &Args, find: Find) -> Outcome<f64> {
 }
 
 fn register(functions: &mut Functions<Scratch>) {
-    // (bytes): a string, or undefined where it would be too long
+    // (bytes): returns a string, or undefined if it would be too long
     functions.add("hexEncode", |_, args| {
         let mut text = Vec::new();
         args.look(0, |bytes| bulk::hex_encode(bytes, &mut text))?;
         Ok(args.env().latin1_of(text))
     });
-    // (string, out): how many bytes. A character counts for its lowest byte, as it does for Node.
+    // (string, out): returns the number of bytes. Only the lowest byte of each character counts, as in Node.
     functions.add("hexDecode", |scratch, args| {
         let mut text = scratch.take();
         args.append_latin1(0, &mut text)?;

@@ -1,6 +1,7 @@
-//! Framers for `lib/codec/framing`: they find messages in chunks, many in one call, and JavaScript makes of them what its callers want.
+//! Framers for `lib/codec/framing`. They find many messages of a chunk in one call, and JavaScript turns them into
+//! what its callers want.
 //!
-//! What is found is told in a table of the framer's own, an array of words that JavaScript hands over with each chunk.
+//! The messages are described in the framer's own table, an array of words that JavaScript passes with each chunk.
 
 use super::codec_bulk::Scratch;
 use super::raw::{Args, Env, Functions, Misuse, Outcome, Value};
@@ -11,28 +12,29 @@ use std::cell::RefCell;
 use std::convert::Infallible;
 use std::rc::Rc;
 
-/// Where things stand in a table, in words.
+/// The positions in a table, in words.
 pub mod frame_word {
-    /// How many messages were found.
+    /// The number of messages found.
     pub const COUNT: usize = 0;
-    /// Where the chunk was not looked at any further: at its end, or where the table was full.
+    /// Where the search stopped: at the end of the chunk, or earlier if the table was full.
     pub const NEXT: usize = 1;
-    /// 1 where a message has begun that is not whole, and its bytes so far, of which there may be none where it is stuffed.
+    /// 1 if a message has begun and is incomplete, followed by the number of its bytes so far. That can be 0 if it is
+    /// stuffed.
     pub const BEGUN: usize = 2;
     pub const HELD: usize = 3;
-    /// Bytes that its frame will have in all; 0 while that is not known.
+    /// The total size of its frame; 0 if it is not known yet.
     pub const TOTAL: usize = 4;
-    /// One of [`frame_error`](super::frame_error), 0 where nothing is wrong.
+    /// One of [`frame_error`](super::frame_error), or 0.
     pub const ERROR: usize = 5;
-    /// Begin and end of each message from here on: in the chunk, or in the bytes that were made of it.
+    /// From here on, the start and end of each message: in the chunk, or in the bytes that were created.
     pub const ROWS: usize = 6;
 }
 
-/// What can be wrong.
+/// The errors.
 pub mod frame_error {
-    /// A message is longer than allowed.
+    /// A message exceeds the limit.
     pub const TOO_LARGE: u32 = 1;
-    /// There is no telling where messages are.
+    /// The stream is invalid: the position of the next message is unknown.
     pub const INVALID: u32 = 2;
 }
 
@@ -61,7 +63,7 @@ enum Framer {
 }
 
 impl Framer {
-    /// Memory for a message that is not whole.
+    /// The memory for an incomplete message.
     fn capacity(&self) -> usize {
         match self {
             Framer::Splitter(splitter) => splitter.capacity(),
@@ -76,7 +78,7 @@ impl Framer {
         }
     }
 
-    /// Bytes of a message that has begun and is not whole, of which there may be none where it is stuffed.
+    /// The number of bytes of an incomplete message, which can be 0 if it is stuffed.
     fn held(&self) -> Option<usize> {
         match self {
             Framer::Splitter(splitter) => Some(splitter.held().len()).filter(|&held| held > 0),
@@ -84,7 +86,7 @@ impl Framer {
         }
     }
 
-    /// Bytes that its frame has in all, as far as that is known.
+    /// The total size of its frame, if known.
     fn announced(&self) -> Option<u64> {
         match self {
             Framer::Splitter(splitter) => splitter.announced(),
@@ -92,8 +94,9 @@ impl Framer {
         }
     }
 
-    /// Takes a chunk from `from` on, and fills a table. Returns what had to be made: the message that began in an earlier chunk, if one ends here;
-    /// of stuffed ones the bytes that the table's rows are in. And what is wrong.
+    /// Processes a chunk from `from` on and fills a table. Returns the bytes that had to be created, and the error.
+    /// These bytes are the message that began in an earlier chunk, if it ends here; for stuffed messages, they are
+    /// the bytes that the table's rows refer to.
     fn push(
         &mut self,
         env: Env,
@@ -144,7 +147,7 @@ impl Framer {
 struct Framers(RefCell<Slots<Framer>>);
 
 impl Framers {
-    /// Changes a framer. V8 is told of its memory, so that it collects the framers that nobody has soon enough.
+    /// Changes a framer. V8 is told about its memory, so that it collects unused framers soon enough.
     fn change<T>(&self, args: &Args, change: impl FnOnce(&mut Framer) -> Outcome<T>) -> Outcome<T> {
         let mut framers = self.0.borrow_mut();
         let framer = framers.get_mut(args.uint(0)?).ok_or(NO_FRAMER)?;
@@ -206,7 +209,7 @@ impl<'a> Table<'a> {
 
     fn set(&mut self, at: usize, value: usize) {
         if let Some(word) = self.words.get_mut(4 * at..4 * at + 4) {
-            // A chunk has less than 4 GiB.
+            // A chunk is smaller than 4 GiB.
             word.copy_from_slice(&(value as u32).to_ne_bytes());
         }
     }
@@ -225,7 +228,7 @@ impl<'a> Table<'a> {
 
 pub fn register(functions: &mut Functions<Scratch>) {
     let framers = Rc::new(Framers::default());
-    // (framing): its id
+    // (framing): returns its id
     functions.add_with(&framers, "framer", |framers, _, args| {
         let framer = args.object::<CodecFraming>(0)?.framer()?;
         let made = framers.0.borrow_mut().insert_with(|_| Ok::<_, Infallible>(framer));
@@ -244,14 +247,14 @@ pub fn register(functions: &mut Functions<Scratch>) {
         })
     });
     functions.add_with(&framers, "framerPush", push);
-    // (id): what has come of a frame that is not whole
+    // (id): returns the bytes of the incomplete frame
     functions.add_with(&framers, "framerHeld", |framers, _, args| {
         framers.change(args, |framer| match framer {
             Framer::Splitter(splitter) => Ok(args.env().buffer_copy(splitter.held())),
             Framer::Unstuffer(_) => Err(NO_FRAMER),
         })
     });
-    // ('cobs' | 'slip', bytes): the message with what ends it
+    // ('cobs' | 'slip', bytes): returns the encoded message with its delimiter
     functions.add("stuff", |scratch, args| {
         let stuffing = stuffing(&args.string(0)?);
         let mut out = scratch.take();
@@ -262,7 +265,8 @@ pub fn register(functions: &mut Functions<Scratch>) {
     });
 }
 
-/// (id, chunk, from, table): see [`Framer::push`]; with what is wrong, in an array of both, where the table says that something is.
+/// (id, chunk, from, table): see [`Framer::push`]. If the table reports an error, returns an array of the bytes and
+/// the error.
 fn push(framers: &Rc<Framers>, scratch: &Scratch, args: &Args) -> Outcome<Value> {
     let env = args.env();
     let from = args.uint(2)? as usize;

@@ -1,4 +1,5 @@
-//! The numbers that cross to JavaScript. Rust says them, in the module that each belongs to; `lib/constants.js` has them from here.
+//! The numbers that Rust and JavaScript share. Each is defined in the Rust module that it belongs to;
+//! `lib/constants.js` reads them from here.
 
 use super::{
     codec_arrays, codec_framer, dgram, files, grpc, http, http_client, http_conn, http_file, http_out, http2,
@@ -15,7 +16,7 @@ use std::collections::HashMap;
 
 type Group = HashMap<&'static str, i64>;
 
-/// Constants of a module by their names, or `name = value`.
+/// A map of a module's constants by name, or of `name = value` pairs.
 macro_rules! group {
     ($($module:ident)::+ { $($name:ident),* $(,)? }) => {{
         use $($module)::+ as module;

@@ -1,8 +1,9 @@
-//! The native functions behind `lib/dgram`: what its sockets receive and send, many datagrams at a time.
+//! The native functions behind `lib/dgram`, whose sockets receive and send many datagrams at a time.
 //!
-//! As with [reads](super::net_reads), what all sockets have received in a turn of the loop is shown to JavaScript in one call:
-//! `onDatagrams(count, addresses, ...memories)` gets a [table](super::table) of rows. Each says whose it is and either where a message lies and
-//! where it came from, or how something ended. Addresses are told as text once, and by number from then on.
+//! As with [reads](super::net_reads), everything that the sockets received in a turn of the loop is delivered to
+//! JavaScript in one call: `onDatagrams(count, addresses, ...memories)` receives a [table](super::table) of rows.
+//! Each row has the id of the socket and either the position and sender of a message, or a result. An address is
+//! passed as text once, and by number from then on.
 
 use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
@@ -17,47 +18,48 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Rows per call of JavaScript: more gain nothing from being shown together.
+/// The most rows per call of JavaScript. More would gain nothing.
 const ROWS: usize = 512;
 
-/// Bytes that may wait for the end of the loop's turn.
+/// The most bytes that wait for the end of the loop's turn.
 const GATHERED: usize = 256 * 1024;
 
-/// Pieces of memory per call of JavaScript: slabs that small messages share, and large messages.
+/// The most pieces of memory per call of JavaScript: slabs that small messages share, and large messages.
 const MEMORIES: usize = 8;
 
-/// Addresses that are known by number. When there are more, the oldest is forgotten: after all rows that name it have been shown.
+/// The most addresses that are known by number. If there are more, the oldest is forgotten, after all rows that refer
+/// to it have been delivered.
 const ADDRESSES: usize = 4 * ROWS;
 
-/// Where things stand in the table, in words.
+/// The positions in the table, in words.
 pub mod row {
-    /// The first row.
+    /// The start of the first row.
     pub const FIRST: usize = 1;
-    /// What a row takes.
+    /// The size of a row.
     pub const WORDS: usize = 7;
-    /// What has happened: one of the next three.
+    /// In a row: the kind of event, one of the next three.
     pub const KIND: usize = 0;
-    /// A message came.
+    /// A message was received.
     pub const MESSAGE: u32 = 0;
-    /// Nothing could be received.
+    /// Receiving failed.
     pub const FAILED: u32 = 1;
-    /// The oldest datagram whose end is awaited has left, or could not.
+    /// The oldest awaited datagram was sent or failed.
     pub const SENT: u32 = 2;
-    /// Whose it is.
+    /// In a row: the id of the socket.
     pub const ID: usize = 1;
-    /// A message's length; 0 or an errno of what else has happened.
+    /// In a row: the length of a message, or for other events 0 or an errno.
     pub const STATUS: usize = 2;
-    /// Which piece of memory it lies in.
+    /// In a row: the number of the memory piece with the message.
     pub const MEMORY: usize = 3;
-    /// Where in that.
+    /// In a row: the offset in that piece.
     pub const OFFSET: usize = 4;
-    /// The number of the address that it came from.
+    /// In a row: the number of the sender's address.
     pub const ADDRESS: usize = 5;
-    /// The port.
+    /// In a row: the sender's port.
     pub const PORT: usize = 6;
 }
 
-/// What is to be shown.
+/// An event to be delivered.
 enum Item {
     Message {
         id: u32,
@@ -73,20 +75,20 @@ enum Item {
 struct Gathered {
     bytes: Vec<u8>,
     items: VecDeque<Item>,
-    /// What JavaScript is shown next.
+    /// The rows of the next call of JavaScript.
     rows: Vec<u32>,
     addresses: Addresses,
 }
 
-/// Addresses by number.
+/// The numbering of addresses.
 #[derive(Default)]
 struct Addresses {
     numbers: HashMap<IpAddr, u32>,
-    /// The other way round, in a ring; nothing for one that is not found again.
+    /// The reverse mapping, as a ring. `None` for an address that is not to be found again.
     ring: Vec<Option<IpAddr>>,
     next: usize,
     last: Option<(IpAddr, u32)>,
-    /// Those that JavaScript has not been told yet: `number text` each, a space between two.
+    /// Addresses that JavaScript does not know yet: `number text` for each, separated by a space.
     fresh: String,
 }
 
@@ -98,7 +100,7 @@ impl Addresses {
         {
             return number;
         }
-        // What an interface is called can change.
+        // The name of a network interface can change, so such an address is not kept.
         let lasts = !matches!(from, SocketAddr::V6(v6) if v6.scope_id() != 0);
         let known = if lasts { self.numbers.get(&ip).copied() } else { None };
         let number = known.unwrap_or_else(|| self.add(from, lasts.then_some(ip)));
@@ -124,25 +126,26 @@ impl Addresses {
     }
 }
 
-/// The memory of messages: slabs that small ones share, as those of [`super::slab`], and pieces that are one message's.
+/// The memory of messages: slabs that small messages share, like those of [`super::slab`], and pieces for single
+/// messages.
 #[derive(Default)]
 struct Memories {
     pieces: Vec<SharedBytes>,
-    /// How much of the last slab is taken, and which piece that is.
+    /// How much of the last slab is used, and the number of that piece.
     used: usize,
     slab: Option<usize>,
 }
 
-/// A message's place could not be made.
+/// Why a message could not be stored.
 enum Unplaced {
-    /// Not in this call: all pieces that it takes are full.
+    /// All pieces of this call are full.
     Full,
     /// There is no memory.
     Lost,
 }
 
 impl Memories {
-    /// Lets everything go but a slab that has room left.
+    /// Releases all pieces except a slab with room left.
     fn renew(&mut self) {
         let slab = self.slab.take().filter(|_| self.used < SIZE);
         for (at, piece) in std::mem::take(&mut self.pieces).into_iter().enumerate() {
@@ -155,7 +158,7 @@ impl Memories {
         }
     }
 
-    /// Copies a message to where JavaScript sees it for good; returns the piece, and where in it that is.
+    /// Copies a message to memory that JavaScript can keep. Returns the number of the piece, and the offset in it.
     fn place(&mut self, engine: &Engine, bytes: &[u8]) -> Result<(usize, usize), Unplaced> {
         let shares = bytes.len() < OWN;
         if shares
@@ -182,22 +185,22 @@ impl Memories {
     fn copy(&mut self, slab: usize, bytes: &[u8]) -> (usize, usize) {
         let at = self.used;
         self.pieces[slab].copy_in(at, bytes);
-        // Views of wider elements than bytes can begin there, too.
+        // Aligned, so that views with wider elements can begin there.
         self.used = (at + bytes.len()).next_multiple_of(8).min(SIZE);
         (slab, at)
     }
 }
 
-/// What sockets of `lib/dgram` speak, in one environment.
+/// The protocol of the sockets of `lib/dgram` in one environment.
 #[derive(Default)]
 struct Dgram {
-    /// Once `lib/dgram` has asked for it.
+    /// `None` until `lib/dgram` has asked for it.
     table: RefCell<Option<Table>>,
     gathered: RefCell<Gathered>,
     memories: RefCell<Memories>,
-    /// What was gathered is being shown.
+    /// Whether gathered events are being delivered.
     showing: Cell<bool>,
-    /// Where addresses are read.
+    /// A buffer for parsing addresses.
     text: RefCell<Vec<u8>>,
 }
 
@@ -224,8 +227,8 @@ fn queued(engine: &Engine, args: &Args) -> Outcome<(usize, usize)> {
     Ok(engine.port(args.uint(0)?, |port| port.queued()).unwrap_or_default())
 }
 
-/// `(listener)`: an object whose `onDatagrams(count, addresses, ...memories)` is shown what happens, the first time. Returns the table, as an
-/// `ArrayBuffer`; nothing when there is no memory for it.
+/// `(listener)`: the first call sets an object whose `onDatagrams(count, addresses, ...memories)` receives events.
+/// Returns the table as an `ArrayBuffer`, or nothing if there is no memory for it.
 fn table(dgram: &Rc<Dgram>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut table = dgram.table.borrow_mut();
     if table.is_none() {
@@ -235,14 +238,14 @@ fn table(dgram: &Rc<Dgram>, _engine: &Engine, args: &Args) -> Outcome<Option<Val
     Ok(table.as_ref().map(Table::value))
 }
 
-/// `(fd)`: the id of a port over a copy of the descriptor, or a negative errno.
+/// `(fd)`: returns the id of a port over a copy of the descriptor, or a negative errno.
 fn open(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let fd = args.int(0)?;
     let opened = engine.add_port(dgram.clone(), |uv, id| Udp::open_copy(uv, id, fd));
     Ok(opened.map_or_else(|error| error.0, |id| id as i32))
 }
 
-/// `(id, receiving)`: 0, or a negative errno.
+/// `(id, receiving)`: returns 0 or a negative errno.
 fn receive(engine: &Engine, args: &Args) -> Outcome<i32> {
     let receiving = args.boolean(1)?;
     let done = engine.port(args.uint(0)?, |port| {
@@ -254,11 +257,11 @@ fn receive(engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(Errno::code(done.and_then(|result| result)))
 }
 
-/// `(id)`: somebody else is going to read from the socket, too.
+/// `(id)`: prepares for another reader of the same socket.
 fn share(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<()> {
     let id = args.uint(0)?;
     if let Ok(socket) = engine.port(id, |port| port.socket.clone()) {
-        // JavaScript calls this: what is received now is shown later.
+        // This is called by JavaScript, so datagrams received now are delivered later.
         let showing = dgram.showing.replace(true);
         socket.part(|| engine.receive_all(id));
         dgram.showing.set(showing);
@@ -266,8 +269,9 @@ fn share(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-/// `(id, awaited, bytes, port, address)`: gathers a datagram; to where the last one went without a port, and with port 0 to the peer that the
-/// socket is connected to. 0, or a negative errno; `EINVAL` for an address that is none of the socket's family.
+/// `(id, awaited, bytes, port, address)`: gathers a datagram. Without a port, it goes to the last address; with port
+/// 0, to the peer that the socket is connected to. Returns 0 or a negative errno; `EINVAL` if the address is not of
+/// the socket's family.
 fn send(dgram: &Rc<Dgram>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, awaited, port) = (args.uint(0)?, args.boolean(1)?, args.int(3)?);
     let to = match port {
@@ -319,7 +323,7 @@ impl Protocol<Node> for Dgram {
         if self.gathered.borrow().items.is_empty() || self.showing.replace(true) {
             return;
         }
-        // What is sent meanwhile ends in a turn to come.
+        // Results of datagrams that are sent meanwhile are delivered in a later turn.
         let mut left = self.gathered.borrow().items.len();
         while left > 0 {
             left = left.saturating_sub(self.lay_out(engine, left));
@@ -342,7 +346,7 @@ impl Protocol<Node> for Dgram {
 }
 
 impl Dgram {
-    /// The address that the arguments name.
+    /// Parses the address in the arguments.
     fn address(&self, engine: &Engine, id: u32, args: &Args, port: u16) -> Outcome<Result<SocketAddr, Errno>> {
         let text = &mut *self.text.borrow_mut();
         text.clear();
@@ -357,7 +361,7 @@ impl Dgram {
         Ok(parsed)
     }
 
-    /// Lays out the first items, as many as one call of JavaScript takes, of `most`; returns how many.
+    /// Lays out the first items, at most `most` and as many as fit into one call of JavaScript. Returns their number.
     fn lay_out(&self, engine: &Engine, most: usize) -> usize {
         let Gathered { bytes, items, rows, .. } = &mut *self.gathered.borrow_mut();
         let memories = &mut *self.memories.borrow_mut();
@@ -416,7 +420,7 @@ impl Dgram {
     }
 }
 
-/// A row of something that has ended.
+/// A row for a result.
 fn end(kind: u32, id: u32, status: i32) -> [u32; row::WORDS] {
     [kind, id, status as u32, 0, 0, 0, 0]
 }

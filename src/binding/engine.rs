@@ -1,4 +1,4 @@
-//! The engine in Node: libuv's loop below it, JavaScript above.
+//! The engine in Node, on libuv's loop and with JavaScript as the listener.
 
 use super::raw::{Args, Callbacks, Env, Functions, Landing, Outcome, Teardown, Value};
 use super::slab::{self, Slab};
@@ -11,7 +11,7 @@ use std::rc::{Rc, Weak};
 /// The engine of a Node environment.
 pub type Engine = engine::Engine<Node>;
 
-/// The JavaScript functions that the engine calls, in the order of [`CALLBACKS`].
+/// The JavaScript functions that the engine calls, in the order of [`CALLBACKS`], with their arguments.
 #[derive(Clone, Copy)]
 enum Callback {
     /// `(listenerId, connectionId | errno)`
@@ -20,26 +20,26 @@ enum Callback {
     Connected,
     /// `(id, length | errno, ArrayBuffer | Buffer, offset | -1 for a Buffer)`
     Read,
-    /// `(id)`: everything written has left.
+    /// `(id)`: all written bytes have been sent.
     Drain,
     /// `(id, errno)`: a write failed.
     WriteError,
-    /// `(id, 0 | errno)`: our side is ended.
+    /// `(id, 0 | errno)`: our side has ended.
     Shutdown,
-    /// `(id)`: the handle is closed, the id stale.
+    /// `(id)`: the handle is closed, and the id is stale.
     Close,
-    /// `(id)`: a client of TLS has no answer here.
+    /// `(id)`: a TLS client cannot be served here.
     Unanswered,
-    /// `(id)`: a client has said what it wants of TLS, and waits for an answer.
+    /// `(id)`: a TLS client has sent its ClientHello and waits for an answer.
     Hello,
-    /// `(id)`: there is TLS now.
+    /// `(id)`: the TLS handshake is complete.
     Secured,
-    /// `(id, reason, detail, foreign)`: TLS has come to an end, in an alert of the peer's or in an error of ours; `foreign` where it is for want of
-    /// something that another implementation can have.
+    /// `(id, reason, detail, foreign)`: TLS has failed, by an alert of the peer or an error on our side. `foreign` is
+    /// set if another implementation might support what is missing here.
     Insecure,
-    /// `(id, lines)`: secrets for a key log.
+    /// `(id, lines)`: secrets in the format of a key log.
     Keys,
-    /// `(id, name)`: a session to go on with, by its name.
+    /// `(id, name)`: a session that can be resumed, identified by its name.
     Session,
 }
 
@@ -59,39 +59,40 @@ const CALLBACKS: [&str; 13] = [
     "onSession",
 ];
 
-/// Tokens above every slot id.
+/// Tokens of the loop's own handles. They are above every slot id.
 const PREPARE_TOKEN: u32 = u32::MAX;
 const CHECK_TOKEN: u32 = u32::MAX - 1;
 const WAKE_TOKEN: u32 = u32::MAX - 2;
 const IDLE_TOKEN: u32 = u32::MAX - 3;
 
-/// A Node environment, as the engine sees it.
+/// A Node environment as the host of the engine.
 pub struct Node {
     env: Env,
     uv: Option<Loop>,
     callbacks: Callbacks<{ CALLBACKS.len() }>,
-    /// Where raw received bytes go.
+    /// Raw received bytes are copied into this slab.
     inbox: RefCell<Slab>,
-    /// Where reads land.
+    /// The buffer that reads go into.
     landing: RefCell<Option<Rc<Landing>>>,
     prepare: RefCell<Option<Hook>>,
     check: RefCell<Option<Hook>>,
     idle: RefCell<Option<Hook>>,
-    /// Background tasks, and what wakes the loop when one has ended; made with the first.
+    /// The background tasks, and the handle that wakes the loop when one has ended. Created with the first task.
     background: RefCell<Option<(Rc<Tasks<Engine>>, Wake)>>,
-    /// Held from the environment's end until the last handle is closed.
+    /// Held from the end of the environment until the last handle is closed.
     teardown: RefCell<Option<(Teardown, Release)>>,
 }
 
-/// The share of a [`Landing`] that bytes must fill to be given to JavaScript where they are: a chunk that is kept pins all of it.
+/// How many bytes of a [`Landing`] must be used for the memory to be given to JavaScript without a copy: a chunk that
+/// is kept keeps all of it alive.
 const WORTH_TAKING: usize = READ_BUFFER / 2;
 
 const _: () = assert!(READ_BUFFER <= LARGEST_READ);
 
-/// Frees what the native functions point to.
+/// Frees the data of the native functions.
 type Release = Box<dyn FnOnce()>;
 
-/// Makes the environment's engine and the object of its native functions.
+/// Creates the environment's engine and the object of its native functions.
 pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<Engine>)) -> Option<Value> {
     let engine = Rc::new_cyclic(|engine: &Weak<Engine>| {
         let uv = env.uv(engine.clone());
@@ -119,23 +120,23 @@ pub fn start(env: Env, callbacks: Value, register: impl FnOnce(&mut Functions<En
 }
 
 impl Engine {
-    /// The environment that the engine works for.
+    /// The environment that the engine belongs to.
     pub fn env(&self) -> Env {
         self.host().env
     }
 
-    /// The loop that every handle lives on.
+    /// The loop that all handles belong to.
     pub fn uv(&self) -> Result<&Loop, Errno> {
         self.host().uv.as_ref().ok_or(Errno::EBADF)
     }
 
-    /// The loop's clock in milliseconds, as of this turn.
+    /// The loop's clock in milliseconds, as of the current turn.
     pub fn now(&self) -> u64 {
         self.uv().map_or(0, Loop::now)
     }
 
-    /// Gives the memory that `bytes` of the read being reported lie in to JavaScript, if that is worth it, with their offset in it. Who calls looks at
-    /// nothing more of that read.
+    /// Gives the memory of the current read to JavaScript, if `bytes` are enough of it to be worthwhile. Returns the
+    /// memory and their offset in it. The caller must not access the read any more.
     pub fn take(&self, bytes: &[u8]) -> Option<(Rc<Landing>, usize)> {
         if bytes.len() < WORTH_TAKING {
             return None;
@@ -145,24 +146,24 @@ impl Engine {
         Some((landing, offset))
     }
 
-    /// Where received bytes go that JavaScript keeps.
+    /// The slab for received bytes that JavaScript may keep.
     pub fn inbox(&self) -> RefMut<'_, Slab> {
         self.host().inbox.borrow_mut()
     }
 
-    /// A listener on a stream that `make` has bound and set to listen.
+    /// Adds a listener on a stream that `make` has bound and set to listen.
     pub fn add_listener(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         let uv = self.uv()?;
         self.insert_listener(|id| make(uv, id))
     }
 
-    /// A connection on a stream that `make` has opened or begun to connect.
+    /// Adds a connection on a stream that `make` has opened or started to connect.
     pub fn add_connection(&self, make: impl FnOnce(&Loop, u32) -> Result<Stream, Errno>) -> Result<u32, Errno> {
         let uv = self.uv()?;
         self.insert_connection(|id| make(uv, id))
     }
 
-    /// A port over a socket that `make` has opened; `protocol` takes what it receives.
+    /// Adds a port over a socket that `make` has opened. `protocol` receives its datagrams.
     pub fn add_port(
         &self,
         protocol: Rc<dyn Protocol<Node>>,
@@ -172,7 +173,8 @@ impl Engine {
         self.insert_port(protocol, |id| make(uv, id))
     }
 
-    /// Writes one of JavaScript's buffers: gathers a small one, offers a large one to the kernel in place.
+    /// Writes bytes of a JavaScript buffer. Few bytes are gathered; [`LARGE_WRITE`] or more are offered to the kernel
+    /// in place.
     pub fn write_bytes(&self, id: u32, args: &Args, index: usize, offset: usize, length: usize) -> Outcome<i32> {
         if length < LARGE_WRITE {
             return self.append(id, |pending| {
@@ -182,18 +184,19 @@ impl Engine {
         args.bytes(index, offset, length, |bytes| self.write_large(id, bytes))
     }
 
-    /// Tells JavaScript that nothing more can be read, `UV_EOF` included.
+    /// Tells JavaScript that nothing more can be read; `UV_EOF` means that the peer ended its side.
     pub fn read_failed(&self, id: u32, error: Errno) {
         self.tell(Event::Read(id, Err(error)));
     }
 
-    /// Hands bytes to JavaScript as they are.
+    /// Passes bytes to JavaScript unchanged.
     pub fn read_raw(&self, id: u32, bytes: &[u8]) {
         self.tell(Event::Read(id, Ok(bytes)));
     }
 
-    /// Runs `work` on a thread of the pool, where it may wait for a disk, and `end` on the loop's with what it returned, in a turn to come. The
-    /// loop stays alive until then. When the environment ends, `end` is dropped, and `work` too if it has not begun.
+    /// Runs `work` on a thread of the pool, where it may wait for a disk. In a later turn, runs `end` with its result
+    /// on the loop's thread. The loop stays alive until then. When the environment ends, `end` is dropped, and so is
+    /// `work` if it has not started.
     pub fn in_background<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -220,14 +223,14 @@ impl Engine {
         Ok(tasks)
     }
 
-    /// While tasks are pending, the loop does not end.
+    /// Keeps the loop alive while tasks are pending.
     fn keep_alive(&self, pending: usize) {
         if let Some((_, wake)) = &*self.host().background.borrow() {
             wake.set_ref(pending > 0);
         }
     }
 
-    /// Threads have ended tasks.
+    /// Handles tasks that threads have completed.
     fn tasks_ended(&self) {
         let Some(tasks) = self.host().background.borrow().as_ref().map(|(tasks, _)| tasks.clone()) else {
             return;
@@ -241,7 +244,8 @@ impl Engine {
         }
     }
 
-    /// The environment ends: it waits for the work that has begun, which may lie in memory that goes with it. Closes the wake-up after the last.
+    /// Called when the environment ends: waits for tasks that have started, because they may use memory of the
+    /// environment, and then closes the wake-up handle.
     fn end_tasks(&self) {
         let background = &self.host().background;
         let Some(tasks) = background.borrow().as_ref().map(|(tasks, _)| tasks.clone()) else {
@@ -254,12 +258,13 @@ impl Engine {
         }
     }
 
-    /// Handles that are open or closing, for leak tests.
+    /// The number of handles that are open or closing, for leak tests.
     pub fn open_handles(&self) -> usize {
         self.uv().map_or(0, Loop::open_handles)
     }
 
-    /// The environment ends: closes every handle, and lets it go when libuv is done with the last.
+    /// Called when the environment ends: closes every handle, and lets the environment go when the last one is
+    /// closed.
     fn end_environment(&self, teardown: Teardown, release: Release) {
         let host = self.host();
         host.callbacks.silence();
@@ -280,7 +285,7 @@ impl Engine {
 }
 
 impl Node {
-    /// Copies received bytes to where JavaScript sees them for good; returns the `ArrayBuffer` and the offset.
+    /// Copies received bytes to memory that JavaScript can keep. Returns the `ArrayBuffer` and the offset.
     fn place(&self, bytes: &[u8]) -> Option<(Value, usize)> {
         let mut inbox = self.inbox.borrow_mut();
         inbox.reserve(self.env, bytes.len())?;
@@ -290,7 +295,7 @@ impl Node {
         Some((inbox.value(self.env), offset))
     }
 
-    /// Calls a function of `(id, number)`.
+    /// Calls a function with the arguments `(id, number)`.
     fn call(&self, callback: Callback, id: u32, number: i32) {
         self.callbacks
             .call(callback as usize, |env| [env.int(id as i32), env.int(number)]);
@@ -337,7 +342,7 @@ impl Host for Node {
         start_or_stop(&self.idle, wanted);
     }
 
-    /// An exception goes to `uncaughtException`.
+    /// Delivers an event to JavaScript. An exception goes to `uncaughtException`.
     fn tell(&self, event: Event<'_>) {
         match event {
             Event::Connection(listener, accepted) => {

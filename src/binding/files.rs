@@ -1,7 +1,8 @@
-//! Static files between [`crate::files`] and `lib/files`: sites, and plans of what a request is to be answered with.
+//! Static files between [`crate::files`] and `lib/files`: sites, and plans of how a request is answered.
 //!
-//! A plan that is not known at once comes later, through the background threads: `onFilesPlan(ticket, plan)`. JavaScript asks a plan for
-//! what it needs of it and releases it; the body either leaves on a connection of ours without being seen, or is read in pieces.
+//! A plan that is not available at once comes later from a background thread: `onFilesPlan(ticket, plan)`. JavaScript
+//! reads from a plan what it needs, and releases it. The body is either sent on a connection of the engine without
+//! JavaScript seeing it, or read in pieces.
 
 use super::engine::Engine;
 use super::raw::{Args, Callbacks, Functions, Outcome, SharedBytes, Value};
@@ -23,39 +24,39 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The words that say what a plan is, written by `filesHead`.
+/// The words that describe a plan, written by `filesHead`.
 pub(super) mod word {
     /// The status code.
     pub const STATUS: usize = 0;
-    /// See [`super::flag`].
+    /// The flags, see [`super::flag`].
     pub const FLAGS: usize = 1;
-    /// What the system said, as libuv's number; 0 for nothing.
+    /// The system's error as libuv's number, or 0.
     pub const ERRNO: usize = 2;
-    /// Bytes of the body that follows, and how often 2^32 of them.
+    /// The number of bytes in the body: the low and the high 32 bits.
     pub const LENGTH: usize = 3;
     pub const LENGTH_HIGH: usize = 4;
-    /// How many there are.
+    /// The number of words.
     pub const WORDS: usize = 8;
 }
 
-/// Bits of what a plan is.
+/// The flags of a plan.
 pub(super) mod flag {
-    /// It is an error, for `next`.
+    /// It is an error, to be passed to `next`.
     pub const FAILED: u32 = 1;
-    /// It is about a file.
+    /// A file was found.
     pub const FILE: u32 = 2;
     /// A body follows.
     pub const BODY: u32 = 4;
-    /// The body is read as it is sent.
+    /// The body is read while it is sent.
     pub const STREAM: u32 = 8;
 }
 
-/// The functions that JavaScript is told by: `(ticket, plan)` and `(ticket, Buffer | errno)`.
+/// The JavaScript functions that are called: `(ticket, plan)` and `(ticket, Buffer | errno)`.
 const CALLBACKS: [&str; 2] = ["onFilesPlan", "onFilesRead"];
 const ON_PLAN: usize = 0;
 const ON_READ: usize = 1;
 
-/// Bytes that one call reads at most: what JavaScript asks for is bounded by its stream's own buffer.
+/// The most bytes of one read. JavaScript's requests are bounded by the buffer of its stream.
 const MAX_READ: u32 = 1024 * 1024;
 
 /// A plan that JavaScript holds.
@@ -64,7 +65,7 @@ enum Held {
     Failure(Failure),
 }
 
-/// What an environment has of sites.
+/// The sites and plans of an environment.
 #[derive(Default)]
 pub(super) struct Files {
     sites: RefCell<Slots<Arc<Site>>>,
@@ -88,7 +89,7 @@ impl Source for OpenFile {
     }
 }
 
-/// Adds this module's functions; what comes back knows the sites.
+/// Adds this module's functions. Returns the sites.
 pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
     let files = Rc::new(Files::default());
     functions.add_with(&files, "filesTable", table);
@@ -106,7 +107,7 @@ pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
         Ok(site.is_some())
     });
     functions.add_with(&files, "filesTidy", |files, engine, args| {
-        // Whoever asked has nothing to wait for.
+        // The caller does not wait for the result.
         let tidied = files
             .site(args.uint(0)?)
             .map(|site| engine.in_background(move || site.tidy(), |_, _| ()));
@@ -206,7 +207,7 @@ macro_rules! limits {
         impl FilesLimits {
             fn apply(&self, limits: &mut Limits) {
                 $(if let Some(value) = self.$name {
-                    // `as` saturates, and JavaScript has checked the rest.
+                    // A cast with `as` saturates, and JavaScript has checked everything else.
                     limits.$name = value as _;
                 })*
             }
@@ -267,7 +268,7 @@ impl FilesOptions {
 }
 
 impl Held {
-    /// The file that it is about.
+    /// The file that the plan is about, if any.
     fn about(&self) -> Option<&crate::files::File> {
         match self {
             Held::Answer(answer) => answer.file.as_deref(),
@@ -275,7 +276,7 @@ impl Held {
         }
     }
 
-    /// The path of that, or the one that the system was asked for.
+    /// The path of that file, or the one in a system error.
     fn path(&self) -> Option<&Path> {
         let file = self.about().map(crate::files::File::path);
         match self {
@@ -284,7 +285,7 @@ impl Held {
         }
     }
 
-    /// The descriptor of the file, if it is kept open by one.
+    /// The descriptor of the file, if it is kept open; otherwise -1.
     #[cfg(unix)]
     fn fd(&self) -> i32 {
         use std::os::fd::AsRawFd;
@@ -292,7 +293,7 @@ impl Held {
         handle.map_or(-1, |handle| handle.file().as_raw_fd())
     }
 
-    /// The descriptor of the file, if it is kept open by one.
+    /// The descriptor of the file, if it is kept open; otherwise -1.
     #[cfg(not(unix))]
     fn fd(&self) -> i32 {
         -1
@@ -300,7 +301,7 @@ impl Held {
 }
 
 impl Files {
-    /// A site's number, or a negative errno. The root need not be there yet.
+    /// Opens a site. Returns its number or a negative errno. The root need not exist yet.
     fn open(&self, root: &str, options: FilesOptions) -> i32 {
         let Some(site) = options
             .read()
@@ -311,7 +312,7 @@ impl Files {
         number(&self.sites, Arc::new(site)).unwrap_or(Errno::EMFILE.0)
     }
 
-    /// The site with a number that `filesOpen` gave.
+    /// The site with a number from `filesOpen`.
     pub(super) fn site(&self, number: u32) -> Option<Arc<Site>> {
         self.sites.borrow_mut().get_mut(number.wrapping_sub(1)).cloned()
     }
@@ -323,7 +324,7 @@ impl Files {
             .map(|held| look(held))
     }
 
-    /// Gives a plan a number; 0 for none.
+    /// Keeps a plan and returns its number; 0 if the request is passed on.
     fn hold(&self, plan: Plan) -> i32 {
         let held = match plan {
             Plan::Pass => return 0,
@@ -346,13 +347,13 @@ impl Files {
     }
 }
 
-/// Keeps something under a number above 0, if there is one left.
+/// Stores a value under a number above 0. `None` if all are in use.
 fn number<T>(slots: &RefCell<Slots<T>>, value: T) -> Option<i32> {
     let id = slots.borrow_mut().insert_with(|_| Ok::<_, ()>(value))?.ok()?;
     Some(id as i32 + 1)
 }
 
-/// `(listener)`: an object with `onFilesPlan` and `onFilesRead`. Returns the words, as an `ArrayBuffer`.
+/// `(listener)`: sets an object with `onFilesPlan` and `onFilesRead`. Returns the words as an `ArrayBuffer`.
 fn table(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let table = &mut *files.table.borrow_mut();
     if table.is_none() {
@@ -364,8 +365,9 @@ fn table(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Val
     Ok(table.as_ref().map(|table| table.words.value()))
 }
 
-/// `(site, method, target, original, fields, status, given)`: a plan's number, 0 to pass, or the negative number of a ticket. The last two
-/// may be left out: the status of the response and its header lines so far.
+/// `(site, method, target, original, fields, status, given)`: returns the number of a plan, 0 to pass the request on,
+/// or the negative number of a ticket. The last two arguments are optional: the response's status and header lines so
+/// far.
 fn plan(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let Some(site) = files.site(args.uint(0)?) else {
         return Ok(0);
@@ -376,7 +378,7 @@ fn plan(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let original = target + args.append_utf8(3, &mut text)?;
     let fields = original + args.append_latin1(4, &mut text)?;
     let status = args.uint(5).unwrap_or(200);
-    // Left out, there are none.
+    // If the argument is missing, there are no lines.
     let _ = args.append_latin1(6, &mut text);
     let request = Request {
         method: &text[..method],
@@ -402,7 +404,7 @@ fn plan(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(if begun.is_ok() { -ticket } else { 0 })
 }
 
-/// `(plan)`: its header lines. What else it is stands in the words then.
+/// `(plan)`: returns its header lines and writes the rest of its description into the words.
 fn head(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let table = files.table.borrow();
     let Some(words) = table
@@ -449,12 +451,12 @@ fn head(files: &Rc<Files>, _engine: &Engine, args: &Args) -> Outcome<Option<Valu
     }))
 }
 
-/// `(plan, connection)`: puts the body into a connection's output. 0 when all has left or will in this turn, 1 when JavaScript is to wait for the
-/// drain, or a negative errno.
+/// `(plan, connection)`: appends the body to a connection's output. Returns 0 if it is sent now or in this turn, 1 if
+/// JavaScript should wait for the drain, or a negative errno.
 fn send(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let connection = args.uint(1)?;
     let sent = files.with(args.uint(0)?, |held| match held {
-        // It leaves with what else this turn has for the connection, as any small write does.
+        // It is sent with the rest of this turn's output for the connection, like any small write.
         Held::Answer(Answer {
             body: Body::Bytes(bytes),
             ..
@@ -480,7 +482,7 @@ fn append_body(engine: &Engine, connection: u32, body: &Body) -> Result<(), Errn
     }
 }
 
-/// Adds a part of a body to a connection's output.
+/// Appends a part of a body to a connection's output.
 pub(super) fn append(engine: &Engine, connection: u32, segment: Segment) -> Result<(), Errno> {
     Errno::check(match segment {
         Segment::Bytes(bytes) => engine.share(connection, bytes),
@@ -488,8 +490,8 @@ pub(super) fn append(engine: &Engine, connection: u32, segment: Segment) -> Resu
     })
 }
 
-/// `(plan, offset, length)`: a ticket, under which `onFilesRead` gets bytes of the body, as many as asked for unless it ends before, or a
-/// negative errno: EIO for a file that has become shorter.
+/// `(plan, offset, length)`: returns a ticket, under which `onFilesRead` receives bytes of the body: as many as asked
+/// for, unless the body ends before. Or returns a negative errno: EIO if the file has become shorter.
 fn read(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (number, offset, length) = (args.uint(0)?, args.double(1)?, args.uint(2)?);
     let segments = files.with(number, |held| match held {
@@ -520,7 +522,7 @@ fn read(files: &Rc<Files>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(begun.map_or_else(|error| error.0, |()| ticket))
 }
 
-/// Bytes of a body from an offset on.
+/// Reads bytes of a body from an offset on.
 fn gather(segments: &[Segment], mut offset: u64, length: usize) -> io::Result<Bytes> {
     let mut gathered = Vec::new();
     for segment in segments {

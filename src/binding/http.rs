@@ -1,13 +1,15 @@
-//! HTTP requests between the engine and `lib/http`: batches of them up. Responses go [the other way](super::http_out); a connection of its own
-//! is [`Http`].
+//! HTTP requests on their way from the engine to `lib/http`, in batches. Responses are in
+//! [`http_out`](super::http_out); the state of one connection is [`Http`].
 //!
-//! What the connections of one turn of the loop have received is parsed together, after the last of them was read, and shown to JavaScript in
-//! one call, `onHttp(events, text, body)`: to enter JavaScript costs more than to parse a request. The events stand in a table that
-//! [both sides see](super::table); those of a connection follow a row that names it. Between two connections JavaScript runs ticks and promise jobs, as Node does between two reads.
+//! Requests of all connections that received something in a turn of the loop are parsed after the last read, and
+//! delivered to JavaScript in one call, `onHttp(events, text, body)`, because entering JavaScript costs more than
+//! parsing a request. The events are in a table that [both sides see](super::table); a row that names the connection
+//! precedes its events. Between two connections, JavaScript runs ticks and promise jobs, as Node does between two
+//! reads.
 //!
-//! JavaScript can leave a connection's events before a request that it does not want yet: output does not leave, or bytes were put in
-//! front. What was read from there on then waits as bytes, and is parsed again when its time comes. There is one table, so batches do
-//! not nest: bytes that JavaScript feeds while one is shown wait for its end.
+//! JavaScript can stop before a request of a connection that it does not want yet, because output is not sent, or
+//! because bytes were inserted before it. The bytes from that request on then wait, and are parsed again later. There
+//! is only one table, so batches do not nest: bytes that JavaScript feeds during a batch wait until it ends.
 
 use super::engine::{Engine, Node};
 use super::files::Files;
@@ -23,101 +25,102 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::{Rc, Weak};
 
-/// Events per call of JavaScript: more gain nothing from being shown together.
+/// The most events per call of JavaScript. More would gain nothing.
 const EVENTS: usize = 512;
 
-/// Heads per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+/// The most bytes of heads per call of JavaScript. They form one string, which stays alive as long as any part of it.
 const TEXT: usize = 64 * 1024;
 
-/// Bodies of several connections per call of JavaScript, in bytes: they share one Buffer, which a part that is kept keeps whole. That is how
-/// much Node's own pool of Buffers costs.
+/// The most bytes of bodies of several connections per call of JavaScript. They share one Buffer, and a part that is
+/// kept keeps all of it alive. Node's own Buffer pool has the same cost.
 const SHARED_BODY: usize = 8 * 1024;
 
-/// Reads from this size on are parsed where they lie; smaller ones are copied to wait for those of other connections.
+/// Reads of at least this many bytes are parsed in place. Smaller ones are copied to wait for those of other
+/// connections.
 const LARGE_READ: usize = SHARED_BODY;
 
-/// Bytes that may wait for the end of the loop's turn.
+/// The most bytes that wait for the end of the loop's turn.
 const INBOX: usize = 256 * 1024;
 
 /// The words before the first event.
 pub(super) mod word {
     /// The loop's clock in milliseconds, modulo 2^32.
     pub const NOW: usize = 1;
-    /// Written by JavaScript when it is asked about a mount: the number of its site, 0 for none,
+    /// JavaScript's answer about a mount, first word: the number of its site, or 0 if the site may not answer.
     pub const SITE: usize = 2;
-    /// the seconds of `Keep-Alive` and one more, 0 without that header,
+    /// Second word: the `Keep-Alive` timeout in seconds plus one, or 0 for no such header.
     pub const SECONDS: usize = 3;
-    /// and 1 when what is answered is to be told.
+    /// Third word: 1 if JavaScript wants to be told about answers.
     pub const LOGS: usize = 4;
-    /// Events begin here.
+    /// The start of the first event.
     pub const EVENTS: usize = 8;
 }
 
-/// A row before the events of one connection.
+/// The row before the events of one connection.
 pub(super) mod read_row {
-    /// Its kind.
+    /// The kind of this row.
     pub const READ: u32 = 5;
-    /// Whose they are.
+    /// The id of the connection.
     pub const ID: usize = 1;
-    /// Written by JavaScript: the number of the event that it does not handle for now, and none of those behind it.
+    /// Written by JavaScript: the number of the event from which on it does not handle the events for now.
     pub const HELD: usize = 2;
-    /// Written by JavaScript: 1 when another protocol has the connection from now on.
+    /// Written by JavaScript: 1 if another protocol has taken over the connection.
     pub const TAKEN: usize = 3;
-    /// Where the bytes received lie, if they are shown: with an error, or an upgrade.
+    /// The offset of the received bytes, if they are passed: with an error or an upgrade.
     pub const PACKET: usize = 4;
-    /// How many those are.
+    /// The number of those bytes.
     pub const PACKET_LENGTH: usize = 5;
-    /// How many of the bytes received the events are of.
+    /// How many of the received bytes the events cover.
     pub const LENGTH: usize = 6;
 }
 
-/// Bytes of one connection: a range of the inbox.
+/// A read of one connection: a range of the inbox.
 struct Read {
     id: u32,
     range: Range<usize>,
 }
 
-/// The part of a batch that is one connection's.
+/// The part of a batch that belongs to one connection.
 pub(super) struct Segment {
     pub(super) id: u32,
-    /// The row before its events.
+    /// The number of the row before its events.
     pub(super) row: usize,
-    /// Where in the input its bytes begin and end, and where those that were received together end.
+    /// The range of its bytes in the input, and the end of those that were received together.
     pub(super) start: usize,
     end: usize,
     pub(super) read_end: usize,
     pub(super) stop: Stop,
-    /// What was received is one request without a body, from its beginning to its end, and no more.
+    /// Whether the received bytes are exactly one request without a body.
     pub(super) whole: bool,
 }
 
-/// The protocol in one environment.
+/// The HTTP server protocol in one environment.
 pub(super) struct Server {
     pub(super) me: Weak<Server>,
     pub(super) scratch: RefCell<Scratch>,
-    /// A batch is being shown.
+    /// Whether a batch is being delivered.
     showing: Cell<bool>,
     pub(super) sites: Sites,
     pub(super) heads: RefCell<Heads>,
 }
 
-/// What every HTTP connection of an environment shares.
+/// The data shared by all HTTP connections of an environment.
 #[derive(Default)]
 pub(super) struct Scratch {
     table: Option<Table>,
     words: Vec<u32>,
-    /// Events of the batch being made or shown, the rows before them included.
+    /// The number of rows in the current batch, including the rows before each connection's events.
     pub(super) count: usize,
-    /// The heads of the batch being shown; it may be shown again, so responses leave it alone.
+    /// The heads of the batch. It may be delivered again, so responses must not use this memory.
     pub(super) text: Vec<u8>,
-    /// The bodies of a batch of several connections.
+    /// The bodies of a batch with several connections.
     body: Vec<u8>,
-    /// Where in the input the body of a batch of one connection lies.
+    /// The range of the input that holds the body of a batch with one connection.
     lying: Option<Range<usize>>,
-    /// Bytes received in this turn of the loop, and whose they are.
+    /// The bytes received in this turn of the loop, and the connection of each read.
     inbox: Vec<u8>,
     reads: Vec<Read>,
-    /// Connections that have something to go on with when it is over.
+    /// Connections with waiting bytes, to be continued after the current batch.
     pub(super) waiting: Vec<u32>,
 }
 
@@ -157,8 +160,8 @@ pub fn register(functions: &mut Functions<Engine>, files: &Rc<Files>) {
     });
 }
 
-/// `(listener)`: an object whose `onHttp(events, text, body)` is shown batches, and whose other functions the [mounts](super::http_site) call,
-/// the first time. Returns the table of events, as an `ArrayBuffer`.
+/// `(listener)`: the first call sets an object whose `onHttp(events, text, body)` receives batches, and whose other
+/// functions the [mounts](super::http_site) call. Returns the table of events as an `ArrayBuffer`.
 fn table(server: &Rc<Server>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut scratch = server.scratch.borrow_mut();
     if scratch.table.is_none() {
@@ -170,7 +173,8 @@ fn table(server: &Rc<Server>, _engine: &Engine, args: &Args) -> Outcome<Option<V
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// `(id, maxHeaderSize, mount)`: the connection speaks HTTP from now on, and is read. `mount` is the number of its server's, 0 for none.
+/// `(id, maxHeaderSize, mount)`: makes a connection speak HTTP and starts reading it. `mount` is the number of its
+/// server's mount, or 0.
 fn attach(server: &Rc<Server>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, max_header_size) = (args.uint(0)?, args.uint(1)? as usize);
     let limits = if max_header_size == 0 {
@@ -189,7 +193,7 @@ impl Protocol<Node> for Server {
         read(self, engine, id, bytes);
     }
 
-    /// A server's idle clock starts when the last of a response has left, also when no one waits for that.
+    /// A server's idle time starts when the last byte of a response is sent, even if nothing waits for that.
     fn drained(&self, engine: &Engine, id: u32, awaited: bool) {
         if !http_site::drained(self, engine, id) || awaited {
             engine.tell(Event::Drain(id));
@@ -210,14 +214,14 @@ impl Protocol<Node> for Server {
 }
 
 impl Server {
-    /// What words of the table say; nothing when its memory is gone.
+    /// Reads words of the table. `None` if it was detached.
     pub(super) fn words<const N: usize>(&self, at: [usize; N]) -> Option<[u32; N]> {
         let scratch = self.scratch.borrow();
         let words = scratch.table.as_ref()?.words()?;
         Some(at.map(|at| words.word(at)))
     }
 
-    /// Shows a request that was taken out of its batch before; no other is being shown.
+    /// Delivers a request that was taken out of its batch before. No batch may be in delivery.
     pub(super) fn show_alone(&self, engine: &Engine, id: u32, request: &[u32; EVENT_WORDS], text: &[u8]) {
         let segment = Segment {
             id,
@@ -240,7 +244,7 @@ impl Server {
     }
 }
 
-/// Bytes that an HTTP connection has received.
+/// Handles received bytes of an HTTP connection.
 fn read(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) {
     if engine.state(id, |http: &mut Http| http.tapped) == Some(true) {
         engine.read_raw(id, bytes);
@@ -271,7 +275,7 @@ fn has_reads(server: &Server) -> bool {
     !server.scratch.borrow().reads.is_empty() && !server.showing.get()
 }
 
-/// Parses and shows what was received in this turn of the loop.
+/// Parses and delivers the bytes received in this turn of the loop.
 fn handle_reads(server: &Server, engine: &Engine) {
     if !has_reads(server) {
         return;
@@ -284,14 +288,15 @@ fn handle_reads(server: &Server, engine: &Engine) {
     engine.flush_all();
     let mut scratch = server.scratch.borrow_mut();
     if scratch.reads.is_empty() {
-        // The memory serves the next turn.
+        // The memory is used again in the next turn.
         (scratch.inbox, scratch.reads) = (inbox, reads);
         scratch.inbox.clear();
         scratch.reads.clear();
     }
 }
 
-/// Bytes for the parser, in their turn: what was not `received` goes before all that waits. Returns whether they had to wait.
+/// Passes bytes to the parser in the right order. Bytes that were not `received` come before all that wait. Returns
+/// whether they had to wait.
 fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool) -> bool {
     let showing = server.showing.get();
     let waits = engine.state(id, |http: &mut Http| {
@@ -318,7 +323,7 @@ fn feed(server: &Server, engine: &Engine, id: u32, bytes: &[u8], received: bool)
     waits
 }
 
-/// Goes on with what waits, wherever that is; while a batch is shown it is put off until its end.
+/// Continues with all waiting bytes. During a batch, this is postponed until its end.
 pub(super) fn go_on(server: &Server, engine: &Engine) {
     loop {
         let mut scratch = server.scratch.borrow_mut();
@@ -350,12 +355,12 @@ pub(super) fn go_on(server: &Server, engine: &Engine) {
     }
 }
 
-/// Parses the bytes of connections, which are ranges of `input`, and shows what they say, as many as possible together.
+/// Parses the bytes of connections, which are ranges of `input`, and delivers as many events as possible together.
 fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
     server.sites.forget();
     let alone = reads.len() == 1;
     let mut reads = reads.iter().map(|read| (read.id, read.range.clone()));
-    // What is left of a read whose first part had to be shown before.
+    // The rest of a read whose first part had to be delivered before.
     let mut left = None;
     let mut batch = Vec::new();
     while let Some((id, range)) = left.take().or_else(|| reads.next()) {
@@ -379,7 +384,7 @@ fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
                 }
                 batch.push(segment);
                 if stop != Stop::Drained {
-                    // What has to be decided first ends a batch.
+                    // A batch ends where JavaScript must decide something first.
                     let goes_on = show(server, engine, input, &mut batch);
                     if goes_on && !rest.is_empty() && !keep(server, engine, id, &input[rest.clone()], false) {
                         left = Some((id, rest));
@@ -391,16 +396,16 @@ fn run(server: &Server, engine: &Engine, input: &[u8], reads: &[Read]) {
     show(server, engine, input, &mut batch);
 }
 
-/// What bytes said.
+/// The result of parsing.
 enum Parsed {
-    /// Nothing to show.
+    /// Nothing to deliver.
     Nothing,
-    /// They are another protocol's.
+    /// The bytes belong to another protocol.
     Raw,
     Events(Segment),
 }
 
-/// Parses one connection's bytes on into the batch. `alone`: there are no others.
+/// Parses bytes of one connection into the batch. `alone` means that there are no other connections.
 fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<usize>, alone: bool) -> Parsed {
     let scratch = &mut *server.scratch.borrow_mut();
     let now = engine.now();
@@ -445,7 +450,7 @@ fn parse(server: &Server, engine: &Engine, id: u32, input: &[u8], range: Range<u
 }
 
 impl Scratch {
-    /// Whether the events and the body of so many bytes of one more connection have room.
+    /// Whether there is room for one more connection, with a body of at most `length` bytes.
     fn has_room_for(&self, length: usize) -> bool {
         self.count + 4 <= EVENTS
             && self.text.len() < TEXT
@@ -453,14 +458,15 @@ impl Scratch {
             && self.lying.is_none()
     }
 
-    /// Writes the row before a segment's events, and where its body bytes are.
+    /// Writes the row before a segment's events, and the positions of its body bytes.
     fn place_body(&mut self, segment: &Segment, bytes: &[u8], alone: bool) {
         let rows = &mut self.words[segment.row * EVENT_WORDS..self.count * EVENT_WORDS];
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
         let taken = segment.end - segment.start;
         let mut packet = 0..0;
         if matches!(segment.stop, Stop::Failed | Stop::Upgrade) {
-            // An error reports the packet, and behind an upgrade's head may lie the first bytes of the other protocol.
+            // An error reports the received bytes, and the first bytes of the other protocol may follow the head of
+            // an upgrade.
             let base = self.body.len();
             self.body.extend_from_slice(bytes);
             packet = base..self.body.len();
@@ -481,19 +487,19 @@ impl Scratch {
         head[read_row::LENGTH] = taken as u32;
     }
 
-    /// The words of an event.
+    /// The words of a row.
     pub(super) fn row(&self, at: usize) -> [u32; EVENT_WORDS] {
         std::array::from_fn(|word| self.words[at * EVENT_WORDS + word])
     }
 
-    /// Takes events out; those behind them move up.
+    /// Removes rows. Those behind them move up.
     pub(super) fn drop_rows(&mut self, from: usize, to: usize) {
         self.words
             .copy_within(to * EVENT_WORDS..self.count * EVENT_WORDS, from * EVENT_WORDS);
         self.count -= to - from;
     }
 
-    /// See [`Http::mark_repeated`]; of the events from `from` on.
+    /// See [`Http::mark_repeated`]; for the events from `from` on.
     pub(super) fn mark_repeated(&mut self, http: &mut Http, from: usize) {
         http.mark_repeated(
             &mut self.words[from * EVENT_WORDS..self.count * EVENT_WORDS],
@@ -501,7 +507,7 @@ impl Scratch {
         );
     }
 
-    /// The batch is over.
+    /// Clears the batch.
     fn clear(&mut self) {
         self.count = 0;
         self.text.clear();
@@ -510,7 +516,7 @@ impl Scratch {
     }
 }
 
-/// Has bytes of a connection wait where they must, see [`Http::keep`]; returns whether they do.
+/// Makes bytes of a connection wait if they must, see [`Http::keep`]. Returns whether they do.
 fn keep(server: &Server, engine: &Engine, id: u32, rest: &[u8], stopped: bool) -> bool {
     let kept = engine.state(id, |http: &mut Http| http.keep(rest, stopped)) == Some(true);
     if kept {
@@ -519,7 +525,8 @@ fn keep(server: &Server, engine: &Engine, id: u32, rest: &[u8], stopped: bool) -
     kept
 }
 
-/// Shows a batch to JavaScript, again and again while handlers throw. Returns whether its last connection is still to be read.
+/// Delivers a batch to JavaScript, with repeated calls while handlers throw. Returns whether its last connection may
+/// be read further.
 fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>) -> bool {
     if batch.is_empty() {
         return false;
@@ -548,7 +555,7 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
         [env.int(count as i32), env.latin1(&scratch.text), body]
     });
     drop(showing);
-    // JavaScript has run.
+    // JavaScript has run, so its answers may be outdated.
     server.sites.forget();
     if shown.is_err() {
         return lost(server, engine, batch);
@@ -561,8 +568,8 @@ fn show(server: &Server, engine: &Engine, input: &[u8], batch: &mut Vec<Segment>
     goes_on
 }
 
-/// Gives the memory of a large read that is nothing but a part of a body to JavaScript, instead of a copy: nothing of it will be
-/// parsed again. The events say where in it that is.
+/// Gives the memory of a large read to JavaScript instead of a copy, if the read is only a part of a body and so will
+/// not be parsed again. Adjusts the positions in the events.
 fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Option<Rc<Landing>> {
     let [segment] = batch else { return None };
     if segment.stop != Stop::Drained || segment.end != segment.read_end {
@@ -571,7 +578,7 @@ fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Op
     let scratch = &mut *server.scratch.borrow_mut();
     let range = scratch.lying.clone()?;
     let events = &mut scratch.words[(segment.row + 1) * EVENT_WORDS..scratch.count * EVENT_WORDS];
-    // A request that is not the first event may be held back.
+    // A request that is not the first event may be held back and parsed again.
     let mut later = events.chunks_exact(EVENT_WORDS).skip(1);
     if later.any(|words| words[0] & row::KIND == event::REQUEST) {
         return None;
@@ -581,12 +588,13 @@ fn take(server: &Server, engine: &Engine, input: &[u8], batch: &[Segment]) -> Op
     Some(landing)
 }
 
-/// After a batch: what JavaScript said of one connection. Returns whether the rest of its bytes is to be parsed.
+/// After a batch, applies what JavaScript decided about one connection. Returns whether the rest of its bytes is to
+/// be parsed.
 fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> bool {
     let at = word::EVENTS + segment.row * EVENT_WORDS;
     let said = with_table(server, |table, words| {
         let held = table.word(at + read_row::HELD) as usize;
-        // Where in the read the request begins that it stopped before.
+        // The start of the request before which JavaScript stopped, within the read.
         let offset = words.get(held * EVENT_WORDS + row::BEGAN).copied().unwrap_or(0) as usize;
         (
             (held > segment.row).then_some(offset),
@@ -616,14 +624,15 @@ fn settle(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> 
     }
 }
 
-/// Looks at the table and the words for it; nothing when its memory is gone.
+/// Runs `code` on the table and its words. `None` if it was detached.
 fn with_table<T>(server: &Server, code: impl FnOnce(&SharedBytes, &[u32]) -> T) -> Option<T> {
     let scratch = server.scratch.borrow();
     let words = scratch.table.as_ref()?.words()?;
     Some(code(words, &scratch.words))
 }
 
-/// Somebody has detached the table: no request can be shown any more, and no peer is left waiting.
+/// User code has detached the table, so no request can be delivered. The connections are closed, so that no peer
+/// waits forever.
 fn lost(server: &Server, engine: &Engine, batch: &mut Vec<Segment>) -> bool {
     engine.env().report("ironwire: the table of HTTP events was detached");
     for segment in batch.drain(..) {

@@ -1,9 +1,10 @@
-//! HTTP clients between the engine and `lib/http/client`: requests down, responses up.
+//! HTTP clients: requests on their way from `lib/http/client` to the engine, and responses back.
 //!
-//! What the connections of one turn of the loop have received is parsed as it comes, and shown to JavaScript in one call,
-//! `onResponses(events, text, body)`, after the last of them was read: to enter JavaScript costs more than to parse a small response. The
-//! events stand in a [table](super::table); those of a connection follow a row that names it, and between two connections
-//! JavaScript runs ticks and promise jobs, as Node does between two reads.
+//! Responses of all connections that received something in a turn of the loop are parsed at once, and delivered to
+//! JavaScript after the last read in one call, `onResponses(events, text, body)`, because entering JavaScript costs
+//! more than parsing a small response. The events are in a [table](super::table); a row that names the connection
+//! precedes its events. Between two connections, JavaScript runs ticks and promise jobs, as Node does between two
+//! reads.
 
 use super::engine::{Engine, Node};
 use super::raw::{Args, Env, Functions, Landing, Outcome, SharedBytes, Value};
@@ -16,38 +17,38 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Events per call of JavaScript: more gain nothing from being shown together.
+/// The most events per call of JavaScript. More would gain nothing.
 const EVENTS: usize = 512;
 
-/// Heads per call of JavaScript, in bytes: they are one string, which lives as long as any part of it.
+/// The most bytes of heads per call of JavaScript. They form one string, which stays alive as long as any part of it.
 const TEXT: usize = 64 * 1024;
 
 /// The words before the first event.
 pub(super) mod word {
-    /// Where in the `ArrayBuffer` shown the body bytes lie, and how many there are; 0 when a `Buffer` is shown.
+    /// The offset and the number of body bytes in the `ArrayBuffer` that is passed; 0 if a `Buffer` is passed.
     pub const BODY_AT: usize = 1;
     pub const BODY_LENGTH: usize = 2;
-    /// Events begin here.
+    /// The start of the first event.
     pub const EVENTS: usize = 8;
 }
 
-/// A row before the events of one connection.
+/// The row before the events of one connection.
 pub(super) mod answer_row {
-    /// Its kind.
+    /// The kind of this row.
     pub const READ: u32 = 5;
-    /// Whose they are.
+    /// The id of the connection.
     pub const ID: usize = 1;
-    /// The number of the event behind its last.
+    /// The number of the event after its last one.
     pub const NEXT: usize = 2;
-    /// Where among the body bytes all that was received lies, if it is shown: with an error, or an upgrade.
+    /// The offset of the received bytes among the body bytes, if they are passed: with an error or an upgrade.
     pub const PACKET: usize = 3;
-    /// How many bytes that is.
+    /// The number of those bytes.
     pub const PACKET_LENGTH: usize = 4;
-    /// How many of the bytes received the events are of.
+    /// How many of the received bytes the events cover.
     pub const LENGTH: usize = 5;
 }
 
-/// What a response answers, as far as its framing depends on it; 0 for all else.
+/// The request methods that affect the framing of the response; 0 for all others.
 pub(super) mod answers {
     /// `HEAD`.
     pub const HEAD: u32 = 1;
@@ -58,34 +59,34 @@ pub(super) mod answers {
 /// One connection's state.
 struct Client {
     conn: Conn,
-    /// JavaScript wants to see the bytes as well: somebody listens for 'data' on the socket.
+    /// Whether JavaScript also wants the raw bytes, because of a 'data' listener on the socket.
     tapped: bool,
 }
 
-/// The protocol in one environment.
+/// The HTTP client protocol in one environment.
 #[derive(Default)]
 struct Clients {
     scratch: RefCell<Scratch>,
-    /// A batch is being shown.
+    /// Whether a batch is being delivered.
     showing: Cell<bool>,
 }
 
-/// What every client's connection of an environment shares.
+/// The data shared by all client connections of an environment.
 #[derive(Default)]
 struct Scratch {
     table: Option<Table>,
     words: Vec<u32>,
-    /// Events of the batch being made or shown, the rows before them included.
+    /// The number of rows in the current batch, including the rows before each connection's events.
     count: usize,
-    /// The heads of the batch being shown; it may be shown again.
+    /// The heads of the batch. It may be delivered again.
     text: Vec<u8>,
-    /// Its body bytes, those of one large read apart.
+    /// The body bytes of the batch, except those of a large read.
     body: Vec<u8>,
-    /// Where JavaScript sees them.
+    /// The slab in which JavaScript sees the body bytes.
     slab: Slab,
-    /// Where in a large read its body bytes are.
+    /// The range of a large read that holds its body bytes.
     lying: Range<usize>,
-    /// What was received meanwhile, by a loop that the program runs inside of its own.
+    /// Bytes received during the delivery of a batch, when the program runs the loop inside of a handler.
     late: Vec<(u32, Vec<u8>)>,
 }
 
@@ -127,12 +128,13 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// Runs `code` on a client's connection; `EBADF` for any other.
+/// Runs `code` on a client connection. `EBADF` for any other.
 fn with<T>(engine: &Engine, id: u32, code: impl FnOnce(&mut Client) -> T) -> Result<T, Errno> {
     engine.state(id, code).ok_or(Errno::EBADF)
 }
 
-/// `(listener)`: an object whose `onResponses` is shown batches. Returns the table of events, as an `ArrayBuffer`.
+/// `(listener)`: sets an object whose `onResponses` receives batches. Returns the table of events as an
+/// `ArrayBuffer`.
 fn table(clients: &Rc<Clients>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let scratch = &mut *clients.scratch.borrow_mut();
     if scratch.table.is_none() {
@@ -143,7 +145,7 @@ fn table(clients: &Rc<Clients>, _engine: &Engine, args: &Args) -> Outcome<Option
     Ok(scratch.table.as_ref().map(Table::value))
 }
 
-/// `(id, kind, maxHeaderSize, …)`: a response of that kind, one of [`answers`], is to come.
+/// `(id, kind, maxHeaderSize, …)`: expects a response of this kind, see [`answers`].
 fn expect(engine: &Engine, args: &Args) -> Outcome<Result<(), Errno>> {
     let expected = match args.uint(1)? {
         answers::HEAD => Expected::NoBody,
@@ -154,11 +156,12 @@ fn expect(engine: &Engine, args: &Args) -> Outcome<Result<(), Errno>> {
         max_header_size: args.uint(2)? as usize,
     };
     let fit = with(engine, args.uint(0)?, |client| client.conn.expect(expected, limits));
-    // What nobody has asked for has come meanwhile: the connection is about to be closed.
+    // Unsolicited bytes have arrived, and the connection is about to be closed.
     Ok(fit.and_then(|fit| if fit { Ok(()) } else { Err(Errno::ECONNRESET) }))
 }
 
-/// `(id, kind, maxHeaderSize, request, utf8)`: expects a response and writes a whole request. Returns what `write` returns.
+/// `(id, kind, maxHeaderSize, request, utf8)`: expects a response and writes a whole request. Returns the same as
+/// `write`.
 fn send(engine: &Engine, args: &Args) -> Outcome<i32> {
     if let Err(error) = expect(engine, args)? {
         return Ok(error.0);
@@ -183,7 +186,8 @@ impl Protocol<Node> for Clients {
         }
     }
 
-    /// The next request rather leaves with those on other connections: a server that slept is then woken once for all of them.
+    /// A next request is sent together with those of other connections. A sleeping server is then woken only once for
+    /// all of them.
     fn answers(&self) -> bool {
         false
     }
@@ -199,8 +203,9 @@ impl Protocol<Node> for Clients {
     }
 }
 
-/// Parses what a connection has received. A large read is shown at once, because its bytes are not to be copied twice; so is what JavaScript
-/// has to decide upon before the connection is read on. `last`: nobody looks at them after.
+/// Parses received bytes. A large read is delivered at once, so that its bytes are not copied twice. So are events
+/// about which JavaScript must decide before the connection is read further. `last`: the caller does not access the
+/// bytes afterwards.
 fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8], last: bool) {
     if clients.showing.get() {
         clients.scratch.borrow_mut().late.push((id, bytes.to_vec()));
@@ -230,7 +235,7 @@ fn read(clients: &Clients, engine: &Engine, id: u32, bytes: &[u8], last: bool) {
     }
 }
 
-/// Parses one connection's bytes on into the batch; nothing when it speaks something else.
+/// Parses bytes of one connection into the batch. `None` if it speaks another protocol.
 fn parse(
     clients: &Clients,
     engine: &Engine,
@@ -258,7 +263,7 @@ fn parse(
 }
 
 impl Scratch {
-    /// Whose events the batch has.
+    /// The connections with events in the batch.
     fn connections(&self) -> Vec<u32> {
         let rows = self.words[..self.count * EVENT_WORDS].chunks_exact(EVENT_WORDS);
         rows.filter(|words| words[0] == answer_row::READ)
@@ -266,12 +271,13 @@ impl Scratch {
             .collect()
     }
 
-    /// Whether the events and the body of so many bytes more have room.
+    /// Whether there is room for the events and a body of `length` more bytes.
     fn has_room_for(&self, length: usize) -> bool {
         self.count + 4 <= EVENTS && self.text.len() < TEXT && self.body.len() + length <= slab::SIZE
     }
 
-    /// Writes the row before a connection's events, and where its body bytes are. `whole`: all that was received is shown.
+    /// Writes the row before a connection's events, and the positions of its body bytes. `whole`: all received bytes
+    /// are passed.
     fn place_body(&mut self, at: usize, id: u32, bytes: &[u8], taken: usize, large: bool, whole: bool) {
         let rows = &mut self.words[at * EVENT_WORDS..self.count * EVENT_WORDS];
         let (head, events) = rows.split_at_mut(EVENT_WORDS);
@@ -298,14 +304,15 @@ impl Scratch {
         ]);
     }
 
-    /// Gives the memory of a large read to JavaScript, instead of a copy, if its body is worth it. The events say where in it that is.
+    /// Gives the memory of a large read to JavaScript instead of a copy, if its body is large enough. Adjusts the
+    /// positions in the events.
     fn take(&mut self, engine: &Engine, input: &[u8]) -> Option<Rc<Landing>> {
         let (landing, offset) = engine.take(&input[self.lying.clone()])?;
         parts::move_on(&mut self.words[..self.count * EVENT_WORDS], offset);
         Some(landing)
     }
 
-    /// Copies the body bytes to where JavaScript sees them for good; returns the offset.
+    /// Copies the body bytes to memory that JavaScript can keep. Returns the offset.
     fn place(&mut self, env: Env) -> Option<usize> {
         if self.body.is_empty() {
             return None;
@@ -317,7 +324,7 @@ impl Scratch {
         Some(offset)
     }
 
-    /// The body bytes of the batch, as JavaScript sees them.
+    /// The body bytes of the batch as a JavaScript value.
     fn shown_body(&self, env: Env, input: &[u8]) -> Value {
         if !self.lying.is_empty() {
             env.buffer_copy(&input[self.lying.clone()])
@@ -328,7 +335,7 @@ impl Scratch {
         }
     }
 
-    /// The batch is over.
+    /// Clears the batch.
     fn clear(&mut self) {
         self.count = 0;
         self.text.clear();
@@ -337,8 +344,8 @@ impl Scratch {
     }
 }
 
-/// Shows the batch to JavaScript, again and again while handlers throw. `input` is the large read that it is of, where it is of one; `last`:
-/// nobody looks at that after.
+/// Delivers the batch to JavaScript, with repeated calls while handlers throw. `input` is the large read that it
+/// comes from, if any. `last`: the caller does not access `input` afterwards.
 fn show(clients: &Clients, engine: &Engine, input: &[u8], last: bool) {
     let env = engine.env();
     let (table, count, at, taken) = {

@@ -1,48 +1,49 @@
-//! One connection of an HTTP server: what it keeps between reads, and what JavaScript asks about it.
+//! The state of one HTTP server connection between reads, and what JavaScript can ask about it.
 
 use super::engine::Engine;
 use super::http_site::Mounted;
 use super::raw::{Args, Functions, Outcome, Value};
 use crate::http1::{Batch, Conn, EVENT_WORDS, Limits, Stop, event, row};
 
-/// A bit of a request's flags: its header fields are those of the request before.
+/// A flag of a request: its header fields are the same as those of the previous request.
 pub const REPEATED: u32 = 1 << 30;
 
-/// Header fields that are kept to be compared with the next request's: those of browsers fit.
+/// The most bytes of header fields that are kept for comparison with the next request. Those of browsers are shorter.
 const KEPT_FIELDS: usize = 1024;
 
-/// What a connection is busy with, for `httpBusy`; 0 for nothing of the kind.
+/// The results of `httpBusy`; 0 if the connection is idle.
 pub mod busy {
     /// A request is being read.
     pub const READING: i32 = 1;
-    /// Requests wait.
+    /// Requests are waiting.
     pub const WAITING: i32 = 2;
-    /// Output has not left.
+    /// Output has not been sent yet.
     pub const SENDING: i32 = 3;
 }
 
 /// One connection's HTTP state.
 pub struct Http {
     conn: Conn,
-    /// It is a server's that may be answered without JavaScript.
+    /// Set if a server's site may answer requests without JavaScript.
     pub mounted: Option<Box<Mounted>>,
-    /// When the request being read began (or the connection, before its first), in loop milliseconds; 0 between requests.
+    /// When the current request began (or the connection, before its first request), in milliseconds of the loop's
+    /// clock; 0 between requests.
     started: u64,
-    /// When bytes were last received, in loop milliseconds.
+    /// When bytes were last received, in milliseconds of the loop's clock.
     heard: u64,
-    /// JavaScript knows that the request being read takes too long.
+    /// JavaScript has been told that the current request takes too long.
     expired: bool,
-    /// Somebody listens for 'data' on the socket: JavaScript gets the bytes, and feeds them itself.
+    /// JavaScript gets the raw bytes and feeds them itself, because of a 'data' listener on the socket.
     pub tapped: bool,
-    /// JavaScript hears of every read, if only to set the socket's timer anew.
+    /// JavaScript is told of every read, if only to restart the socket's timer.
     pub timed: bool,
-    /// JavaScript takes no further request until it says so.
+    /// JavaScript accepts no further request until it says so.
     pub paused: bool,
-    /// The header fields of the last request that JavaScript was shown, if they are not too long to keep.
+    /// The header fields of the last request that JavaScript received, unless they are too long to keep.
     last_fields: Vec<u8>,
-    /// What JavaScript fed in the meantime; it goes before what was received.
+    /// Bytes that JavaScript has fed meanwhile. They come before received bytes.
     inserted: Vec<u8>,
-    /// Received bytes that wait: less than a read of them, because a paused connection is not read.
+    /// Received bytes that wait. They are less than a read, because a paused connection is not read.
     backlog: Vec<u8>,
 }
 
@@ -64,12 +65,13 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// Runs `code` on a connection that speaks HTTP; returns whether it does.
+/// Runs `code` on a connection that speaks HTTP. Returns whether it does.
 fn with(engine: &Engine, args: &Args, code: impl FnOnce(&mut Http)) -> Outcome<bool> {
     Ok(engine.state(args.uint(0)?, code).is_some())
 }
 
-/// `(id)`: another protocol takes over. Returns the bytes that waited, if any: they are that protocol's.
+/// `(id)`: hands the connection over to another protocol. Returns the waiting bytes, if any, which belong to that
+/// protocol.
 fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let waited = engine.connection(args.uint(0)?, |connection| {
         connection.hush::<Http>().map(|mut http| http.take_waiting())
@@ -79,7 +81,7 @@ fn detach(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
 }
 
 impl Http {
-    /// A connection that speaks HTTP from `now` on.
+    /// Creates the state of a connection that begins to speak HTTP at `now`.
     pub fn new(limits: Limits, mounted: Option<Box<Mounted>>, now: u64) -> Http {
         Http {
             conn: Conn::new(limits),
@@ -96,7 +98,7 @@ impl Http {
         }
     }
 
-    /// Parses on into a batch. Returns the bytes taken and why it stopped.
+    /// Parses bytes into a batch. Returns the number of bytes consumed and the reason for stopping.
     pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>, now: u64) -> (usize, Stop) {
         self.heard = now;
         let before = batch.count;
@@ -109,18 +111,20 @@ impl Http {
         (taken, stop)
     }
 
-    /// Whether the next bytes are read as the beginning of a request of at most `length`, by whoever knows them.
+    /// Whether the next bytes would be parsed as the start of a request of at most `length` bytes. A caller that
+    /// recognises them may then skip the parser.
     pub fn is_between(&self, length: usize) -> bool {
         self.conn.is_fresh() && length <= self.conn.max_header_size() && !self.must_wait()
     }
 
-    /// A whole request was received at once, and is known.
+    /// Notes that a whole, recognised request was received at once.
     pub fn pass(&mut self, now: u64) {
         self.heard = now;
         self.time_from(0);
     }
 
-    /// Clients repeat themselves: marks requests whose header fields are those of the request before, which JavaScript has in their parts.
+    /// Marks requests whose header fields equal those of the previous request, as is common: JavaScript already has
+    /// them parsed.
     pub fn mark_repeated(&mut self, rows: &mut [u32], text: &[u8]) {
         for words in rows
             .chunks_exact_mut(EVENT_WORDS)
@@ -141,35 +145,35 @@ impl Http {
         }
     }
 
-    /// The request being read began at `started`; 0: there is none.
+    /// Sets when the current request began; 0 if there is none.
     fn time_from(&mut self, started: u64) {
         self.started = started;
         self.expired = false;
     }
 
-    /// Whether what is received has to wait.
+    /// Whether received bytes must wait.
     pub fn is_held(&self) -> bool {
         self.paused || self.mounted.as_ref().is_some_and(|mounted| mounted.waits())
     }
 
-    /// Whether received bytes wait.
+    /// Whether bytes are waiting.
     pub fn is_waiting(&self) -> bool {
         !self.inserted.is_empty() || !self.backlog.is_empty()
     }
 
-    /// Whether bytes must wait, behind others, for JavaScript, or for a file.
+    /// Whether bytes must wait: behind others, for JavaScript, or for a file.
     pub fn must_wait(&self) -> bool {
         self.is_held() || self.is_waiting()
     }
 
-    /// What a read has brought behind a request that persists is parsed later.
+    /// Keeps the bytes after a request that persists, to be parsed later.
     pub fn put_back(&mut self, rest: &[u8]) {
         self.conn.rewind();
         self.time_from(0);
         self.backlog.splice(..0, rest.iter().copied());
     }
 
-    /// Has bytes wait: what was `received` behind all that waits, what JavaScript put in front before that.
+    /// Makes bytes wait. Received bytes go behind all others; bytes that JavaScript inserts go before them.
     pub fn hold(&mut self, bytes: &[u8], received: bool) {
         let queue = if received {
             &mut self.backlog
@@ -179,7 +183,7 @@ impl Http {
         queue.extend_from_slice(bytes);
     }
 
-    /// The request that asks for another protocol is an ordinary one.
+    /// Treats the request that asks for another protocol as an ordinary one.
     pub fn refuse_upgrade(&mut self) {
         self.conn.decide_upgrade();
         if !self.conn.is_reading() {
@@ -187,7 +191,7 @@ impl Http {
         }
     }
 
-    /// What waits, in its order.
+    /// Takes all waiting bytes in order.
     pub fn take_waiting(&mut self) -> Vec<u8> {
         let mut bytes = std::mem::take(&mut self.inserted);
         if bytes.is_empty() {
@@ -197,11 +201,12 @@ impl Http {
         bytes
     }
 
-    /// Has `rest` wait if it must: when JavaScript has stopped before the request that it begins with, or when bytes go in front.
+    /// Keeps `rest` if it must wait: because JavaScript has stopped before the request it begins with, or because
+    /// bytes were inserted before it.
     pub fn keep(&mut self, rest: &[u8], stopped: bool) -> bool {
         if stopped {
             self.put_back(rest);
-            // JavaScript has not seen the last of them.
+            // JavaScript has not seen the request whose fields were kept last.
             self.last_fields.clear();
             return true;
         }
@@ -213,7 +218,7 @@ impl Http {
     }
 }
 
-/// `(id)`: the peer ended its side. -1 when that is orderly, else the number of the parse error.
+/// `(id)`: the peer has ended its side. Returns -1 if that is in order, or the number of the parse error.
 fn finish(engine: &Engine, args: &Args) -> Outcome<i32> {
     let finished = engine.state(args.uint(0)?, |http: &mut Http| http.conn.finish());
     Ok(match finished {
@@ -222,7 +227,8 @@ fn finish(engine: &Engine, args: &Args) -> Outcome<i32> {
     })
 }
 
-/// `(id, headersTimeout, requestTimeout)`, in ms, 0 for none: whether the request being read takes too long. It is said once.
+/// `(id, headersTimeout, requestTimeout)`, in ms, 0 for no limit: whether the current request takes too long. Returns
+/// `true` only once per request.
 fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
     let now = engine.now();
     let (headers, request) = (u64::from(args.uint(1)?), u64::from(args.uint(2)?));
@@ -236,7 +242,7 @@ fn expired(engine: &Engine, args: &Args) -> Outcome<bool> {
     Ok(late)
 }
 
-/// `(id)`: one of [`busy`].
+/// `(id)`: returns one of [`busy`].
 fn busy_with(engine: &Engine, args: &Args) -> Outcome<i32> {
     let busy = engine.connection(args.uint(0)?, |connection| {
         let with_requests = connection.state().map_or(0, |http: &mut Http| match http.started {

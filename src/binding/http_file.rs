@@ -1,7 +1,9 @@
-//! Files that a program's streams read, sent in responses without being read by JavaScript: `fs.createReadStream(path).pipe(res)`.
+//! Sends the file of a program's stream as a response without reading it in JavaScript:
+//! `fs.createReadStream(path).pipe(res)`.
 //!
-//! The stream is the program's, with its descriptor and its events (`lib/http/source.js`). Where it would read, a part of the file is made
-//! ready here; where it would write that to the response, `httpSend` sends it. Both happen in one go, so there is one part at a time.
+//! The stream belongs to the program, with its descriptor and its events (`lib/http/source.js`). When it would read,
+//! `sourceNext` prepares a part of the file. When it would write that part to the response, `httpSend` sends it.
+//! Nothing happens in between, so only one part is ever prepared.
 
 use super::engine::Engine;
 use super::http_out::{append_head, send_bit};
@@ -14,15 +16,15 @@ use std::rc::Rc;
 
 pub(super) use source::PART;
 
-/// The bits of what `sourceNext` returns that are a number of bytes.
+/// The bits of the result of `sourceNext` that hold the number of bytes.
 pub(super) const COUNT: u32 = (1 << 24) - 1;
 
-/// The bit of what `sourceNext` returns that says that the file ends there.
+/// The bit of the result of `sourceNext` that says that the file ends after this part.
 pub(super) const ENDS: u32 = 1 << 24;
 
 const _: () = assert!(PART <= COUNT as u64);
 
-/// The part that is ready.
+/// The part that is prepared.
 #[derive(Default)]
 pub(super) struct Sources(RefCell<Option<Part>>);
 
@@ -35,7 +37,7 @@ pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Sources> {
 }
 
 impl Sources {
-    /// Sends the part that is ready, as `bits` say, with the head in argument 2. Returns what `write` returns.
+    /// Sends the prepared part as described by `bits`, with the head in argument 2. Returns the same as `write`.
     pub(super) fn send(&self, engine: &Engine, args: &Args, id: u32, bits: u32) -> Outcome<i32> {
         let Some(part) = self.0.take() else {
             return Ok(Errno::EINVAL.0);
@@ -66,7 +68,7 @@ impl Sources {
     }
 }
 
-/// Elsewhere the system does not say what can be had without waiting for a disk.
+/// Other systems cannot tell which bytes are available without waiting for a disk.
 #[cfg(target_os = "linux")]
 mod linux {
     use super::{ENDS, Sources};
@@ -88,11 +90,11 @@ mod linux {
         functions.add("sourceClose", |_, args| args.close_fd(0).map(Errno::code));
     }
 
-    /// `(fd, position, most)`: makes the next part ready, from `position` on, or from the descriptor's own where that is negative. Returns
-    /// `COUNT` and `ENDS`, or a negative errno when the program is to read by itself.
+    /// `(fd, position, most)`: prepares the next part, from `position` on, or from the descriptor's own offset if
+    /// that is negative. Returns `COUNT` and `ENDS` bits, or a negative errno if the program must read by itself.
     fn next(sources: &Rc<Sources>, _engine: &Engine, args: &Args) -> Outcome<i32> {
         let (file, position, most) = (args.fd(0)?, args.double(1)?, args.double(2)?);
-        // `as` saturates.
+        // A cast with `as` saturates.
         let position = (position >= 0.0).then_some(position as u64);
         Ok(match source::next(file, position, most as u64) {
             Ok(Next { part, ends }) => {
@@ -104,7 +106,8 @@ mod linux {
         })
     }
 
-    /// `(fd, position)`: lets go of the part that is ready, and puts the descriptor's own position back if it was read from there.
+    /// `(fd, position)`: discards the prepared part, and moves the descriptor's own offset back if the part was read
+    /// from there.
     fn give_back(sources: &Rc<Sources>, _engine: &Engine, args: &Args) -> Outcome<i32> {
         let Some(part) = sources.0.take() else {
             return Ok(0);

@@ -1,4 +1,4 @@
-//! HTTP responses between `lib/http` and the engine: heads and bodies down, each in one call.
+//! HTTP responses on their way from `lib/http` to the engine: heads and bodies, each in one call.
 
 use super::engine::Engine;
 use super::http_file::Sources;
@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bits of `respond`'s second argument above the status.
+/// The bits of `respond`'s second argument, above the status.
 pub(super) mod respond_bit {
     /// The status.
     pub const STATUS: u32 = (1 << 10) - 1;
@@ -18,9 +18,9 @@ pub(super) mod respond_bit {
     pub const CHUNKED: u32 = 1 << 11;
     /// `Content-Length`.
     pub const LENGTH: u32 = 1 << 12;
-    /// From here on: the seconds of `Keep-Alive` and one more, 0 without that header.
+    /// From this bit on: the `Keep-Alive` timeout in seconds plus one, or 0 for no such header.
     pub const SECONDS: u32 = 17;
-    /// The most seconds that can be said: about nine hours.
+    /// The largest timeout that fits, in seconds: about nine hours.
     pub const MAX_SECONDS: u32 = (u32::MAX >> SECONDS) - 1;
 }
 
@@ -32,25 +32,25 @@ pub(super) mod send_bit {
     pub const LATIN1: u32 = 2;
     /// The body is bytes.
     pub const BYTES: u32 = 4;
-    /// The body is a chunk of the chunked coding.
+    /// The body is a chunk of a chunked body.
     pub const CHUNK: u32 = 8;
-    /// The chunked coding ends.
+    /// The chunked body ends.
     pub const LAST: u32 = 16;
-    /// There is a head.
+    /// A head is passed.
     pub const HEAD: u32 = 32;
-    /// The head (or the lines of one) is UTF-8, not latin1.
+    /// The head (or its lines) is UTF-8 instead of latin1.
     pub const UTF8_HEAD: u32 = 64;
-    /// The body is what a [source](super::super::http_file) has ready.
+    /// The body is the part that a [source](super::super::http_file) has prepared.
     pub const FILE: u32 = 128;
 }
 
-/// What the heads of an environment's responses are made with.
+/// The data for building the heads of an environment's responses.
 #[derive(Default)]
 pub(super) struct Heads {
     /// The header lines of the response being written.
     lines: Vec<u8>,
     pub(super) date: DateCache,
-    /// The loop time at which `date` was last checked.
+    /// The loop time when `date` was last checked.
     dated: u64,
 }
 
@@ -61,8 +61,9 @@ pub fn register(functions: &mut Functions<Engine>, sources: &Rc<Sources>) {
     functions.add_with(sources, "httpSend", send);
 }
 
-/// `(id, bits, bodyBits, lines, body, length)`: a whole response. `lines` are the application's header lines; the bits from 17 on are
-/// the seconds of `Keep-Alive` and one more, 0 without that header. Returns what `write` returns.
+/// `(id, bits, bodyBits, lines, body, length)`: sends a whole response. `lines` are the application's header lines.
+/// The bits from 17 on are the `Keep-Alive` timeout in seconds plus one, or 0 for no such header. Returns the same as
+/// `write`.
 fn respond(heads: &Rc<RefCell<Heads>>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use respond_bit::*;
     let (id, bits, body_bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
@@ -106,7 +107,7 @@ pub(super) fn append_head(args: &Args, bits: u32, at: usize, out: &mut Vec<u8>) 
     }
 }
 
-/// Appends a body, or a part of it, as `bits` say, out of arguments `at` on.
+/// Appends a body or a part of it, as described by `bits`, from the arguments from `at` on.
 fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>) -> Outcome<()> {
     use send_bit::*;
     let body = |out: &mut Vec<u8>| {
@@ -130,7 +131,7 @@ fn write_body(args: &Args, bits: u32, at: usize, length: u32, out: &mut Vec<u8>)
     Ok(())
 }
 
-/// `(id, bits, head, body, length)`: a head (latin1) and the body, or a part of it. Returns what `write` returns.
+/// `(id, bits, head, body, length)`: sends a head (latin1) and the body or a part of it. Returns the same as `write`.
 fn send(sources: &Rc<Sources>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, bits) = (args.uint(0)?, args.uint(1)?);
@@ -151,7 +152,7 @@ fn send(sources: &Rc<Sources>, engine: &Engine, args: &Args) -> Outcome<i32> {
 }
 
 impl Heads {
-    /// The wall clock is asked only when the loop's has moved.
+    /// Updates the date. The system's clock is read only if the loop's clock has advanced.
     pub(super) fn check_date(&mut self, now: u64) {
         if now != self.dated {
             self.dated = now;

@@ -1,12 +1,14 @@
-//! Files on an HTTP server, without JavaScript: the requests of a server that does nothing but serve a [site](crate::files::Site) are answered
-//! where they are parsed.
+//! Static files on an HTTP server without JavaScript. If a server does nothing but serve a
+//! [site](crate::files::Site), its requests are answered right after they are parsed.
 //!
-//! Before a connection's events are shown, those in front that the site can answer are taken out. What it cannot answer goes to JavaScript
-//! as always, with all that follows it, until JavaScript says that it has nothing left to do for the connection: so answers keep their
-//! order. Once a turn, and whenever JavaScript has run since, JavaScript is asked whether the site may still answer by itself, that is,
-//! whether nobody has put a function of theirs where a request would pass.
+//! Before the events of a connection are delivered, the leading requests that the site can answer are taken out. A
+//! request that it cannot answer goes to JavaScript, and so do all later ones, until JavaScript says that it has
+//! finished with the connection. That keeps responses in order. Once per turn, and whenever JavaScript has run since,
+//! JavaScript is asked whether the site may still answer by itself, that is, whether the program has not added a
+//! function that the request would pass through.
 //!
-//! A plan that may wait for a disk is made on the pool. The connection is parked meanwhile: it is not read, and what was read waits.
+//! A plan that may wait for a disk is made on a thread of the pool. The connection is parked meanwhile: it is not
+//! read, and bytes that were already read wait.
 
 use super::engine::Engine;
 use super::files::{Files, append};
@@ -26,34 +28,34 @@ use std::io::Write;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Output of one connection that may wait before its next request does.
+/// The most output of a connection in bytes that may wait before its next request has to wait too.
 const MOST_OUTPUT: u64 = 256 * 1024;
 
-/// What a head has besides the answer's lines fits in so many bytes.
+/// The bytes that a head needs besides the answer's lines.
 const HEAD: usize = 160;
 
-/// A request has these flags to be answered here, and none of [`UNUSUAL`].
+/// A request is answered here only if it has the flags of [`USUAL`] and none of [`UNUSUAL`].
 const USUAL: u32 = flag::HOST;
 const UNUSUAL: u32 = flag::HAS_BODY | flag::UPGRADE | flag::EXPECT;
 
-/// The functions that are called.
+/// The JavaScript functions that are called.
 #[derive(Clone, Copy)]
 enum Callback {
-    /// `(mount)`: whether the site may answer now; JavaScript writes [`word::SITE`] and those behind it.
+    /// `(mount)`: asks whether the site may answer now. JavaScript writes the words from [`word::SITE`] on.
     Ask,
-    /// `(mount, rows)`: what was answered, a line for each request.
+    /// `(mount, rows)`: reports answers, one line per request.
     Log,
 }
 
-/// What the mounts of an environment share.
+/// The data shared by all mounts of an environment.
 #[derive(Default)]
 pub(super) struct Sites {
     files: Rc<Files>,
     callbacks: RefCell<Option<Rc<Callbacks<2>>>>,
-    /// What JavaScript has said of a mount, as long as it has not run since.
+    /// JavaScript's answer about a mount, valid until JavaScript runs again.
     said: RefCell<Option<Said>>,
     log: RefCell<Vec<(u32, Vec<u8>)>>,
-    /// The header lines of the request being planned.
+    /// The header lines of the request that is being planned.
     lines: RefCell<Vec<u8>>,
 }
 
@@ -61,29 +63,29 @@ pub(super) struct Sites {
 struct Said {
     mount: u32,
     site: Option<Arc<Site>>,
-    /// What is planned until JavaScript runs again: all of it was received before.
+    /// The batch of the requests planned until JavaScript runs again: all were received before.
     batch: Option<Batch>,
-    /// The seconds of `Keep-Alive`.
+    /// The `Keep-Alive` timeout in seconds.
     seconds: Option<u32>,
-    /// Somebody wants to know what is answered.
+    /// Whether answers are reported to JavaScript.
     logs: bool,
 }
 
-/// What a connection keeps that belongs to a mount.
+/// The state of a connection that belongs to a mount.
 pub(super) struct Mounted {
     mount: u32,
-    /// JavaScript has the connection: a request of its, or whatever else.
+    /// Whether JavaScript is using the connection, for a request or otherwise.
     elsewhere: Cell<bool>,
-    /// A plan for this request is being made.
+    /// The request for which a plan is being made.
     parked: Option<Parked>,
-    /// What was read waits until output has left.
+    /// Whether bytes that were read wait until output is sent.
     holds: bool,
-    /// When the last answer was given, or had left, in loop milliseconds; 0 before the first.
+    /// When the last answer was given or had been sent, in milliseconds of the loop's clock; 0 before the first.
     idle_since: u64,
     remote: Option<Box<str>>,
 }
 
-/// A request, as JavaScript would be shown it.
+/// A request in the form in which it would be delivered to JavaScript.
 struct Parked {
     row: [u32; EVENT_WORDS],
     text: Vec<u8>,
@@ -104,17 +106,17 @@ impl Mounted {
         })
     }
 
-    /// Whether what was read has to wait.
+    /// Whether bytes that were read have to wait.
     pub(super) fn waits(&self) -> bool {
         self.parked.is_some() || self.holds
     }
 }
 
-/// What became of a connection's events.
+/// The result of offering a connection's events to a site.
 pub(super) enum Offered {
-    /// Some are to be shown.
+    /// Some events must be delivered to JavaScript.
     Shown,
-    /// None are left, and what follows them in the read is to be parsed on, or not.
+    /// No events are left. The flag says whether to parse the rest of the read.
     Answered(bool),
 }
 
@@ -133,7 +135,8 @@ pub(super) fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(id)`: since when (modulo 2^32) a connection that is answered here has nothing to do; 0 while it has, -1 when that is JavaScript's to know.
+/// `(id)`: since when a connection that is answered here has been idle (modulo 2^32); 0 while it is not idle, -1 if
+/// only JavaScript knows.
 fn idle_since(engine: &Engine, args: &Args) -> Outcome<f64> {
     let idle = engine.connection(args.uint(0)?, |connection| {
         let sends = connection.queued() > 0;
@@ -154,18 +157,18 @@ impl Sites {
         }
     }
 
-    /// `listener` has the functions that are called.
+    /// Sets the object with the functions to call.
     pub(super) fn listen(&self, args: &Args, listener: Value) {
         let callbacks = Callbacks::new(args.env(), listener, ["askSite", "onSiteLog"]);
         self.callbacks.replace(Some(Rc::new(callbacks)));
     }
 
-    /// JavaScript runs: what it said may not hold any more.
+    /// JavaScript runs, so its answer may no longer hold.
     pub(super) fn forget(&self) {
         self.said.take();
     }
 
-    /// What JavaScript says of a mount.
+    /// Asks JavaScript about a mount.
     fn ask(&self, server: &Server, mount: u32) -> Option<Said> {
         let said = self.said.borrow().clone().filter(|said| said.mount == mount);
         if said.is_some() {
@@ -194,7 +197,7 @@ impl Sites {
         }
     }
 
-    /// Hands on what was answered.
+    /// Reports answers to JavaScript.
     pub(super) fn show_log(&self) {
         let Some(callbacks) = self.callbacks.borrow().clone() else {
             return;
@@ -205,7 +208,7 @@ impl Sites {
     }
 }
 
-/// The mount of a connection that may be answered here.
+/// The mount of a connection, if its requests may be answered here.
 fn mount_of(engine: &Engine, id: u32, is_ready: impl FnOnce(&Http) -> bool) -> Option<u32> {
     let mount = engine.connection(id, |connection| {
         let ended = connection.has_ended();
@@ -217,7 +220,7 @@ fn mount_of(engine: &Engine, id: u32, is_ready: impl FnOnce(&Http) -> bool) -> O
     mount.ok().flatten()
 }
 
-/// Answers what a connection has received, if the site knows it: the head of a request that was answered before, and no more.
+/// Answers received bytes that are exactly the head of a request that was answered before.
 pub(super) fn recall(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) -> bool {
     if bytes.len() > MAX_HEAD {
         return false;
@@ -225,7 +228,7 @@ pub(super) fn recall(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) ->
     let Some(mount) = mount_of(engine, id, |http| http.is_between(bytes.len())) else {
         return false;
     };
-    // Who is told of answers is told of their requests, too.
+    // Reports of answers need the request, which is not parsed here.
     let Some(said) = server.sites.ask(server, mount).filter(|said| !said.logs) else {
         return false;
     };
@@ -246,13 +249,13 @@ pub(super) fn recall(server: &Server, engine: &Engine, id: u32, bytes: &[u8]) ->
         since: now,
     };
     if !respond(server, engine, id, &said, answered) {
-        // JavaScript hears of the close.
+        // JavaScript is told of the close.
         let _ = engine.close(id, false);
     }
     true
 }
 
-/// Takes out of a connection's events, which are the last of the batch, those in front that can be answered here.
+/// Answers the leading requests among a connection's events, which are the last of the batch, and removes them.
 pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Segment) -> Offered {
     let Some(mount) = mount_of(engine, segment.id, |_| true) else {
         return shown(server, engine, segment);
@@ -273,7 +276,8 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
             let Some(request) = request(&row, &scratch.text, lines) else {
                 break;
             };
-            // As in JavaScript: the first has perhaps begun in another read, and is answered in any case.
+            // The limit is as in JavaScript. The first request may have begun in an earlier read, and is answered in
+            // any case.
             if at > first && is_congested(engine, segment.id) {
                 keeps = Some((None, row[column::BEGAN] as usize));
                 break;
@@ -291,7 +295,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
                     gave_up = !respond(server, engine, segment.id, &said, answered);
                     at += 1;
                     if gave_up || !persists {
-                        // Nothing behind it will be answered.
+                        // No further request will be answered.
                         at = scratch.count;
                         goes_on = false;
                     }
@@ -299,7 +303,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
                 Planned::Plan(_) => break,
                 Planned::Cold(owned) => {
                     let next = (at + 1 < scratch.count).then(|| scratch.row(at + 1));
-                    // Behind an error nothing can be parsed again.
+                    // Bytes after an error cannot be parsed again.
                     if next.is_some_and(|row| row[0] & column::KIND != event::REQUEST) {
                         break;
                     }
@@ -325,7 +329,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
         }
     }
     if gave_up {
-        // JavaScript hears of the close.
+        // JavaScript is told of the close.
         let _ = engine.close(segment.id, false);
     }
     let mut scratch = server.scratch.borrow_mut();
@@ -342,7 +346,7 @@ pub(super) fn offer(server: &Server, engine: &Engine, input: &[u8], segment: &Se
     Offered::Answered(segment.stop == Stop::Full && goes_on)
 }
 
-/// The events that are left are JavaScript's, and so is the connection.
+/// Leaves the remaining events, and the connection, to JavaScript.
 pub(super) fn shown(server: &Server, engine: &Engine, segment: &Segment) -> Offered {
     let scratch = &mut *server.scratch.borrow_mut();
     engine.state(segment.id, |http: &mut Http| {
@@ -356,7 +360,7 @@ pub(super) fn shown(server: &Server, engine: &Engine, segment: &Segment) -> Offe
     Offered::Shown
 }
 
-/// The request that a row says, if it is one that can be answered here.
+/// The request in a row, if it can be answered here.
 fn request<'a>(row: &[u32; EVENT_WORDS], text: &'a [u8], lines: &'a mut Vec<u8>) -> Option<Request<'a>> {
     let [kind, flags] = [row[0], row[column::FLAGS]];
     let method = METHODS[(kind >> column::METHOD & 0xff) as usize];
@@ -384,7 +388,8 @@ fn request<'a>(row: &[u32; EVENT_WORDS], text: &'a [u8], lines: &'a mut Vec<u8>)
     })
 }
 
-/// Makes lines of the fields (`name\0value\0name…`) that bear on an answer; nothing when one of them comes twice, which Node has rules for.
+/// Turns those fields (`name\0value\0name…`) that affect an answer into lines. `None` if one of them occurs twice,
+/// because Node has rules of its own for that.
 fn collect(named: &[u8], lines: &mut Vec<u8>) -> Option<()> {
     lines.clear();
     let mut seen = 0u32;
@@ -407,24 +412,24 @@ fn collect(named: &[u8], lines: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Whether a connection's next request waits: much output does, though it was offered.
+/// Whether a connection's next request must wait, because much output is left after a flush.
 fn is_congested(engine: &Engine, id: u32) -> bool {
     let queued = || engine.connection(id, |connection| connection.queued()).unwrap_or(0);
     queued() >= MOST_OUTPUT && engine.flush(id).is_ok() && queued() > 0
 }
 
-/// An answer, and what it answers.
+/// An answer and its request.
 struct Answered<'a> {
-    /// Nothing for one that is known without having been read: nobody is told of it.
+    /// `None` for a recalled answer, whose request was not parsed; it is not reported.
     request: Option<&'a Request<'a>>,
     answer: Answer,
-    /// The connection goes on behind it.
+    /// Whether the connection persists after this answer.
     persists: bool,
-    /// When the request came.
+    /// When the request arrived.
     since: u64,
 }
 
-/// Has an answer leave. Returns whether it can.
+/// Sends an answer. Returns whether that is possible.
 fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Answered<'_>) -> bool {
     let Answered {
         request,
@@ -445,7 +450,7 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
         },
         framing: Framing::Given,
     };
-    // A small body leaves with the head, without a look for where it could lie.
+    // A small body is copied behind the head, which is cheaper than sending it separately.
     let small = match &answer.body {
         Body::Bytes(bytes) if bytes.len() <= COPIED => &**bytes,
         _ => b"",
@@ -464,7 +469,7 @@ fn respond(server: &Server, engine: &Engine, id: u32, said: &Said, answered: Ans
     });
     if left.is_ok() && !persists {
         left = engine.end(id);
-        // Whatever comes is of no interest any more; when our side has ended, JavaScript closes it.
+        // Further input is of no interest. When our side has ended, JavaScript closes the connection.
         let _ = engine.stream(id, |stream| {
             stream.read_stop();
             Ok(())
@@ -510,10 +515,11 @@ fn remote_address(engine: &Engine, id: u32) -> Box<str> {
     address.map_or_else(|_| "-".into(), |address| address.ip.into())
 }
 
-/// What a connection has received behind the request that it waits with is not read on for now. `behind`: that request is taken out.
+/// Stops reading a connection behind the request that it waits for. `behind`: that request has been removed from the
+/// events.
 fn wait(engine: &Engine, input: &[u8], segment: &Segment, behind: bool, offset: usize) {
     engine.state(segment.id, |http: &mut Http| {
-        // Else it was parsed to its end, or to that of the table.
+        // Otherwise the input was parsed to its end, or to the end of the table.
         if offset < usize::MAX {
             let from = (segment.start + offset).min(segment.read_end);
             http.put_back(&input[from..segment.read_end]);
@@ -522,14 +528,14 @@ fn wait(engine: &Engine, input: &[u8], segment: &Segment, behind: bool, offset: 
             mounted.holds = !behind;
         }
     });
-    // What is there is enough; the kernel's buffer fills, and the peer feels it.
+    // Enough input is here. The kernel's buffer then fills up, which slows the peer down.
     let _ = engine.stream(segment.id, |stream| {
         stream.read_stop();
         Ok(())
     });
 }
 
-/// Makes a plan elsewhere.
+/// Makes a plan on a thread of the pool.
 fn park(server: &Server, engine: &Engine, id: u32, site: Arc<Site>, parked: Parked, owned: OwnedRequest) {
     engine.state(id, |http: &mut Http| {
         if let Some(mounted) = &mut http.mounted {
@@ -546,12 +552,12 @@ fn park(server: &Server, engine: &Engine, id: u32, site: Arc<Site>, parked: Park
         },
     );
     if begun.is_err() {
-        // The environment ends, and this connection with it.
+        // The environment ends, and the connection with it.
         let _ = engine.close(id, false);
     }
 }
 
-/// The plan for a parked connection has come.
+/// Handles the plan for a parked connection.
 fn planned(server: &Server, engine: &Engine, id: u32, plan: Result<Plan, Lost>) {
     let parked = engine.state(id, |http: &mut Http| {
         let mounted = http.mounted.as_mut()?;
@@ -589,9 +595,9 @@ fn planned(server: &Server, engine: &Engine, id: u32, plan: Result<Plan, Lost>) 
     server.sites.show_log();
 }
 
-/// What waits of a connection goes on.
+/// Continues with the waiting bytes of a connection.
 fn resume(server: &Server, engine: &Engine, id: u32) {
-    // One that is closed, or that JavaScript does not want read, stays as it is.
+    // A connection that is closed, or paused by JavaScript, is not read.
     let reads = engine.state(id, |http: &mut Http| !http.paused) == Some(true);
     if reads {
         let _ = engine.stream(id, Stream::read_start);
@@ -600,7 +606,7 @@ fn resume(server: &Server, engine: &Engine, id: u32) {
     go_on(server, engine);
 }
 
-/// Everything written to a connection has left. Returns whether it is served here.
+/// Called when all output of a connection has been sent. Returns whether it is served here.
 pub(super) fn drained(server: &Server, engine: &Engine, id: u32) -> bool {
     let now = engine.now();
     let holds = engine.state(id, |http: &mut Http| {

@@ -1,4 +1,4 @@
-//! The Node-API surface: the only Rust that names napi.
+//! The Node-API surface: the only Rust module that names napi.
 
 mod batches;
 mod codec;

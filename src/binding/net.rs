@@ -1,4 +1,4 @@
-//! The native functions behind `lib/net`: sockets and listeners. An id or 0 comes back, or a negative errno.
+//! The native functions behind `lib/net`: sockets and listeners. They return an id or 0, or a negative errno.
 
 use super::engine::Engine;
 use super::raw::{Args, Functions, Outcome};
@@ -29,7 +29,7 @@ pub fn register(functions: &mut Functions<Engine>) {
             Ok(())
         }))
     });
-    // (id, bytes): they have come on the connection before it was known what it speaks
+    // (id, bytes): bytes that arrived before the connection's protocol was known
     functions.add("feed", |engine, args| {
         let (id, bytes) = (args.uint(0)?, args.env().copy_bytes(args.value(1)));
         engine.feed(id, &bytes.unwrap_or_default());
@@ -73,7 +73,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         let (enable, delay) = (args.boolean(1)?, args.uint(2)?);
         unit(engine.stream(args.uint(0)?, |stream| stream.set_keepalive(enable, delay)))
     });
-    // `(id, interval, count)`: 0 leaves the system's.
+    // `(id, interval, count)`: 0 keeps the system's setting.
     functions.add("setKeepAliveProbes", |engine, args| {
         let given = |value: u32| (value > 0).then_some(value);
         let (interval, count) = (given(args.uint(1)?), given(args.uint(2)?));
@@ -113,18 +113,18 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("openHandles", |engine, _| Ok(engine.open_handles() as f64));
 }
 
-/// An id, or a negative errno.
+/// Converts to an id or a negative errno.
 fn code(result: Result<u32, Errno>) -> Outcome<i32> {
     Ok(result.map_or_else(|error| error.0, |id| id as i32))
 }
 
-/// 0, or a negative errno.
+/// Converts to 0 or a negative errno.
 fn unit(result: Result<(), Errno>) -> Outcome<i32> {
     code(result.map(|()| 0))
 }
 
 fn port(args: &Args, index: usize) -> Outcome<u16> {
-    // lib/net has checked the range.
+    // `lib/net` has checked the range.
     Ok(args.uint(index)? as u16)
 }
 
@@ -186,7 +186,7 @@ fn connect_pipe(engine: &Engine, args: &Args) -> Outcome<i32> {
     unit(engine.connect(args.uint(0)?, |stream| stream.connect_pipe(path.as_bytes())))
 }
 
-/// `(fd, duplicate)`: a copy of the descriptor where its owner keeps it.
+/// `(fd, duplicate)`: with `duplicate`, a copy of the descriptor is used, and the original stays with its owner.
 fn open_fd(engine: &Engine, args: &Args) -> Outcome<i32> {
     let (fd, duplicate) = (args.int(0)?, args.boolean(1)?);
     code(engine.add_connection(|uv, id| {
@@ -198,7 +198,7 @@ fn open_fd(engine: &Engine, args: &Args) -> Outcome<i32> {
     }))
 }
 
-/// `"IPv4 127.0.0.1 80"`, or a negative errno.
+/// Returns for example `"IPv4 127.0.0.1 80"`, or a negative errno.
 fn address(
     engine: &Engine,
     args: &Args,

@@ -1,8 +1,9 @@
-//! What the sockets of `lib/net` receive: gathered while the loop reports what came, and shown to JavaScript in one call.
+//! Reads of `lib/net` sockets: gathered while the loop reports them, and delivered to JavaScript in one call.
 //!
-//! To enter JavaScript costs more than a small read. So the bytes of all sockets that received something in a turn of the loop are laid out
-//! in memory that they share, and `onReads(count, memory)` gets a [table](super::table) of rows that say whose they are. Between two rows
-//! JavaScript runs ticks and promise jobs, as Node does between two reads. What is written meanwhile leaves after the last one.
+//! Entering JavaScript costs more than a small read. So the bytes of all sockets that received something in a turn of
+//! the loop are copied to shared memory, and `onReads(count, memory)` receives a [table](super::table) with a row for
+//! each read. Between two rows, JavaScript runs ticks and promise jobs, as Node does between two reads. Output
+//! written meanwhile is sent after the last row.
 
 use super::engine::{Engine, Node};
 use super::raw::{Args, Functions, Outcome, SharedBytes, Value};
@@ -14,58 +15,58 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::rc::Rc;
 
-/// Rows per call of JavaScript: more gain nothing from being shown together.
+/// The most rows per call of JavaScript. More would gain nothing.
 const ROWS: usize = 512;
 
-/// Bytes that may wait for the end of the loop's turn.
+/// The most bytes that wait for the end of the loop's turn.
 const GATHERED: usize = 256 * 1024;
 
-/// Where things stand in the table, in words.
+/// The positions in the table, in words.
 pub mod row {
-    /// The first row.
+    /// The start of the first row.
     pub const FIRST: usize = 1;
-    /// What a row takes.
+    /// The size of a row.
     pub const WORDS: usize = 3;
-    /// Whose the bytes are.
+    /// In a row: the id of the connection.
     pub const ID: usize = 0;
-    /// Where in the memory they lie.
+    /// In a row: the offset of the bytes in the memory.
     pub const OFFSET: usize = 1;
-    /// How many there are.
+    /// In a row: the number of bytes.
     pub const LENGTH: usize = 2;
 }
 
-/// What connections speak that speak nothing else, in one environment.
+/// The protocol of connections without one, in one environment.
 #[derive(Default)]
 struct Reads {
-    /// Once `lib/net` has asked for it.
+    /// `None` until `lib/net` has asked for it.
     table: RefCell<Option<Table>>,
     gathered: RefCell<Gathered>,
-    /// What was gathered is being shown.
+    /// Whether gathered reads are being delivered.
     showing: Cell<bool>,
 }
 
-/// What was received and is not shown.
+/// Reads that were not delivered yet.
 #[derive(Default)]
 struct Gathered {
     bytes: Vec<u8>,
     reads: VecDeque<Read>,
-    /// What JavaScript is shown next.
+    /// The rows of the next call of JavaScript.
     rows: Vec<u32>,
 }
 
-/// Bytes of one connection: a range of those gathered.
+/// A read of one connection: a range of the gathered bytes.
 struct Read {
     id: u32,
     range: Range<usize>,
 }
 
-/// What is to be done with the next of the reads.
+/// What happens with the next reads.
 enum Next {
-    /// JavaScript is shown the rows.
+    /// Deliver the rows to JavaScript.
     Show,
-    /// JavaScript is told of one read: there is no memory that it could share with others.
+    /// Deliver a single read to JavaScript, because there was no memory to share with others.
     Tell(u32, Vec<u8>),
-    /// The connection has begun to speak something after it was read.
+    /// Pass the bytes to a protocol that the connection was given after the read.
     Speak(Rc<dyn Protocol<Node>>, u32, Vec<u8>),
 }
 
@@ -80,8 +81,8 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(listener)`: an object whose `onReads(count, memory)` is shown reads, the first time. Returns the table, as an `ArrayBuffer`; nothing
-/// when there is no memory for it.
+/// `(listener)`: the first call sets an object whose `onReads(count, memory)` receives reads. Returns the table as an
+/// `ArrayBuffer`, or nothing if there is no memory for it.
 fn table(reads: &Rc<Reads>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut table = reads.table.borrow_mut();
     if table.is_none() {
@@ -95,7 +96,7 @@ impl Protocol<Node> for Reads {
         if bytes.len() >= slab::OWN || self.table.borrow().is_none() {
             return engine.read_raw(id, bytes);
         }
-        // It is open: it was read from.
+        // The connection is open, because it has just received bytes.
         let _ = engine.connection(id, |connection| connection.gathered = true);
         let full = self.gathered.borrow_mut().add(id, bytes);
         engine.gather();
@@ -104,7 +105,7 @@ impl Protocol<Node> for Reads {
         }
     }
 
-    /// What was received together is answered together.
+    /// Output that is caused by reads delivered together is sent together.
     fn answers(&self) -> bool {
         false
     }
@@ -134,7 +135,8 @@ impl Protocol<Node> for Reads {
 }
 
 impl Reads {
-    /// Lays out as many of the reads as lie in one piece of memory, unless the first of them is one that JavaScript is not shown like that.
+    /// Lays out as many reads as fit into one piece of memory. If the first read must be handled differently, only
+    /// that one is returned.
     fn next(&self, engine: &Engine) -> Option<Next> {
         let gathered = &mut *self.gathered.borrow_mut();
         let mut slab = engine.inbox();
@@ -153,7 +155,7 @@ impl Reads {
                     slab.push(bytes);
                     slab.align();
                 }
-                // Closed since.
+                // The connection was closed meanwhile.
                 Err(_) => {}
                 Ok(_) if !first => break,
                 Ok(None) => {
@@ -187,7 +189,8 @@ impl Reads {
     }
 }
 
-/// Whether bytes fit into the slab, behind others that will be shown with them, or into a new one.
+/// Whether bytes fit into the slab after others that are delivered with them, or, for the first bytes, into a new
+/// slab.
 fn has_room(slab: &mut Slab, engine: &Engine, bytes: &[u8], first: bool) -> bool {
     if first {
         slab.reserve(engine.env(), bytes.len()).is_some()
@@ -197,7 +200,7 @@ fn has_room(slab: &mut Slab, engine: &Engine, bytes: &[u8], first: bool) -> bool
 }
 
 impl Gathered {
-    /// Returns whether these are as many as may wait.
+    /// Adds a read. Returns whether the gathered reads have reached the limit.
     fn add(&mut self, id: u32, bytes: &[u8]) -> bool {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
@@ -206,7 +209,7 @@ impl Gathered {
         self.bytes.len() >= GATHERED
     }
 
-    /// What waits of a connection's bytes: nobody else will see them.
+    /// Removes and returns the gathered bytes of a connection, which are not delivered any more.
     fn take(&mut self, id: u32) -> Vec<u8> {
         let mut taken = Vec::new();
         self.reads.retain(|read| {

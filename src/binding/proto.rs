@@ -120,7 +120,7 @@ fn failed(error: proto::Error) -> napi::Error {
 }
 
 impl ProtoCompiler {
-    /// The compiler, which does no more after an error.
+    /// Takes the compiler. After an error it is not put back, and cannot be used any more.
     fn take(&mut self) -> napi::Result<Compiler> {
         let spent = || napi::Error::from_reason("the compiler was used after its end");
         self.compiler.take().ok_or_else(spent)
@@ -175,7 +175,7 @@ impl ProtoSchema {
         Arc::clone(&self.schema)
     }
 
-    /// The options that it is emitted with.
+    /// The options for emitting code.
     pub(super) fn emit_options(&self) -> &EmitOptions {
         &self.options
     }

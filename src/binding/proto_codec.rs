@@ -47,14 +47,14 @@ pub struct ProtoLimits {
     pub values: u32,
 }
 
-/// An error with a code of ours.
+/// An error with one of this package's codes.
 type Refusal = napi::Error<String>;
 
 fn failed(error: Error, limits: Limits) -> Refusal {
     refused(&error, &error.to_string(), limits)
 }
 
-/// An error in these words.
+/// Creates an error with this message.
 fn refused(error: &Error, message: &str, limits: Limits) -> Refusal {
     let code = match error.kind() {
         ErrorKind::Wire => "IRONWIRE_PROTOBUF_INVALID",
@@ -72,19 +72,19 @@ fn refused(error: &Error, message: &str, limits: Limits) -> Refusal {
     Refusal::new(code.into(), format!("{message}{limit}"))
 }
 
-/// Memory that calls use again and again: what a call allocates anew costs it page faults, and the collector.
+/// Memory that calls reuse. Newly allocated memory would cost page faults and work for the collector.
 #[derive(Default)]
 struct Scratch {
-    /// JSON that came as a JavaScript string, in UTF-8.
+    /// JSON from a JavaScript string, converted to UTF-8.
     input: Vec<u8>,
-    /// What the last call made.
+    /// The result of the last call.
     output: Vec<u8>,
-    /// The same for V8, where it is not ASCII.
+    /// The result in UTF-16 for V8, if it is not ASCII.
     units: Vec<u16>,
 }
 
 impl Scratch {
-    /// A megabyte and less is kept for the next call.
+    /// Keeps at most a megabyte for the next call.
     fn trim(&mut self) {
         const KEPT: usize = 1 << 20;
         for bytes in [&mut self.input, &mut self.output] {
@@ -97,7 +97,8 @@ impl Scratch {
         }
     }
 
-    /// `output` as a JavaScript string. V8 takes one or two bytes a character as they are; UTF-8 it would transcode, slowly.
+    /// Converts `output` to a JavaScript string. V8 takes one-byte or two-byte characters directly; transcoding UTF-8
+    /// would be slow.
     fn string<'env>(&mut self, env: &'env Env) -> Result<JsString<'env>, Refusal> {
         let Scratch { output, units, .. } = self;
         let string = if output.is_ascii() {
@@ -105,12 +106,13 @@ impl Scratch {
         } else {
             match utf16::to_utf16(output, units) {
                 Some(units) => env.create_string_utf16(units),
-                // The printers write UTF-8 from UTF-8; where a schema does not verify a string, they replace what is not.
+                // The printers write valid UTF-8 if the input was. If a schema does not verify a string, invalid
+                // bytes are replaced.
                 None => env.create_string(String::from_utf8_lossy(output)),
             }
         };
         self.trim();
-        // One that is too long for V8.
+        // A string that is too long for V8 fails.
         string.map_err(|error| Refusal::new(error.status.to_string(), error.reason.clone()))
     }
 }
@@ -123,7 +125,7 @@ impl ProtoCodec {
         Ok(MessageId(index))
     }
 
-    /// An error as JavaScript has it. What a refused input took in memory is not kept either.
+    /// Converts an error for JavaScript, and releases the memory that a rejected input took.
     fn settle<T>(&mut self, result: Result<T, Error>) -> Result<T, Refusal> {
         result.map_err(|error| {
             self.scratch.trim();
@@ -279,7 +281,7 @@ impl ProtoCodec {
     /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
     #[napi(catch_unwind)]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> Result<Buffer, Refusal> {
-        // The tape is the writer's own, and longer than the message; limits on size are for what is read.
+        // The tape comes from the writer itself and is longer than the message. Size limits apply to untrusted input.
         let limits = Limits {
             size: MAX_SIZE,
             ..self.limits

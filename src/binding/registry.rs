@@ -1,5 +1,6 @@
-//! Addressing servers between [`crate::registry`] and `lib/rpc/registry`: JavaScript hands requests in and takes answers out; the disk is the
-//! background threads' business. `onRegistryReady(number)` says that they have done something: opened a folder, ended a commit.
+//! Registries between [`crate::registry`] and `lib/rpc/registry`. JavaScript passes requests in and takes answers
+//! out. Background threads access the disk; `onRegistryReady(number)` reports that they have opened a folder or ended
+//! a commit.
 
 use super::engine::Engine;
 use super::raw::{Args, Callbacks, Functions, Outcome, Value};
@@ -15,29 +16,29 @@ use std::io;
 use std::path::Path;
 use std::rc::Rc;
 
-/// The function that JavaScript is told by: `(number)`.
+/// The JavaScript function that is called: `(number)`.
 const CALLBACKS: [&str; 1] = ["onRegistryReady"];
 
-/// What an environment has of registries.
+/// The registries of an environment.
 #[derive(Default)]
 struct Registries {
     held: RefCell<Slots<Rc<Registry>>>,
     callbacks: RefCell<Option<Callbacks<{ CALLBACKS.len() }>>>,
 }
 
-/// One of them.
+/// One registry.
 #[derive(Default)]
 struct Registry {
-    /// None while its folder is being opened.
+    /// `None` while its folder is being opened.
     server: RefCell<Option<Server>>,
-    /// None in memory, and while a thread has it.
+    /// `None` for a registry in memory, and while a thread uses the store.
     store: RefCell<Option<Store<Folder>>>,
     answers: RefCell<VecDeque<(u32, Answer)>>,
-    /// What was wrong with the folder when it was opened.
+    /// The damage that was found when the folder was opened.
     cuts: RefCell<Vec<Cut>>,
-    /// Why it cannot be opened, or why the last commit failed, with libuv's number.
+    /// Why the folder could not be opened or the last commit failed, with libuv's error number.
     error: RefCell<Option<(i32, String)>>,
-    /// A thread has the store.
+    /// Whether a thread uses the store.
     busy: Cell<bool>,
     closed: Cell<bool>,
 }
@@ -116,7 +117,8 @@ pub(super) fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(options, listener)`: the registry's number, or an error's. With a folder, `onRegistryReady` tells that it is open, or is not to be.
+/// `(options, listener)`: returns the number of the registry, or a negative errno. With a folder, `onRegistryReady`
+/// reports when it is open or has failed to open.
 fn open(registries: &Rc<Registries>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let options: RegistryOptions = args.object(0)?;
     if registries.callbacks.borrow().is_none() {
@@ -146,7 +148,7 @@ fn open(registries: &Rc<Registries>, engine: &Engine, args: &Args) -> Outcome<i3
             match opened.unwrap_or_else(|Lost| Err(io::ErrorKind::OutOfMemory.into())) {
                 Ok((store, mut loaded)) => {
                     registry.cuts.replace(std::mem::take(&mut loaded.cuts));
-                    // The clock of the first request goes on from here.
+                    // `now` is from the call of `open`; the first request advances the clock from there.
                     registry.server.replace(Some(Server::restore(limits, loaded, now)));
                     registry.give_back(store);
                 }
@@ -173,7 +175,7 @@ fn request(registries: &Rc<Registries>, engine: &Engine, args: &Args) -> Outcome
     Ok(())
 }
 
-/// `(number)`: the next answer, `[ticket, reply]` or `[ticket, code, message]`; nothing when there is none.
+/// `(number)`: returns the next answer, `[ticket, reply]` or `[ticket, code, message]`, or nothing if there is none.
 fn answer(registries: &Rc<Registries>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let Some(registry) = registries.get(args.uint(0)?) else {
         return Ok(None);
@@ -195,7 +197,7 @@ fn answer(registries: &Rc<Registries>, _engine: &Engine, args: &Args) -> Outcome
     }))
 }
 
-/// `(number)`: what there is to know of it.
+/// `(number)`: returns the state of a registry.
 fn status(registries: &Rc<Registries>, _engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let Some(registry) = registries.get(args.uint(0)?) else {
         return Ok(None);
@@ -239,12 +241,13 @@ impl Registries {
         }
     }
 
-    /// Has a thread write down what is to be written, if it is not at it already.
+    /// Starts a thread that writes the next commit, unless one is writing already.
     fn commit(self: &Rc<Self>, engine: &Engine, number: u32) {
         let Some(registry) = self.get(number) else { return };
         let take = || registry.server.borrow_mut().as_mut().and_then(Server::take_commit);
         let Some(mut store) = registry.store.take() else {
-            // In memory nothing is written. Without its store, which went with a thread, nothing can be.
+            // A registry in memory writes nothing. If a thread was lost with the store, nothing can be written, and
+            // every commit fails.
             while let (false, Some(_)) = (registry.busy.get(), take()) {
                 registry.committed(Err(lost()));
             }
@@ -284,7 +287,7 @@ impl Registries {
     }
 }
 
-/// A thread could not be had, or has panicked, and the store is gone with it.
+/// The error if no thread was available, or if it panicked and the store is lost with it.
 fn lost() -> io::Error {
     io::Error::other("the thread that writes to the disk was lost")
 }

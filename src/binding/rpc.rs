@@ -1,7 +1,8 @@
-//! RPC connections: frames are split here, and JavaScript is entered once per read with a table of them.
+//! RPC connections. Frames are split here, and JavaScript is entered once per read with a table of them.
 //!
-//! From the second word of the [table](super::table) on come records of [`RECORD_WORDS`] words, see [`Event::record`]; their bodies lie in
-//! a slab that is never written again once JavaScript has seen it, so views of it stay good.
+//! The [table](super::table) has records of [`RECORD_WORDS`] words from its second word on, see [`Event::record`].
+//! Their bodies are in a slab. Its bytes are never overwritten after JavaScript has seen them, so views of it stay
+//! valid.
 
 use super::engine::{Engine, Node};
 use super::raw::{Args, Env, Functions, Outcome, SharedBytes, Value};
@@ -13,41 +14,43 @@ use crate::uv::Errno;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// More units than one read can complete: the smallest frame has 10 bytes; one may have begun before, and an error adds a record.
+/// More records than one read can produce. The smallest frame has 10 bytes; one may have begun in an earlier read,
+/// and an error adds a record.
 const MAX_RECORDS: usize = LARGEST_READ / (LENGTH_SIZE + HEADER_SIZE) + 2;
 
-/// Records begin here, behind the table's cursor.
+/// The start of the first record in words, after the table's cursor.
 pub const RECORDS: usize = 1;
 
-/// The kind of the record that ends a table when the stream broke the protocol: its code is the reason, its body the message.
+/// The kind of a record for a protocol violation. It is the last in its table. Its code is the reason, and its body
+/// the message.
 pub const BROKEN: u32 = 255;
 
-/// Bytes of that message at most.
+/// The most bytes of that message.
 const MESSAGE_SIZE: usize = 256;
 
-/// The protocol in one environment. What it keeps of a connection is its [`Splitter`].
+/// The protocol in one environment. The state of a connection is its [`Splitter`].
 #[derive(Default)]
 struct Rpc {
-    /// Once `lib/rpc` has asked for it.
+    /// `None` until `lib/rpc` has asked for it.
     frames: RefCell<Option<Frames>>,
 }
 
-/// Where an environment's frames are laid out for JavaScript.
+/// The memory in which an environment's frames are laid out for JavaScript.
 struct Frames {
     table: Table,
-    /// What the table is to hold.
+    /// The words to be written to the table.
     words: Vec<u32>,
     slab: Slab,
-    /// The memory of a table with a large body, instead of the slab.
+    /// The memory for a table with a large body, used instead of the slab.
     own: Option<SharedBytes>,
 }
 
-/// A table that is laid out.
+/// The result of laying out one table.
 struct Filled {
     count: u32,
-    /// Bytes of the input that it took.
+    /// How many bytes of the input were consumed.
     taken: usize,
-    /// The next unit needs a table of its own: bodies of one table lie in one piece of memory.
+    /// Whether the next unit needs another table, because all bodies of a table must be in one piece of memory.
     more: bool,
 }
 
@@ -77,8 +80,8 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(listener)`: an object whose `onFrames(id, count, memory)` is shown records, the first time. Returns the table, as an `ArrayBuffer`;
-/// nothing when there is no memory for it.
+/// `(listener)`: the first call sets an object whose `onFrames(id, count, memory)` receives records. Returns the
+/// table as an `ArrayBuffer`, or nothing if there is no memory for it.
 fn frames_table(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let mut frames = rpc.frames.borrow_mut();
     if frames.is_none() {
@@ -98,8 +101,8 @@ fn frames_table(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<Option<V
     Ok(frames.as_ref().map(|frames| frames.table.value()))
 }
 
-/// `(id, isServer, maxFrame, guarded)`: from now on the connection's bytes are split into frames of at most `maxFrame` bytes. A guarded one's
-/// peer has to prove that it knows a secret first.
+/// `(id, isServer, maxFrame, guarded)`: splits the connection's bytes into frames of at most `maxFrame` bytes from
+/// now on. With `guarded`, the peer must first prove that it knows a secret.
 fn speak_frames(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
     let mut splitter = Splitter::new(role, args.uint(2)?);
@@ -111,7 +114,7 @@ fn speak_frames(rpc: &Rc<Rpc>, engine: &Engine, args: &Args) -> Outcome<i32> {
 }
 
 impl Frames {
-    /// Splits `bytes` and lays out what they complete, as far as one table's memory goes.
+    /// Splits `bytes` and lays out the completed units, as far as they fit into one table's memory.
     fn fill(&mut self, env: Env, splitter: &mut Splitter, bytes: &[u8]) -> Result<Filled, Errno> {
         self.slab.reserve(env, 0).ok_or(Errno::ENOMEM)?;
         self.words.clear();
@@ -143,7 +146,7 @@ impl Frames {
                     words[record::LENGTH] = text.len() as u32;
                     self.add(words);
                 } else {
-                    // The splitter says so again.
+                    // An error is returned by the splitter again in the next table.
                     more = true;
                 }
             }
@@ -155,8 +158,8 @@ impl Frames {
         })
     }
 
-    /// Copies a body into the table's memory and returns where it lies there; `None` when it needs other memory than the bodies that
-    /// are `placed` already.
+    /// Copies a body into the table's memory and returns its offset. `None` if it needs other memory than the bodies
+    /// that are already `placed`.
     fn place(&mut self, env: Env, body: &[u8], placed: bool) -> Result<Option<u32>, Errno> {
         if body.is_empty() {
             return Ok(Some(0));
@@ -178,7 +181,7 @@ impl Frames {
         Ok(Some(offset as u32))
     }
 
-    /// The `ArrayBuffer` that the table's offsets are of.
+    /// The `ArrayBuffer` that the offsets in the table refer to.
     fn memory(&self, env: Env) -> Value {
         self.own
             .as_ref()
@@ -191,7 +194,7 @@ impl Frames {
 }
 
 impl Protocol<Node> for Rpc {
-    /// Usually this is one table, more where its bodies fill more than one piece of memory.
+    /// Delivers a read: usually with one table, or several if the bodies need more than one piece of memory.
     fn read(&self, engine: &Engine, id: u32, bytes: &[u8]) {
         engine.catch_up();
         let mut rest = bytes;
@@ -203,7 +206,7 @@ impl Protocol<Node> for Rpc {
             let filled = match filled {
                 Some(Ok(filled)) => filled,
                 Some(Err(error)) => return engine.read_failed(id, error),
-                // Closed by what the table before has caused.
+                // The connection was closed during the previous table.
                 None => return,
             };
             self.show(engine, id, filled.count);
@@ -227,8 +230,8 @@ impl Protocol<Node> for Rpc {
 }
 
 impl Rpc {
-    /// Shows so many records: a callback that throws costs its own only. A read that completes nothing is shown too, since it tells that
-    /// the peer is alive.
+    /// Delivers records. A callback that throws affects only its own record. A read without a complete frame is
+    /// delivered too, because it shows that the peer is alive.
     fn show(&self, engine: &Engine, id: u32, count: u32) {
         let Some(table) = self.frames.borrow().as_ref().map(|frames| frames.table.clone()) else {
             return;

@@ -1,15 +1,17 @@
-//! Slabs: memory that received bytes are copied into for JavaScript to see, and that is never written again after.
+//! Slabs: memory into which received bytes are copied for JavaScript. Bytes that JavaScript has seen are never
+//! overwritten.
 
 use super::raw::{Env, SharedBytes, Value};
 
-/// Small pieces of received bytes share slabs of this size, that of Node's own pool of small Buffers: a view that is kept pins its
-/// slab, so this is the most that a kept byte can cost.
+/// The size of a slab in bytes, which is that of Node's own pool for small Buffers. A view that JavaScript keeps
+/// keeps the whole slab alive, so this is the most memory that one kept byte can hold.
 pub const SIZE: usize = 8 * 1024;
 
-/// From this size on bytes get memory of their own, as in Node's pool: half a slab at most is lost to what does not fit.
+/// Bytes of at least this length get memory of their own, as in Node's pool. So at most half a slab is wasted on
+/// bytes that do not fit.
 pub const OWN: usize = SIZE / 2;
 
-/// The slab in use, and how much of it is taken.
+/// The current slab, and how much of it is used.
 #[derive(Default)]
 pub struct Slab {
     memory: Option<SharedBytes>,
@@ -17,7 +19,7 @@ pub struct Slab {
 }
 
 impl Slab {
-    /// Makes sure that `room` bytes, at most [`SIZE`], are free; `None` when there is no memory for a new slab.
+    /// Makes sure that `room` bytes, at most [`SIZE`], are free. `None` if there is no memory for a new slab.
     pub fn reserve(&mut self, env: Env, room: usize) -> Option<()> {
         if self.fits(room) && self.memory.as_ref().is_some_and(SharedBytes::is_attached) {
             return Some(());
@@ -25,12 +27,12 @@ impl Slab {
         self.renew(env)
     }
 
-    /// Whether `room` bytes are free, of a slab that is known to be attached.
+    /// Whether `room` bytes are free. The slab must be known to be attached.
     pub fn fits(&self, room: usize) -> bool {
         self.memory.is_some() && SIZE - self.used >= room
     }
 
-    /// Begins a new slab; `None` when there is no memory for it.
+    /// Starts a new slab. `None` if there is no memory for it.
     pub fn renew(&mut self, env: Env) -> Option<()> {
         let next = SharedBytes::new(env, SIZE)?;
         if let Some(old) = self.memory.replace(next) {
@@ -40,19 +42,19 @@ impl Slab {
         Some(())
     }
 
-    /// Where the next bytes will lie.
+    /// The offset of the next bytes.
     pub fn offset(&self) -> usize {
         self.used
     }
 
-    /// Copies bytes behind those before; room for them is there.
+    /// Appends bytes. There must be room for them.
     pub fn push(&mut self, bytes: &[u8]) {
         let Some(memory) = &self.memory else { return };
         memory.copy_in(self.used, bytes);
         self.used += bytes.len();
     }
 
-    /// Lets the next bytes begin where views of wider elements than bytes can.
+    /// Aligns the next bytes, so that views with wider elements can begin there.
     pub fn align(&mut self) {
         self.used = self.used.next_multiple_of(8).min(SIZE);
     }

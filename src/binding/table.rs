@@ -1,16 +1,17 @@
-//! Tables of events that JavaScript is shown in one call.
+//! Tables of events that JavaScript handles in one call.
 //!
-//! A table is an `ArrayBuffer` that both sides see as words. Its first word is the cursor: how many events JavaScript has taken, which it
-//! moves before it handles one. When a handler throws, the rest is shown again, so that no event is lost or seen twice.
+//! A table is an `ArrayBuffer` that both sides access as words. The first word is a cursor: the number of events that
+//! JavaScript has taken. JavaScript advances it before it handles an event. If a handler throws, the remaining events
+//! are shown again, so no event is lost or handled twice.
 
 use super::raw::{Callbacks, Env, SharedBytes, Value};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// The word that JavaScript moves.
+/// The word with the cursor, which JavaScript advances.
 pub const CURSOR: usize = 0;
 
-/// A table, and the function that is shown it.
+/// A table, and the function that handles its events.
 #[derive(Clone)]
 pub struct Table(Rc<Inner>);
 
@@ -20,11 +21,12 @@ struct Inner {
     listener: Callbacks<1>,
 }
 
-/// Somebody has detached a table: nothing can be shown any more.
+/// The error for a table that was detached by user code: no event can be delivered any more.
 pub struct Detached;
 
 impl Table {
-    /// A table of so many words; `listener` is an object with the function `name`. `None` when there is no memory for it.
+    /// Creates a table of `words` words. `listener` is an object with the function `name`. `None` if there is no
+    /// memory for it.
     pub fn new(env: Env, words: usize, listener: Value, name: &str) -> Option<Table> {
         let memory = SharedBytes::new(env, words * 4)?;
         let listener = Callbacks::new(env, listener, [name]);
@@ -36,13 +38,13 @@ impl Table {
         self.0.memory.value()
     }
 
-    /// The words, as long as they are there.
+    /// The memory of the words; `None` if it was detached.
     pub fn words(&self) -> Option<&SharedBytes> {
         Some(&self.0.memory).filter(|memory| memory.is_attached())
     }
 
-    /// Has JavaScript handle the events that `fill` puts into the table, again and again while handlers throw; `arguments` makes each
-    /// call's.
+    /// Lets `fill` write events into the table and JavaScript handle them, with repeated calls while handlers throw.
+    /// `arguments` creates the arguments of each call.
     pub fn show<const A: usize>(
         &self,
         fill: impl FnOnce(&SharedBytes),
@@ -63,7 +65,8 @@ impl Table {
                     return Err(Detached);
                 }
                 let cursor = memory.word(CURSOR);
-                // After a throw it is called even when no event is left: it has its own end of a batch to come to.
+                // After a throw, the function is called again even if no event is left, because it also does work at
+                // the end of a batch.
                 if returned || cursor == taken {
                     return Ok(());
                 }
@@ -72,13 +75,14 @@ impl Table {
         })
     }
 
-    /// Nothing is shown any more: the environment ends.
+    /// Stops delivering events, because the environment ends.
     pub fn silence(&self) {
         self.0.listener.silence();
     }
 }
 
-/// Notes that something is being shown, as long as it lives: JavaScript may run the loop meanwhile, and what that brings is not shown in between.
+/// Sets a flag as long as it lives. JavaScript may run the loop while it handles events, and nothing else may be
+/// delivered in between.
 pub struct Showing<'a>(&'a Cell<bool>);
 
 impl<'a> Showing<'a> {

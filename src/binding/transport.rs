@@ -1,11 +1,11 @@
-//! Connections of the engine's on libuv's streams, and how files leave on them.
+//! The engine's transport on libuv streams, including how files are sent.
 
 use crate::engine::{FileRange, Sent, Sink, Transport};
 use crate::uv::{Errno, Stream};
 use bytes::Bytes;
 
-/// Bytes that are read and queued when the kernel takes no more of a file: their end says that it does again. Ten thousand slow readers hold
-/// one such block each.
+/// How many bytes of a file are read and queued when the kernel takes no more. The end of that write says that there
+/// is room again. It is small because each of ten thousand slow readers would hold one such block.
 #[cfg(target_os = "linux")]
 const BLOCK: usize = 2 * 1024;
 
@@ -31,12 +31,12 @@ impl Sink for Stream {
             }
             let sent = match Stream::send_file(self, range.file(), range.at(), length as usize) {
                 Ok(sent) => sent,
-                // Some filesystems' files do not go to sockets.
+                // Files of some file systems cannot be sent to a socket directly.
                 Err(Errno::EINVAL) => return Ok(Sent::Unable),
                 Err(error) => return Err(error),
             };
             match sent {
-                // It was longer a moment ago.
+                // The file was longer before: it has been truncated.
                 Some(0) => return Err(Errno::EIO),
                 Some(count) => {
                     range.advance(count as u64);

@@ -1,39 +1,41 @@
-//! Arrays of numbers: from a format's bytes to those of a typed array, and back.
+//! Converts arrays of numbers from a binary format to the bytes of a typed array, and back.
 //!
-//! The loops are plain ones that the compiler makes SIMD of, for the machine that they run on. Elements are those of JavaScript's typed
-//! arrays: integers of 24 bits become elements of 32, those of 40 and 48 bits doubles, floats of 16 bits those of 32.
+//! The loops are written so that the compiler vectorises them. Elements are those of JavaScript's typed arrays:
+//! 24-bit integers become 32-bit elements, 40-bit and 48-bit integers become doubles, and 16-bit floats become 32-bit
+//! floats or doubles.
 
 use half::f16;
 
-/// How a number is written, byte order aside.
+/// The encoding of a number, except for its byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// An integer or a float of `1`, `2`, `4` or `8` bytes, whose element has as many.
+    /// An integer or float of 1, 2, 4 or 8 bytes. Its element has the same size.
     Plain(usize),
     /// A signed integer of 3, 5 or 6 bytes.
     Signed(usize),
     /// An unsigned integer of 3, 5 or 6 bytes.
     Unsigned(usize),
-    /// A float of 2 bytes, whose element is a float of 4, or a double: that is rounded once, and not by way of the other.
+    /// A 2-byte float. Its element is a 4-byte float or a double. A double is rounded once, not by way of a 4-byte
+    /// float.
     Half {
-        /// The elements are doubles.
+        /// Whether the elements are doubles.
         doubles: bool,
     },
 }
 
-/// What lies where in a buffer.
+/// The arrangement of numbers in a buffer.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
-    /// How each number is written.
+    /// The encoding of each number.
     pub kind: Kind,
-    /// Whether its first byte is the highest.
+    /// Whether the most significant byte comes first.
     pub big_endian: bool,
-    /// From the beginning of one to that of the next, at least what one takes.
+    /// The distance between the starts of two numbers in bytes, at least the width of one.
     pub stride: usize,
 }
 
 impl Kind {
-    /// The bytes that one takes.
+    /// The width of one number in bytes.
     pub fn width(self) -> usize {
         match self {
             Kind::Half { .. } => 2,
@@ -42,10 +44,10 @@ impl Kind {
     }
 }
 
-/// Copies elements, their bytes in the other order.
+/// Copies elements and reverses the bytes of each.
 #[inline(always)]
 fn copy_turned<const N: usize>(from: &[u8], to: &mut [u8]) {
-    // So many at once are one shuffle.
+    // This many bytes are reversed with one shuffle instruction.
     const WIDE: usize = 32;
     let ((wide_from, from), (wide_to, to)) = (from.as_chunks::<WIDE>(), to.as_chunks_mut::<WIDE>());
     for (from, to) in wide_from.iter().zip(wide_to) {
@@ -74,7 +76,7 @@ fn copy_turned_8(from: &[u8], to: &mut [u8]) {
     copy_turned::<8>(from, to);
 }
 
-/// Elements that lie close to each other on both sides.
+/// Copies elements that are contiguous on both sides.
 fn copy_close<const N: usize>(from: &[u8], to: &mut [u8], turned: bool) {
     let length = from.len().min(to.len());
     let (from, to) = (&from[..length], &mut to[..length]);
@@ -86,7 +88,7 @@ fn copy_close<const N: usize>(from: &[u8], to: &mut [u8], turned: bool) {
     }
 }
 
-/// `N` bytes each `from_step`, `to_step`.
+/// Copies elements of `N` bytes that are `from_step` and `to_step` bytes apart.
 #[inline(always)]
 fn copy_apart<const N: usize>(from: &[u8], from_step: usize, to: &mut [u8], to_step: usize, turned: bool) {
     for (from, to) in from.chunks(from_step).zip(to.chunks_mut(to_step)) {
@@ -118,7 +120,7 @@ fn copy_elements(width: usize, from: &[u8], from_step: usize, to: &mut [u8], to_
     }
 }
 
-/// An integer of `N` bytes.
+/// Reads an integer of `N` bytes.
 #[inline(always)]
 fn integer<const N: usize>(bytes: &[u8; N], big_endian: bool, signed: bool) -> i64 {
     let mut wide = [0; 8];
@@ -138,7 +140,7 @@ fn integer<const N: usize>(bytes: &[u8; N], big_endian: bool, signed: bool) -> i
     }
 }
 
-/// Three bytes to elements of four.
+/// Converts 3-byte integers to 4-byte elements.
 fn read_3(shape: Shape, signed: bool, input: &[u8], out: &mut [u8]) {
     for (bytes, to) in input.chunks(shape.stride).zip(out.as_chunks_mut::<4>().0) {
         if let Some(bytes) = bytes.first_chunk::<3>() {
@@ -147,7 +149,7 @@ fn read_3(shape: Shape, signed: bool, input: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Five or six bytes to doubles, which have them exactly.
+/// Converts 5-byte or 6-byte integers to doubles, which represent them exactly.
 fn read_wide<const N: usize>(shape: Shape, signed: bool, input: &[u8], out: &mut [u8]) {
     for (bytes, to) in input.chunks(shape.stride).zip(out.as_chunks_mut::<8>().0) {
         if let Some(bytes) = bytes.first_chunk::<N>() {
@@ -169,13 +171,15 @@ fn read_half(shape: Shape, input: &[u8], out: &mut [u8]) {
     }
 }
 
-/// The nearest float of two bytes. (`f16::from_f64` takes no notice of a double's last 32 bits, and a float between would be rounded itself.)
+/// Rounds to the nearest 2-byte float. `f16::from_f64` ignores the last 32 bits of a double, and going by way of a
+/// 4-byte float would round twice.
 pub fn half(value: f64) -> f16 {
     let near = value as f32;
     if near.is_nan() || f64::from(near) == value {
         return f16::from_f32(near);
     }
-    // What was lost is said by the last bit of what lies towards zero: that is below all that decides.
+    // Rounds towards zero and sets the last bit to record that the value was inexact. That bit is below all bits that
+    // decide the next rounding.
     let is_above = f64::from(near).abs() > value.abs();
     f16::from_f32(f32::from_bits((near.to_bits() - u32::from(is_above)) | 1))
 }
@@ -198,7 +202,7 @@ fn write_half(shape: Shape, doubles: bool, elements: &[u8], out: &mut [u8]) {
     }
 }
 
-/// Reads numbers into elements, as many as `input` has and `out` has room for.
+/// Converts numbers to elements, as many as `input` has and `out` has room for.
 pub fn read(shape: Shape, input: &[u8], out: &mut [u8]) {
     let turned = shape.big_endian != cfg!(target_endian = "big");
     match shape.kind {
@@ -213,11 +217,11 @@ pub fn read(shape: Shape, input: &[u8], out: &mut [u8]) {
     }
 }
 
-/// What elements of 24 bits and more are as integers; `None` where one is no integer.
+/// The integer in an element for 24 bits or more; `None` if it is not an integer.
 fn whole(element: &[u8], signed: bool) -> Option<i64> {
     if let Some(bytes) = element.first_chunk::<8>() {
         let value = f64::from_ne_bytes(*bytes);
-        // Beyond this none is in range.
+        // No larger value is in range.
         return (value.fract() == 0.0 && value.abs() < 1e18).then_some(value as i64);
     }
     let bytes = *element.first_chunk::<4>()?;
@@ -228,7 +232,7 @@ fn whole(element: &[u8], signed: bool) -> Option<i64> {
     })
 }
 
-/// The first of the elements that the kind cannot say.
+/// The index of the first element that the kind cannot represent.
 fn refused(kind: Kind, elements: &[u8]) -> Option<usize> {
     let (width, signed) = match kind {
         Kind::Plain(_) | Kind::Half { .. } => return None,
@@ -258,7 +262,8 @@ fn write_integers<const N: usize>(shape: Shape, signed: bool, elements: &[u8], o
     }
 }
 
-/// Writes elements as numbers; what lies between them stays. Where one is out of range nothing is written, and it is named.
+/// Writes elements as numbers. Bytes between the numbers are unchanged. If an element is out of range, nothing is
+/// written and its index is returned.
 pub fn write(shape: Shape, elements: &[u8], out: &mut [u8]) -> Result<(), usize> {
     if let Some(index) = refused(shape.kind, elements) {
         return Err(index);
@@ -277,29 +282,29 @@ pub fn write(shape: Shape, elements: &[u8], out: &mut [u8]) -> Result<(), usize>
     Ok(())
 }
 
-/// What the groups of seven bits of a varint stand for.
+/// How the seven-bit groups of a varint represent an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leb128 {
     /// An unsigned integer.
     Unsigned,
-    /// One in two's complement.
+    /// In two's complement.
     Signed,
-    /// 0, -1, 1, -2 as 0, 1, 2, 3.
+    /// Zigzag: 0, -1, 1, -2 are written as 0, 1, 2, 3.
     Zigzag,
 }
 
-/// What is wrong with a varint.
+/// Why a varint is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VarintError {
-    /// It goes beyond the end.
+    /// It continues past the end of the input.
     Truncated,
     /// It has more than 64 bits.
     TooLong,
-    /// A double does not have it exactly.
+    /// A double cannot represent it exactly.
     Unsafe,
 }
 
-/// A varint of 64 bits at the beginning of `bytes`, and what it takes.
+/// Reads a 64-bit varint at the start of `bytes`. Returns its value and length.
 #[inline]
 fn read_varint(kind: Leb128, bytes: &[u8]) -> Result<(u64, usize), VarintError> {
     let mut value = 0;
@@ -307,7 +312,7 @@ fn read_varint(kind: Leb128, bytes: &[u8]) -> Result<(u64, usize), VarintError> 
         let bits = u64::from(byte & 0x7f);
         value |= bits << (7 * i);
         if byte < 0x80 {
-            // The tenth has one bit left; where it says the sign, all of it says the same.
+            // The tenth byte has room for one bit. In a signed varint, all its bits must be copies of the sign.
             let fits =
                 i < 9 || bits <= 1 && kind != Leb128::Signed || kind == Leb128::Signed && (bits == 0 || bits == 0x7f);
             if !fits {
@@ -329,16 +334,16 @@ fn read_varint(kind: Leb128, bytes: &[u8]) -> Result<(u64, usize), VarintError> 
     })
 }
 
-/// How many varints end within the bytes.
+/// Counts the varints that end within the bytes.
 pub fn count_varints(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte < 0x80).count()
 }
 
-/// Integers that doubles have exactly, as JavaScript's `Number.isSafeInteger`.
+/// The largest integer that doubles represent exactly, JavaScript's `Number.MAX_SAFE_INTEGER`.
 const SAFE: i64 = (1 << 53) - 1;
 
-/// Reads as many varints as `out` has room for, into elements of 64 bits: integers, or doubles. Returns the bytes they took; an error has the
-/// offset of the varint that is wrong, and its index.
+/// Reads as many varints as `out` has room for, into 64-bit elements: integers or doubles. Returns the number of
+/// bytes read. An error comes with the offset and the index of the invalid varint.
 pub fn read_varints(
     kind: Leb128,
     doubles: bool,
@@ -366,7 +371,7 @@ pub fn read_varints(
     Ok(at)
 }
 
-/// What `value` is as groups of seven bits, and whether it has a sign to be kept.
+/// Encodes `value` for seven-bit groups. Returns the bits, and whether they are sign-extended.
 fn groups(kind: Leb128, value: i64) -> (u64, bool) {
     match kind {
         Leb128::Unsigned => (value.cast_unsigned(), false),
@@ -396,7 +401,8 @@ fn write_varint(kind: Leb128, value: i64, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends elements of 64 bits as varints. Where one is no integer that a double has exactly, or negative without a sign, it is named.
+/// Appends 64-bit elements as varints. If an element is not an integer that a double represents exactly, or is
+/// negative in an unsigned kind, its index is returned.
 pub fn write_varints(kind: Leb128, doubles: bool, elements: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
     for (index, element) in elements.as_chunks::<8>().0.iter().enumerate() {
         let value = if doubles {
@@ -427,7 +433,7 @@ mod tests {
         ]
     }
 
-    /// The elements, one byte after the other.
+    /// A reference implementation that reads elements byte by byte.
     fn naive(shape: Shape, input: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         for item in input.chunks(shape.stride) {
@@ -491,14 +497,15 @@ mod tests {
                 let mut back = vec![0; bytes.len()];
                 write(shape(is_wide, 2), from, &mut back).unwrap();
                 for ((was, is), number) in bytes.chunks(2).zip(back.chunks(2)).zip(&numbers) {
-                    // What a NaN has besides is not kept.
+                    // The payload of a NaN is not preserved.
                     assert!(was == is || number.is_nan());
                 }
                 let mut apart = [7; 8];
                 write(shape(is_wide, 3), from, &mut apart).unwrap();
                 assert_eq!(apart, [back[0], back[1], 7, back[2], back[3], 7, back[4], back[5]]);
             }
-            // Just above the middle of two neighbours: as a float it is the middle, which would be rounded down.
+            // A value just above the middle of two neighbours. Rounded to a 4-byte float first, it would be the
+            // middle itself and then be rounded down.
             let mut out = [0; 2];
             let above = 1.0 + f64::powi(2.0, -11) + f64::powi(2.0, -40);
             write(shape(true, 2), &above.to_ne_bytes(), &mut out).unwrap();

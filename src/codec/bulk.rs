@@ -1,21 +1,22 @@
-//! Whole buffers at once: hex digits, search, byte order.
+//! Operations on whole buffers: hexadecimal, search, byte order.
 //!
-//! What is here is faster than Node's own; `npm run bench buffer` says by how much, and `lib/codec/bulk.js` from which size on. The SIMD
-//! is that of the crates, and the compiler's, chosen at run time for the machine.
+//! Everything here is faster than in Node. `npm run bench buffer` measures by how much, and `lib/codec/bulk.js` has
+//! the sizes from which on it pays. SIMD comes from the crates and the compiler, and is chosen at run time for the
+//! machine.
 
 use hex_simd::{AsOut, AsciiCase};
 use memchr::memmem;
 
-/// Appends the bytes as lower-case hex digits.
+/// Appends `bytes` as lower-case hexadecimal digits.
 pub fn hex_encode(bytes: &[u8], out: &mut Vec<u8>) {
     hex_simd::encode_append(bytes, out, AsciiCase::Lower);
 }
 
-/// Digits that are decoded in one go: where one of them is none, so many are looked at again.
+/// The number of digits that are decoded at once. If one is invalid, this block is decoded again pair by pair.
 const HEX_BLOCK: usize = 1024;
 
-/// Writes the bytes that pairs of hex digits stand for, up to the first pair that is none; what is left of an odd number does not count.
-/// Returns how many it wrote, at most as many as `out` has room for.
+/// Decodes pairs of hexadecimal digits up to the first invalid pair, and ignores the last digit of an odd number.
+/// Returns the number of bytes written, at most the length of `out`.
 pub fn hex_decode(digits: &[u8], out: &mut [u8]) -> usize {
     let pairs = (digits.len() / 2).min(out.len());
     let digits = &digits[..pairs * 2];
@@ -29,7 +30,7 @@ pub fn hex_decode(digits: &[u8], out: &mut [u8]) -> usize {
     written
 }
 
-/// The same, pair by pair.
+/// Decodes pair by pair.
 fn hex_decode_prefix(digits: &[u8], out: &mut [u8]) -> usize {
     let value = |digit: u8| char::from(digit).to_digit(16);
     let mut written = 0;
@@ -43,17 +44,18 @@ fn hex_decode_prefix(digits: &[u8], out: &mut [u8]) -> usize {
     written
 }
 
-/// Whether so many candidates in so many bytes are too many for looking at one after the other.
+/// Whether there are too many candidates in the bytes seen to check them one by one.
 ///
-/// `memchr` for one byte is twice as fast as `memmem`, where that byte is rare; where it is frequent, each of them costs a new start.
+/// If the byte is rare, `memchr` for one byte is twice as fast as `memmem`. If it is frequent, each candidate costs a
+/// restart.
 fn is_frequent(candidates: usize, seen: usize) -> bool {
     candidates * 512 > seen + 4096
 }
 
-/// Where `needle` first lies in `bytes`.
+/// The offset of the first occurrence of `needle`.
 pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let &first = needle.first()?;
-    // Where a match can begin is before this.
+    // A match must begin before this offset.
     let end = (bytes.len() + 1).checked_sub(needle.len())?;
     let (mut from, mut candidates) = (0, 0);
     while !is_frequent(candidates, from) {
@@ -67,12 +69,12 @@ pub fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     memmem::find(&bytes[from..], needle).map(|at| from + at)
 }
 
-/// Where `needle` last lies in `bytes`.
+/// The offset of the last occurrence of `needle`.
 pub fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let (&last, rest) = needle.split_last()?;
     let (mut end, mut candidates) = (bytes.len(), 0);
     while !is_frequent(candidates, bytes.len() - end) {
-        // The byte that the match ends with.
+        // A candidate for the last byte of a match.
         let at = memchr::memrchr(last, bytes.get(rest.len()..end)?)? + rest.len();
         if bytes[..at].ends_with(rest) {
             return Some(at - rest.len());
@@ -83,14 +85,14 @@ pub fn find_last(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     find_last_of_many(&bytes[..end], needle)
 }
 
-/// What is searched in one go, from the end on.
+/// The number of bytes that are searched at a time from the end.
 const LAST_BLOCK: usize = 4096;
 
-/// The same where candidates are frequent. `memmem` has SIMD only for searching forwards: so this goes back block by block, and looks
-/// backwards only in the one that has it.
+/// Like [`find_last`], for many candidates. `memmem` has SIMD only for forward searches, so this goes back block by
+/// block, and searches backwards only in the block that contains a match.
 fn find_last_of_many(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let finder = memmem::Finder::new(needle);
-    // Where a match can still begin is before this.
+    // A match must begin before this offset.
     let mut before = (bytes.len() + 1).saturating_sub(needle.len());
     let mut block = LAST_BLOCK / 8;
     while before > 0 {
@@ -105,10 +107,10 @@ fn find_last_of_many(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     None
 }
 
-/// Turns each `N` bytes around; what is left at the end stays as it is.
+/// Reverses each group of `N` bytes. An incomplete group at the end is unchanged.
 #[inline(always)]
 fn turn<const N: usize>(bytes: &mut [u8]) {
-    // So many at once are one shuffle.
+    // This many bytes are reversed with one shuffle instruction.
     const WIDE: usize = 32;
     let (wide, rest) = bytes.as_chunks_mut::<WIDE>();
     for chunk in wide {
@@ -122,19 +124,19 @@ fn turn<const N: usize>(bytes: &mut [u8]) {
     }
 }
 
-/// Turns the two bytes of each pair around.
+/// Swaps the two bytes of each pair.
 #[multiversion::multiversion(targets("x86_64+avx2", "x86_64+ssse3"))]
 pub fn swap16(bytes: &mut [u8]) {
     turn::<2>(bytes);
 }
 
-/// Turns each four bytes around.
+/// Reverses each group of four bytes.
 #[multiversion::multiversion(targets("x86_64+avx2", "x86_64+ssse3"))]
 pub fn swap32(bytes: &mut [u8]) {
     turn::<4>(bytes);
 }
 
-/// Turns each eight bytes around.
+/// Reverses each group of eight bytes.
 #[multiversion::multiversion(targets("x86_64+avx2", "x86_64+ssse3"))]
 pub fn swap64(bytes: &mut [u8]) {
     turn::<8>(bytes);

@@ -1,13 +1,14 @@
-//! Checksums by the names that layouts call them.
+//! Checksums, by the names that layouts use.
 //!
-//! CRCs are named as in the catalogue of parametrised CRC algorithms (reveng.sourceforge.io), and come from the crate `crc`.
+//! CRCs have the names of the catalogue of parametrised CRC algorithms (reveng.sourceforge.io), and come from the
+//! crate `crc`.
 
 use crc::{Algorithm, Crc, Table};
 
-/// How a checksum is computed.
+/// A checksum algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checksum {
-    /// A CRC of at most 16 bits, by its place in the table of them.
+    /// A CRC of at most 16 bits, by its index in the table of CRCs.
     Crc16(u8),
     /// CRC-32 of zlib, PNG, ZIP and Ethernet.
     Crc32,
@@ -23,11 +24,11 @@ pub enum Checksum {
     Xxh64,
     /// XXH3, 64 bits.
     Xxh3,
-    /// The bytes added up, modulo 2^32.
+    /// The sum of the bytes modulo 2^32.
     Sum,
-    /// The bytes added up, modulo 256.
+    /// The sum of the bytes modulo 256.
     Sum8,
-    /// All bytes, exclusive or.
+    /// The exclusive or of all bytes.
     Xor8,
     /// The Internet checksum of RFC 1071: IPv4, ICMP.
     Inet,
@@ -39,9 +40,9 @@ pub enum Checksum {
 
 macro_rules! crcs {
     ($($name:literal = $algorithm:ident),* $(,)?) => {
-        /// The CRCs of 16 bits, by name.
+        /// The 16-bit CRCs by name.
         const CRC16: &[(&str, &Algorithm<u16>)] = &[$(($name, &crc::$algorithm)),*];
-        /// Their tables, made by the compiler.
+        /// Their lookup tables, computed at compile time.
         static TABLES: &[Crc<u16, Table<1>>] = &[$(Crc::<u16, Table<1>>::new(&crc::$algorithm)),*];
     };
 }
@@ -62,7 +63,7 @@ static CRC32: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISO_
 static CRC32C: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_ISCSI);
 static CRC32_BZIP2: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&crc::CRC_32_BZIP2);
 
-/// The others, by name.
+/// The other checksums by name.
 const NAMES: &[(&str, Checksum)] = &[
     ("crc32", Checksum::Crc32),
     ("crc32c", Checksum::Crc32c),
@@ -80,7 +81,7 @@ const NAMES: &[(&str, Checksum)] = &[
 ];
 
 impl Checksum {
-    /// The checksum of a name.
+    /// The checksum with this name.
     pub fn by_name(name: &str) -> Option<Self> {
         let other = NAMES.iter().find(|(known, _)| *known == name).map(|&(_, sum)| sum);
         other.or_else(|| {
@@ -89,7 +90,7 @@ impl Checksum {
         })
     }
 
-    /// Its name.
+    /// The name of the checksum.
     pub fn name(self) -> &'static str {
         match self {
             Checksum::Crc16(at) => CRC16[usize::from(at)].0,
@@ -97,7 +98,7 @@ impl Checksum {
         }
     }
 
-    /// How many bits it has.
+    /// Its width in bits.
     pub fn bits(self) -> u32 {
         match self {
             Checksum::Sum8 | Checksum::Xor8 => 8,
@@ -107,7 +108,8 @@ impl Checksum {
         }
     }
 
-    /// The checksum of bytes that begin at `start`, of which those from `own.0` to `own.1` count as zeros: the checksum's own.
+    /// Computes the checksum of `bytes`, whose first byte is at offset `start`. Bytes from `own.0` to `own.1`, where
+    /// the checksum itself is stored, count as zeros.
     pub fn without(self, bytes: &[u8], start: usize, own: (usize, usize)) -> u64 {
         let (from, to) = (own.0.wrapping_sub(start), own.1.wrapping_sub(start));
         if from < to && to <= bytes.len() {
@@ -119,7 +121,7 @@ impl Checksum {
         }
     }
 
-    /// The checksum of some bytes.
+    /// Computes the checksum of `bytes`.
     pub fn of(self, bytes: &[u8]) -> u64 {
         match self {
             Checksum::Crc16(at) => u64::from(TABLES[usize::from(at)].checksum(bytes)),
@@ -156,7 +158,8 @@ fn sum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0u32, |all, &byte| all.wrapping_add(u32::from(byte)))
 }
 
-/// One's complement of the one's complement sum of big-endian 16-bit words; a last odd byte is the high one.
+/// The one's complement of the one's complement sum of big-endian 16-bit words. An odd last byte counts as the high
+/// byte.
 fn inet(bytes: &[u8]) -> u16 {
     let mut sum = 0u64;
     for pair in bytes.chunks(2) {
@@ -172,7 +175,7 @@ fn inet(bytes: &[u8]) -> u16 {
 mod tests {
     use super::*;
 
-    /// The catalogue's own check values: of the nine digits.
+    /// The catalogue's check values: the checksum of the digits 1 to 9.
     #[test]
     fn the_catalogue_agrees() {
         for (name, check) in [
@@ -201,7 +204,7 @@ mod tests {
             assert_eq!(checksum.name(), name);
             assert!(checksum.bits() == 64 || check >> checksum.bits() == 0);
         }
-        // RFC 1071's own example.
+        // The example of RFC 1071.
         assert_eq!(Checksum::Inet.of(&[0, 1, 0xf2, 3, 0xf4, 0xf5, 0xf6, 0xf7]), 0x220d);
         assert_eq!(Checksum::by_name("md5"), None);
     }

@@ -1,6 +1,8 @@
-//! Binary data: layouts and the checksums that formats carry, work on whole buffers, and arrays of numbers.
+//! Binary data: record layouts with the checksums that formats contain, operations on whole buffers, arrays of
+//! numbers, and message framing.
 //!
-//! Pure Rust: bytes in, values out, nothing of Node. A layout is text; see [`layout`] for what becomes of it.
+//! This is pure Rust: bytes in, values out, without Node. A layout is written as text; see [`layout`] for how it is
+//! compiled.
 
 pub mod arrays;
 pub mod bulk;

@@ -1,4 +1,4 @@
-//! One connection: its transport, its output, what it speaks.
+//! One connection: its transport, its TLS filter, its output and its protocol.
 
 use super::filter::Filter;
 use super::{FileRange, FileRead, Host, Out, Protocol, Sink};
@@ -11,25 +11,25 @@ use std::rc::Rc;
 
 /// A connected (or connecting) stream.
 pub struct Connection<H: Host> {
-    /// What its bytes go over.
+    /// The stream that carries its bytes.
     pub transport: H::Transport,
-    /// The TLS before that.
+    /// The TLS layer in front of the transport, if any.
     pub(super) filter: Option<Box<Filter>>,
     out: Out,
-    /// It is among those that have output to flush before the loop waits.
+    /// Whether its id is in the engine's list of output to flush before the loop waits.
     pub(super) dirty: bool,
-    /// A connect was asked for: there is no second.
+    /// Whether a connect was started: there can be only one.
     pub(super) connecting: bool,
     spoken: Option<Spoken<H>>,
-    /// What it has received is gathered, and not shown yet.
+    /// Received bytes have been gathered and not been delivered yet.
     pub gathered: bool,
-    /// Bytes received.
+    /// Total bytes received, after decryption.
     pub received: u64,
-    /// Bytes taken from JavaScript to be sent.
+    /// Total bytes accepted for sending, before encryption.
     pub sent: u64,
 }
 
-/// A protocol, and what it keeps about one connection.
+/// A protocol, and its state for one connection.
 struct Spoken<H: Host> {
     protocol: Rc<dyn Protocol<H>>,
     state: Box<dyn Any>,
@@ -50,13 +50,14 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Speaks `protocol` from now on, which keeps `state` about it.
+    /// Makes the connection speak `protocol` from now on, with `state` as the protocol's data about it.
     pub fn speak(&mut self, protocol: Rc<dyn Protocol<H>>, state: impl Any) {
         let state = Box::new(state);
         self.spoken = Some(Spoken { protocol, state });
     }
 
-    /// Speaks nothing any more; returns what its protocol kept, if that is an `S`, and goes on with any other.
+    /// Ends the use of a protocol and returns its state, if that is an `S`. A protocol with another type of state is
+    /// kept.
     pub fn hush<S: Any>(&mut self) -> Option<Box<S>> {
         let Spoken { protocol, state } = self.spoken.take()?;
         match state.downcast() {
@@ -68,33 +69,34 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// What its protocol keeps about it, if that is an `S`.
+    /// The protocol's state, if it is an `S`.
     pub fn state<S: Any>(&mut self) -> Option<&mut S> {
         self.spoken.as_mut()?.state.downcast_mut()
     }
 
-    /// What it speaks.
+    /// The protocol of this connection, if it has one.
     pub fn protocol(&self) -> Option<Rc<dyn Protocol<H>>> {
         self.spoken.as_ref().map(|spoken| spoken.protocol.clone())
     }
 
-    /// Bytes written that have not left, those of files included.
+    /// Bytes written that have not been sent, including those of files.
     pub fn queued(&self) -> u64 {
         let encrypted = self.filter.as_ref().map_or(0, |filter| filter.waiting());
         self.out.waiting() + encrypted + self.transport.queued() as u64
     }
 
-    /// Bytes written that its TLS has not encrypted. Of those that it has, nobody can tell which have reached the peer.
+    /// Bytes written that TLS has not encrypted yet. Of bytes that are encrypted, it is unknown which have reached
+    /// the peer.
     pub fn unencrypted(&self) -> u64 {
         self.out.waiting()
     }
 
-    /// Its TLS.
+    /// The TLS layer, if any.
     pub fn filter(&self) -> Option<&Filter> {
         self.filter.as_deref()
     }
 
-    /// Runs `code` on the output, and what it goes to.
+    /// Runs `code` on the output and the sink that it goes to.
     fn output<T>(&mut self, code: impl FnOnce(&mut Out, &dyn Sink) -> T) -> T {
         match &mut self.filter {
             None => code(&mut self.out, &self.transport),
@@ -102,8 +104,8 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Has the filter take what came, as `hear` does, and appends to `plain` what that says. What it leads to goes out with what that causes, if there is any;
-    /// else at once.
+    /// Passes input to the filter through `hear`, which appends decrypted bytes to `plain`. Bytes that TLS itself has
+    /// to send leave with the output that the decrypted bytes cause. If there are none, they are sent at once.
     pub(super) fn decrypt(
         &mut self,
         plain: &mut Vec<u8>,
@@ -119,26 +121,26 @@ impl<H: Host> Connection<H> {
         Ok(news)
     }
 
-    /// The peer is who it should be, says whoever knows.
+    /// The caller has verified the peer, see [`Session::trust`](crate::tls::Session::trust).
     pub(super) fn trust(&mut self) {
         if let Some(filter) = &mut self.filter {
             filter.trust();
         }
     }
 
-    /// What was written and has not left, which will not any more.
+    /// Takes back the bytes that were written and not sent. They will not be sent any more.
     pub fn take_back(&mut self) -> Vec<u8> {
         self.out.take()
     }
 
-    /// Has records of its TLS carry no more than so many bytes.
+    /// Limits the payload of TLS records to this many bytes.
     pub fn set_fragment(&mut self, bytes: usize) {
         if let Some(filter) = &mut self.filter {
             filter.set_fragment(bytes);
         }
     }
 
-    /// The handshake is done: what waited for that goes on. Returns what [`Out::written`] returns.
+    /// The handshake is complete: continues output that waited for it. Returns the same as [`Out::written`].
     pub(super) fn secured(&mut self) -> Result<(bool, bool), Errno> {
         if self.out.is_held() {
             return self.output(|out, sink| out.written(sink, Ok(())));
@@ -146,19 +148,19 @@ impl<H: Host> Connection<H> {
         Ok((false, false))
     }
 
-    /// Whether output gathers that nothing is going to send by itself.
+    /// Whether there is gathered output that no pending report will send.
     pub(super) fn gathers(&self) -> bool {
         self.out.waiting() > 0 && !self.out.is_busy()
     }
 
-    /// Gathers what `fill` appends; the bytes that have gathered are the result.
+    /// Gathers the bytes that `fill` appends. Returns the number of bytes gathered so far.
     pub(super) fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
         self.sent += self.out.gather(fill)? as u64;
         Ok(self.out.gathered())
     }
 
-    /// Gathers what its protocol's state, if that is an `S`, makes of something: `code` gets it with where output gathers, and how many bytes
-    /// have not left. The bytes that have gathered are the result.
+    /// Lets the protocol's state, if it is an `S`, gather output. `code` receives the state, the buffer to append to,
+    /// and the number of bytes queued before. Returns `code`'s result and the number of bytes gathered so far.
     pub(super) fn gather_with<S: Any, T>(
         &mut self,
         code: impl FnOnce(&mut S, &mut Vec<u8>, u64) -> T,
@@ -174,31 +176,32 @@ impl<H: Host> Connection<H> {
         Some((made?, self.out.gathered()))
     }
 
-    /// Gathers bytes that others may have, too.
+    /// Gathers bytes that may be shared with other connections.
     pub(super) fn share(&mut self, bytes: Bytes) {
         self.sent += bytes.len() as u64;
         self.out.share(bytes);
     }
 
-    /// Gathers a part of a file.
+    /// Gathers a range of a file.
     pub(super) fn append_file(&mut self, range: FileRange) {
         self.sent += range.left();
         self.out.append_file(range);
     }
 
-    /// Writes bytes that lie in JavaScript's memory.
+    /// Writes bytes that lie in JavaScript's memory, copying them only if they cannot be sent at once.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
         self.sent += bytes.len() as u64;
         self.output(|out, sink| out.write(sink, bytes))
     }
 
-    /// Gives what waits to the transport.
+    /// Passes waiting output to the transport.
     pub(super) fn flush(&mut self) -> Result<(), Errno> {
         self.output(|out, sink| out.flush(sink))?;
         self.flush_filter()
     }
 
-    /// What waits leaves before the connection closes, but for the end of a handshake with a server that is not trusted.
+    /// Flushes before the connection closes, unless TLS is not open (handshake incomplete, or server not trusted):
+    /// nothing may be sent then.
     pub(super) fn flush_last(&mut self) -> Result<(), Errno> {
         match &self.filter {
             Some(filter) if !filter.session().is_open() => Ok(()),
@@ -206,7 +209,7 @@ impl<H: Host> Connection<H> {
         }
     }
 
-    /// Gives what the filter has to say by itself to the transport.
+    /// Sends the bytes that TLS itself has to send.
     pub(super) fn flush_filter(&mut self) -> Result<(), Errno> {
         match &mut self.filter {
             None => Ok(()),
@@ -235,18 +238,18 @@ impl<H: Host> Connection<H> {
         self.output(|out, sink| out.file_read(sink, result))
     }
 
-    /// Ends our side behind what is written.
+    /// Ends our side after everything written.
     pub(super) fn end(&mut self) -> Result<(), Errno> {
         self.out.end();
         self.flush()
     }
 
-    /// Whether our side was told to end: what is written from now on does not leave.
+    /// Whether our side was asked to end: bytes written from now on are not sent.
     pub fn has_ended(&self) -> bool {
         self.out.has_ended()
     }
 
-    /// 1 when JavaScript is to wait for a drain before it writes more, else 0.
+    /// 1 if JavaScript should wait for a drain before it writes more, else 0.
     pub(super) fn backlog(&mut self) -> i32 {
         let ready = self.filter.as_ref().is_none_or(|filter| filter.session().is_open());
         i32::from(self.out.congested(ready))

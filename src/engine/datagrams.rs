@@ -1,81 +1,85 @@
-//! A socket of datagrams: what waits to be sent, and in which pieces it leaves.
+//! Datagram sockets: the queue of datagrams to send, and how they are grouped into system calls.
 
 use super::{Host, Protocol};
 use crate::errno::Errno;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-/// The longest datagram that is sent together with others, as one message that the system cuts: what every IPv6 link must carry (1,280 bytes,
-/// RFC 8200), less the headers. A longer one may not fit a link on its way, and the system does not cut into fragments.
+/// The longest datagram that is sent together with others as one message, which the system splits (generic
+/// segmentation offload). It is the size that every IPv6 link must carry (1,280 bytes, RFC 8200) less the headers. A
+/// longer one might not fit a link on its way, and the system does not fragment the pieces.
 const CUT: usize = 1280 - 40 - 8;
 
-/// The most datagrams of one such message: Linux's `UDP_MAX_SEGMENTS`, which newer ones have doubled.
+/// The most datagrams in one such message: `UDP_MAX_SEGMENTS` of Linux. Newer versions allow twice as many.
 const CUTS: usize = 64;
 
-/// The most bytes of one such message: its length has 16 bits, headers included.
+/// The most bytes in one such message: its length field has 16 bits and includes the headers.
 const RUN: usize = 65_000;
 
-/// Datagrams, or bytes of them, that are sent at once instead of at the end of the turn: beyond that, gathering saves nothing.
+/// When this many datagrams or bytes are gathered, they are sent at once instead of at the end of the turn: gathering
+/// more saves nothing.
 const FLUSH_AT: (usize, usize) = (256, 64 * 1024);
 
-/// Room that is kept for the next turn.
+/// The capacity in bytes that an empty queue keeps for the next turn.
 const KEPT: usize = 256 * 1024;
 
-/// What datagrams go over. What happens is reported to the engine, under the id that it was made with, and never from within a call. Dropping it
-/// closes it, which is reported as [`super::Engine::on_closed`].
+/// A datagram socket. It reports its events to the engine under the id that it was created with, never from within a
+/// call. Dropping it closes it; [`super::Engine::on_closed`] reports the end of that.
 pub trait Datagrams {
-    /// Shows what has arrived, at most as much as one call of the system brings; returns whether there may be more.
+    /// Passes arrived datagrams to `each`, at most as many as one system call returns. Returns whether there may be
+    /// more.
     ///
     /// # Errors
-    /// The system's, which may be about something sent earlier.
+    /// The system's, which may concern a datagram sent earlier.
     fn receive(&self, each: &mut dyn FnMut(SocketAddr, &[u8])) -> Result<bool, Errno>;
 
-    /// Sends from the front of `batch`; returns how many datagrams have left, 0 when none are taken now.
+    /// Sends datagrams from the front of `batch`. Returns how many were sent, 0 if the system takes none now.
     ///
     /// # Errors
-    /// The system's, about the first datagram: none has left.
+    /// The system's, about the first datagram. None was sent then.
     fn send(&self, batch: &Batch<'_>) -> Result<usize, Errno>;
 
-    /// Has [`super::Engine::on_ready`] called while there is something to receive, or room to send; `again` after it was told of an error, which
-    /// ends that.
+    /// Requests calls of [`super::Engine::on_ready`] while there is something to receive (`readable`) or room to send
+    /// (`writable`). An error report ends watching; `again` starts it anew.
     ///
     /// # Errors
     /// The system's.
     fn watch(&self, readable: bool, writable: bool, again: bool) -> Result<(), Errno>;
 }
 
-/// A datagram that waits.
+/// A queued datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Outgoing {
-    /// Nobody for a connected socket.
+    /// `None` for a connected socket.
     to: Option<SocketAddr>,
     length: usize,
-    /// Somebody wants to hear of its end.
+    /// Whether the sender wants to hear of its result.
     awaited: bool,
 }
 
-/// Datagrams that wait, the next one first.
+/// Queued datagrams, the next one first.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch<'a> {
     bytes: &'a [u8],
     datagrams: &'a [Outgoing],
 }
 
-/// Datagrams that can leave as one message: all to one peer, and as long as each other, but for the last, which may be shorter.
+/// Datagrams that can be sent as one message: all to the same peer and of the same length, except for the last, which
+/// may be shorter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Run<'a> {
-    /// The peer; nobody for a connected socket.
+    /// The peer; `None` for a connected socket.
     pub to: Option<SocketAddr>,
-    /// Theirs, one after another.
+    /// Their bytes, one datagram after another.
     pub bytes: &'a [u8],
-    /// How many there are.
+    /// The number of datagrams.
     pub count: usize,
-    /// How long each is.
+    /// The length in bytes of each but the last.
     pub length: usize,
 }
 
 impl<'a> Batch<'a> {
-    /// The datagrams in runs: each in one of its own unless `cut`.
+    /// Splits the batch into runs. Without `cut`, each datagram is a run of its own.
     pub fn runs(self, cut: bool) -> impl Iterator<Item = Run<'a>> {
         let Batch {
             mut bytes,
@@ -87,7 +91,7 @@ impl<'a> Batch<'a> {
             let most = if cut && first.length <= CUT { CUTS } else { 1 };
             while count < most
                 && let Some(next) = datagrams.get(count)
-                // One of no bytes would be lost in others'.
+                // An empty datagram would vanish inside a run.
                 && (1..=first.length).contains(&next.length)
                 && next.to == first.to
                 && total + next.length <= RUN
@@ -111,12 +115,13 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The queue of a socket.
+/// The send queue of a socket.
 #[derive(Default)]
 struct Queue {
     bytes: Vec<u8>,
     datagrams: Vec<Outgoing>,
-    /// Of both, what has left: it goes when all has, or when it is more than half.
+    /// How many bytes and datagrams at the front have been sent. They are removed when all, or more than half, have
+    /// been sent.
     gone: (usize, usize),
 }
 
@@ -136,7 +141,7 @@ impl Queue {
         }
     }
 
-    /// Lets the next datagram go; returns whether its end is awaited.
+    /// Marks the next datagram as done. Returns whether its result is awaited, or `None` if there is none.
     fn next(&mut self) -> Option<bool> {
         let next = *self.datagrams.get(self.gone.1)?;
         self.gone = (self.gone.0 + next.length, self.gone.1 + 1);
@@ -159,28 +164,28 @@ impl Queue {
     }
 }
 
-/// Where a datagram goes.
+/// The destination of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum To {
     /// The peer that the socket is connected to.
     Connected,
-    /// Where the last one with an address of its own went.
+    /// The same address as the last datagram that had an address.
     Again,
-    /// There.
+    /// This address.
     Address(SocketAddr),
 }
 
-/// A socket in the engine.
+/// A datagram socket in the engine.
 pub struct Port<H: Host> {
-    /// What its datagrams go over.
+    /// The system's socket.
     pub socket: Rc<H::Datagrams>,
     protocol: Rc<dyn Protocol<H>>,
     queue: Queue,
     last: Option<SocketAddr>,
     receiving: bool,
-    /// The system takes nothing for now.
+    /// The system takes no datagrams for now.
     full: bool,
-    /// It is among those that have output to flush before the loop waits.
+    /// Whether its id is in the engine's list of output to flush before the loop waits.
     pub(super) dirty: bool,
 }
 
@@ -197,22 +202,22 @@ impl<H: Host> Port<H> {
         }
     }
 
-    /// Has `protocol` take what it receives from now on.
+    /// Makes `protocol` receive the datagrams from now on.
     pub fn speak(&mut self, protocol: Rc<dyn Protocol<H>>) {
         self.protocol = protocol;
     }
 
-    /// What takes what it receives.
+    /// The protocol that receives the datagrams.
     pub fn protocol(&self) -> Rc<dyn Protocol<H>> {
         self.protocol.clone()
     }
 
-    /// Whether what arrives is received.
+    /// Whether arriving datagrams are received.
     pub fn is_receiving(&self) -> bool {
         self.receiving
     }
 
-    /// Receives, or no longer.
+    /// Starts or stops receiving.
     ///
     /// # Errors
     /// The system's.
@@ -225,17 +230,17 @@ impl<H: Host> Port<H> {
         self.socket.watch(self.receiving, self.full, again)
     }
 
-    /// Datagrams that wait to be sent, and their bytes.
+    /// The number of queued datagrams, and of their bytes.
     pub fn queued(&self) -> (usize, usize) {
         (self.queue.count(), self.queue.size())
     }
 
-    /// Whether output gathers that nothing is going to send by itself.
+    /// Whether there are gathered datagrams that no pending report will send.
     pub(super) fn gathers(&self) -> bool {
         self.queue.count() > 0 && !self.full
     }
 
-    /// Gathers a datagram of what `fill` appends; returns whether there are as many as are to be sent at once.
+    /// Gathers a datagram, whose bytes `fill` appends. Returns whether the queue is full enough to be sent at once.
     pub(super) fn push<E>(
         &mut self,
         to: To,
@@ -260,7 +265,8 @@ impl<H: Host> Port<H> {
         Ok(!self.full && (self.queue.count() >= FLUSH_AT.0 || self.queue.size() >= FLUSH_AT.1))
     }
 
-    /// Sends what waits, until the system takes no more; `ended` hears of each datagram whose end is awaited.
+    /// Sends the queue until the system takes no more. `ended` is called with the result of each datagram that is
+    /// awaited.
     pub(super) fn flush(&mut self, mut ended: impl FnMut(Result<(), Errno>)) {
         self.full = false;
         while self.queue.count() > 0 {
@@ -280,12 +286,12 @@ impl<H: Host> Port<H> {
         }
         self.queue.tidy();
         if let Err(error) = self.watch(false) {
-            // Nothing will say when there is room again.
+            // No report will say when there is room again.
             self.cancel(error, ended);
         }
     }
 
-    /// Gives up what waits.
+    /// Drops the queue. `ended` is called with `error` for each datagram that is awaited.
     pub(super) fn cancel(&mut self, error: Errno, mut ended: impl FnMut(Result<(), Errno>)) {
         while let Some(awaited) = self.queue.next() {
             if awaited {

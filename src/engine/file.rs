@@ -1,7 +1,8 @@
 //! Ranges of open files, as output.
 //!
-//! A range stays a range until the transport takes its bytes, so that a slow peer costs no memory. Nothing here is read on the loop's thread
-//! that is not in memory: what is not is asked for with [`FileRange::warm`] or [`FileRange::read`] on another thread.
+//! A range is read only when the transport takes its bytes, so a slow peer costs no memory. The loop's thread reads
+//! only bytes that are already in memory; for all others, [`FileRange::warm`] or [`FileRange::read`] must run on
+//! another thread.
 
 use crate::errno::Errno;
 use crate::warmth::Warmth;
@@ -12,12 +13,12 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-/// What keeps a file open.
+/// An owner of an open file, which stays open as long as this exists.
 pub trait Source: Send + Sync + 'static {
-    /// The file.
+    /// The open file.
     fn file(&self) -> &File;
 
-    /// Where it is kept which part of it was in memory.
+    /// A record of the parts of the file that were found in memory, if the owner keeps one.
     fn warmth(&self) -> Option<&Warmth> {
         None
     }
@@ -29,34 +30,35 @@ impl Source for File {
     }
 }
 
-/// What is still to be sent of a file. The open file pins what was opened: another one of its name does not matter.
+/// The part of a file that is still to be sent. It refers to the opened file: a new file under the same name has no
+/// effect.
 #[derive(Clone)]
 pub struct FileRange {
     source: Arc<dyn Source>,
     at: u64,
     end: u64,
-    /// Bytes up to here were brought to memory a moment ago.
+    /// Bytes before this offset were just brought into memory.
     warm: u64,
 }
 
 /// Whether bytes are in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Presence {
-    /// They are.
+    /// All of them are.
     Warm,
-    /// Some are not, or the system does not say.
+    /// Some are not, or the system cannot tell.
     Cold,
 }
 
-/// The distance between the bytes that are asked for: Linux reads ahead that much.
+/// The distance in bytes between the bytes that are probed; Linux reads ahead this far.
 #[cfg(target_os = "linux")]
 const PROBE_EVERY: u64 = 128 * 1024;
 
-/// A file ended before its range did: what was promised cannot be sent.
+/// The error for a file that ends before its range does, so that the promised length cannot be sent.
 const SHORT: Errno = Errno::EIO;
 
 impl FileRange {
-    /// A range of an open file; nothing is read yet.
+    /// A range of an open file. Nothing is read yet.
     pub fn new(source: Arc<dyn Source>, range: Range<u64>) -> FileRange {
         FileRange {
             source,
@@ -66,35 +68,36 @@ impl FileRange {
         }
     }
 
-    /// Bytes that are left.
+    /// The number of bytes that are left.
     pub fn left(&self) -> u64 {
         self.end.saturating_sub(self.at)
     }
 
-    /// Where the next of them lies.
+    /// The file offset of the next byte.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// The file.
+    /// The open file.
     pub fn file(&self) -> &File {
         self.source.file()
     }
 
-    /// The first `count` bytes have left.
+    /// Removes the first `count` bytes, which have been sent.
     pub fn advance(&mut self, count: u64) {
         self.at += count;
     }
 
-    /// The next `length` bytes were brought to memory. That is believed once, or a system that is short of memory would never get on.
+    /// Notes that the next `length` bytes were brought into memory. They are then not probed again: on a system short
+    /// of memory they could be evicted again and again, and the range would never make progress.
     pub fn warmed(&mut self, length: u64) {
         self.warm = self.at + length;
     }
 
-    /// Whether the next `length` bytes can be had without waiting for a disk.
+    /// Whether the next `length` bytes can be read without waiting for a disk.
     ///
     /// # Errors
-    /// `EIO` where the file ends before them, or the system's.
+    /// `EIO` if the file ends before them, or the system's.
     pub fn presence(&self, length: u64) -> Result<Presence, Errno> {
         let end = self.at + length;
         if end <= self.warm {
@@ -133,7 +136,7 @@ impl FileRange {
         Ok(Presence::Cold)
     }
 
-    /// The next bytes, at most `most` of them, if they are in memory.
+    /// Returns the next bytes, at most `most`, if they are in memory.
     ///
     /// # Errors
     /// Those of [`FileRange::presence`].
@@ -149,17 +152,17 @@ impl FileRange {
         Ok(present.then(|| block.into()))
     }
 
-    /// The next bytes, at most `most` of them; waits for the disk.
+    /// Reads the next bytes, at most `most`. Waits for the disk.
     ///
     /// # Errors
-    /// `EIO` where the file ends before them, or the system's.
+    /// `EIO` if the file ends before them, or the system's.
     pub fn read(&self, most: usize) -> Result<Bytes, Errno> {
         let mut block = vec![0; self.at_most(most)];
         read_at(self.file(), self.at, &mut block)?;
         Ok(block.into())
     }
 
-    /// Brings the next bytes to memory, at most `most` of them, and waits for that.
+    /// Brings the next bytes, at most `most`, into memory. Waits for the disk.
     ///
     /// # Errors
     /// Those of [`FileRange::read`].
@@ -175,23 +178,23 @@ impl FileRange {
         Ok(())
     }
 
-    /// How many of `most` bytes are left.
+    /// The number of bytes left, at most `most`.
     pub fn at_most(&self, most: usize) -> usize {
         usize::try_from(self.left()).map_or(most, |left| left.min(most))
     }
 }
 
-/// Fills `out` from `offset` on, unless that means to wait.
+/// Fills `out` from `offset`, unless that requires waiting.
 ///
 /// # Errors
-/// `EIO` where the file ends there, or the system's.
+/// `EIO` if the file ends at `offset`, or the system's.
 #[cfg(target_os = "linux")]
 pub(super) fn read_now(file: impl AsFd, offset: u64, out: &mut [u8]) -> Result<Presence, Errno> {
     use rustix::io::{Errno as Os, ReadWriteFlags, pread, preadv2};
     let length = out.len();
     let mut parts = [std::io::IoSliceMut::new(out)];
     let read = match preadv2(&file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
-        // A filesystem that does not say: one without a disk below is never cold.
+        // The file system cannot tell what is cached. One that lives in memory is always warm.
         Err(Os::OPNOTSUPP) if is_memory(&file) => pread(&file, out, offset),
         read => read,
     };
@@ -203,7 +206,7 @@ pub(super) fn read_now(file: impl AsFd, offset: u64, out: &mut [u8]) -> Result<P
     }
 }
 
-/// Fills `out` from `offset` on.
+/// Fills `out` from `offset`. Waits for the disk.
 fn read_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> Result<(), Errno> {
     while !out.is_empty() {
         #[cfg(unix)]
@@ -226,7 +229,7 @@ fn read_at(file: &File, mut offset: u64, mut out: &mut [u8]) -> Result<(), Errno
     Ok(())
 }
 
-/// Whether a file's system has nothing but memory (`tmpfs`, `ramfs`).
+/// Whether the file's file system keeps everything in memory (`tmpfs`, `ramfs`).
 #[cfg(target_os = "linux")]
 pub(super) fn is_memory(file: impl AsFd) -> bool {
     const TMPFS: u64 = 0x0102_1994;

@@ -1,7 +1,9 @@
-//! TLS between a connection's output and its transport, and between what arrives and its protocol, which knows nothing of it.
+//! TLS between a connection's output and its transport, and between the transport's input and the connection's
+//! protocol. The protocol does not see it.
 //!
-//! Plaintext is encrypted when it leaves, not when it is written: what gathers is plain, and goes into records together. Ciphertext that the
-//! transport does not take waits in an output of its own, and as long as it waits, plaintext does.
+//! Plaintext is encrypted when it is sent, not when it is written, so small writes that were gathered share TLS
+//! records. Ciphertext that the transport does not take waits in an output queue of its own; until that is sent,
+//! plaintext waits too.
 
 use super::out::Out;
 use super::{FileRange, Sent, Sink};
@@ -11,21 +13,21 @@ use bytes::Bytes;
 use std::cell::RefCell;
 use std::convert::Infallible;
 
-/// Ciphertext that is offered to the transport at once, about.
+/// Ciphertext is passed to the transport each time about this many bytes are gathered.
 const FLUSH_AT: usize = 64 * 1024;
 
 /// The TLS of one connection.
 pub struct Filter {
     session: Session,
     cipher: Out,
-    /// The peer has said that it sends nothing more: what its transport says of that is no news.
+    /// The peer has ended its side on the TLS level. The end of the transport's input then says nothing new.
     ended: bool,
-    /// Our side is told to end: all that was written has been encrypted.
+    /// Our side was asked to end, and everything written before is encrypted.
     farewell: bool,
 }
 
 impl Filter {
-    /// The TLS of `session`. What that has to say waits to be [flushed](Filter::flush).
+    /// Wraps `session`. Bytes that it wants to send at once wait until they are [flushed](Filter::flush).
     pub(super) fn new(session: Session) -> Filter {
         let mut filter = Filter {
             session,
@@ -37,7 +39,7 @@ impl Filter {
         filter
     }
 
-    /// The session.
+    /// The TLS session.
     pub fn session(&self) -> &Session {
         &self.session
     }
@@ -47,17 +49,17 @@ impl Filter {
         self.session.trust();
     }
 
-    /// Ciphertext that the transport has not been given.
+    /// Bytes of ciphertext that the transport has not been given yet.
     pub(super) fn waiting(&self) -> u64 {
         self.cipher.waiting()
     }
 
-    /// Whether the end of the transport's input is news.
+    /// Whether the peer has ended its side on the TLS level.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// Takes what has arrived, and appends what it says to `plain`.
+    /// Processes received ciphertext and appends the decrypted bytes to `plain`.
     pub(super) fn receive(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> News {
         let news = self.session.receive(bytes, plain);
         self.ended |= news.ended;
@@ -65,7 +67,7 @@ impl Filter {
         news
     }
 
-    /// Answers what a client wants; as [`Filter::receive`].
+    /// Answers a ClientHello. Input that came after it is processed as in [`Filter::receive`].
     pub(super) fn answer(&mut self, answer: Answer, plain: &mut Vec<u8>) -> News {
         let news = self.session.answer(answer, plain);
         self.ended |= news.ended;
@@ -73,17 +75,17 @@ impl Filter {
         news
     }
 
-    /// Has records carry no more than so many bytes.
+    /// Limits the payload of TLS records to this many bytes.
     pub(super) fn set_fragment(&mut self, bytes: usize) {
         self.session.set_fragment(bytes);
     }
 
-    /// The session, which is no longer this one's.
+    /// Takes the session out of the filter.
     pub(super) fn into_session(self) -> Session {
         self.session
     }
 
-    /// Gathers what the session itself has to say.
+    /// Gathers the bytes that the session itself has to send.
     fn take(&mut self) {
         let Ok(_) = self.cipher.gather(|tail| {
             self.session.take(tail);
@@ -91,7 +93,7 @@ impl Filter {
         });
     }
 
-    /// Gives what waits of ciphertext to the transport.
+    /// Passes waiting ciphertext to the transport.
     pub(super) fn flush(&mut self, transport: &dyn Sink) -> Result<(), Errno> {
         if self.cipher.waiting() == 0 {
             Ok(())
@@ -100,13 +102,14 @@ impl Filter {
         }
     }
 
-    /// A queued write of ciphertext has ended; returns whether all has left.
+    /// A queued write of ciphertext has ended. Returns whether all ciphertext has been sent.
     pub(super) fn written(&mut self, transport: &dyn Sink, result: Result<(), Errno>) -> Result<bool, Errno> {
         let went = self.cipher.written(transport, result).map(|(left, _)| left);
         went.or_else(|error| self.part(transport, error).map(|()| true))
     }
 
-    /// The transport takes nothing more. Behind the farewell that is no error, as with OpenSSL in Node: whoever is gone misses none.
+    /// Handles a write error. After our closing alert it is no error, as with OpenSSL in Node: a peer that has
+    /// already gone does not need the alert.
     fn part(&mut self, transport: &dyn Sink, error: Errno) -> Result<(), Errno> {
         if !self.farewell {
             return Err(error);
@@ -115,7 +118,7 @@ impl Filter {
         transport.shutdown()
     }
 
-    /// What output goes to.
+    /// The sink that the connection's output writes to.
     pub(super) fn over<'a>(&'a mut self, transport: &'a dyn Sink) -> Filtered<'a> {
         Filtered {
             filter: RefCell::new(self),
@@ -123,14 +126,14 @@ impl Filter {
         }
     }
 
-    /// Encrypts some of `plain`; returns how many bytes that were.
+    /// Encrypts part of `plain` and returns the number of bytes taken.
     fn encrypt(&mut self, plain: &[u8]) -> Result<usize, Errno> {
         let mut sent = 0;
         let Ok(_) = self.cipher.gather(|tail| {
             sent = self.session.send(plain, tail);
             Ok::<_, Infallible>(())
         });
-        // It has failed, which was told.
+        // The session has failed. That was already reported.
         if sent == 0 { Err(Errno::ECONNRESET) } else { Ok(sent) }
     }
 
@@ -150,7 +153,7 @@ impl Filter {
     }
 }
 
-/// A transport with the filter before it.
+/// A transport with TLS in front of it.
 pub(super) struct Filtered<'a> {
     filter: RefCell<&'a mut Filter>,
     transport: &'a dyn Sink,
@@ -169,7 +172,7 @@ impl Sink for Filtered<'_> {
         Ok(taken)
     }
 
-    /// `close_notify`.
+    /// The closing alert, `close_notify`.
     fn ends_with_bytes(&self) -> bool {
         true
     }
@@ -178,12 +181,12 @@ impl Sink for Filtered<'_> {
         self.filter.borrow().is_busy()
     }
 
-    /// It is read by hand, to be encrypted.
+    /// The file must be read and encrypted, so the transport cannot send it.
     fn send_file(&self, range: &mut FileRange, _share: u64) -> Result<Sent, Errno> {
         Ok(if range.left() == 0 { Sent::Whole } else { Sent::Unable })
     }
 
-    /// What is not taken is never queued: it was busy, then.
+    /// Never used: bytes that are not taken mean that the filter is busy, and a busy sink gets no queued writes.
     fn write(&self, _parts: Vec<Bytes>) -> Result<(), Errno> {
         Err(Errno::EINVAL)
     }

@@ -1,107 +1,112 @@
-//! What the engine stands on and whom it tells. In Node that is libuv's loop below and JavaScript above; in tests it is a script.
+//! The interfaces that the engine runs on: event loop, listener, transports. In Node they are libuv and JavaScript;
+//! in tests they are a script.
 
 use super::{Datagrams, Engine, Event, FileRange, FileRead};
 use crate::errno::Errno;
 use bytes::Bytes;
 
-/// An environment: its loop, and whoever listens.
+/// An environment: an event loop, and a listener that receives events.
 pub trait Host: Sized + 'static {
-    /// What connections and listeners are made of.
+    /// The streams behind connections and listeners.
     type Transport: Transport;
 
-    /// What ports are made of.
+    /// The sockets behind ports.
     type Datagrams: Datagrams;
 
-    /// Takes a connection that a listener has reported; it reports under `id`.
+    /// Accepts a connection that a listener has reported. The new transport reports its events under `id`.
     ///
     /// # Errors
     /// The system's.
     fn accept(&self, listener: &Self::Transport, id: u32) -> Result<Self::Transport, Errno>;
 
-    /// Has [`super::Engine::on_wait`] called each time before the loop waits for I/O, or no longer.
+    /// Turns on or off that [`super::Engine::on_wait`] is called each time before the loop waits for I/O.
     fn report_wait(&self, wanted: bool);
 
-    /// Has [`super::Engine::on_turn`] called each time after the loop has handled what came, or no longer.
+    /// Turns on or off that [`super::Engine::on_turn`] is called each time after the loop has handled its events.
     fn report_turn(&self, wanted: bool);
 
-    /// Has the loop go round without waiting for I/O, or no longer.
+    /// While `wanted`, the loop polls for I/O without waiting.
     fn hurry(&self, wanted: bool);
 
-    /// Tells the listener. It can call back into the engine meanwhile.
+    /// Delivers an event to the listener, which may call back into the engine meanwhile.
     fn tell(&self, event: Event<'_>);
 
-    /// Runs `read` where it may wait for a disk, and reports what it says to [`Engine::on_file_read`], not from within this call.
+    /// Runs `read` on a thread that may wait for a disk, and reports its result to [`Engine::on_file_read`], never
+    /// from within this call.
     ///
     /// # Errors
-    /// That it cannot.
+    /// That the read could not be started.
     fn read_file(engine: &Engine<Self>, id: u32, read: FileRead) -> Result<(), Errno>;
 
-    /// Runs a part of a report from below. A panic in it ends here.
+    /// Runs a part of a report from the loop, and stops a panic in it from unwinding further.
     fn guard(&self, body: impl FnOnce());
 }
 
-/// A stream of bytes to a peer, or a listener for such. What happens on it is reported to the engine, under the id that it was made with,
-/// and never from within a call. Dropping it closes it, which is reported as [`super::Engine::on_closed`].
+/// A byte stream to a peer, or a listener for such streams. It reports its events to the engine under the id that it
+/// was created with, never from within a call. Dropping it closes it; [`super::Engine::on_closed`] reports the end of
+/// that.
 pub trait Transport: Sink {
-    /// Closes in a way that the peer sees as an error.
+    /// Closes the stream so that the peer sees an error.
     ///
     /// # Errors
-    /// The system's, or that there is no such way; it is closed all the same.
+    /// The system's, or that this kind of stream cannot be reset; it is closed all the same.
     fn reset(self) -> Result<(), Errno>;
 }
 
-/// Where output goes: a transport, or a filter before one.
+/// A destination of output: a transport, or a filter in front of one.
 pub trait Sink {
-    /// Writes what is taken at once; returns how many bytes that is, 0 when none are taken now. With `more`, a file follows.
+    /// Writes as much as can be written at once. Returns the number of bytes taken, 0 if the sink takes none now.
+    /// `more` says that a file follows, or bytes that end our side.
     ///
     /// # Errors
     /// The system's.
     fn try_write(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno>;
 
-    /// Whether its end consists of bytes, too. They leave with the bytes before them, for which `more` is set then.
+    /// Whether the end of our side also consists of bytes, as with TLS. They are sent together with the bytes before
+    /// them, which are written with `more` set.
     fn ends_with_bytes(&self) -> bool {
         false
     }
 
-    /// Whether some of what was taken has not left, or nothing is taken yet. What was not taken is to be offered again after
-    /// [`super::Engine::on_written`], not queued.
+    /// Whether bytes taken earlier have not been sent yet, or the sink takes nothing yet. While it is busy, bytes
+    /// that were not taken must not be queued, but offered again after [`super::Engine::on_written`].
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// Sends from the front of `range`, at most `share` bytes of what is in memory, as long as they are taken at once. When some of it is left
-    /// then, a small part is queued as by [`Sink::write`]: its end says that more will be taken. `range` is left with what has neither
-    /// left nor is queued.
+    /// Sends from the front of `range`, at most `share` bytes, as long as the data is in memory and is taken at once.
+    /// If the sink stops taking, a small part is queued as by [`Sink::write`], whose end says that more will be
+    /// taken. Afterwards `range` holds the bytes that are neither sent nor queued.
     ///
     /// # Errors
-    /// The system's, or `EIO` for a file that ends before the range.
+    /// The system's, or `EIO` if the file ends before the range.
     fn send_file(&self, range: &mut FileRange, share: u64) -> Result<Sent, Errno>;
 
-    /// Queues bytes, in this order; the end is [`super::Engine::on_written`].
+    /// Queues bytes in this order. [`super::Engine::on_written`] reports the result.
     ///
     /// # Errors
-    /// The system's: nothing is queued then, and no end comes.
+    /// The system's. Nothing is queued then, and no result is reported.
     fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno>;
 
-    /// Bytes of queued writes that are not taken yet; 0 after one of them failed.
+    /// Bytes of queued writes that have not been taken yet; 0 after one of them failed.
     fn queued(&self) -> usize;
 
-    /// Ends our side after all queued writes; the end is [`super::Engine::on_shutdown`].
+    /// Ends our sending side after all queued writes. [`super::Engine::on_shutdown`] reports the result.
     ///
     /// # Errors
     /// The system's.
     fn shutdown(&self) -> Result<(), Errno>;
 }
 
-/// What became of a range of a file.
+/// How far [`Sink::send_file`] got.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sent {
-    /// All of it has left.
+    /// The whole range was sent.
     Whole,
-    /// So many bytes are queued.
+    /// This many bytes are queued.
     Queued(usize),
-    /// What comes next is not in memory.
+    /// The next bytes are not in memory.
     Cold,
-    /// The transport sends no files, or not this one: it wants bytes.
+    /// The sink cannot send files, or not this one: it needs the bytes.
     Unable,
 }

@@ -1,11 +1,14 @@
-//! The engine of one environment: every connection and listener, where received bytes go, when written bytes leave.
+//! The engine of one environment. It owns every connection and listener, dispatches received bytes to protocols, and
+//! decides when written bytes are sent.
 //!
-//! It knows neither Node nor libuv nor any protocol: the first two are its [`Host`], the others [`Protocol`]s, and its tests are a script
-//! in place of both. Everything runs on one thread, in reports from below or calls from above. Whoever is told something can call
-//! back into the engine, so no borrow of the slot table is ever held meanwhile.
+//! The engine knows neither Node nor libuv nor any protocol. It reaches Node and libuv through its [`Host`], and
+//! every protocol through the [`Protocol`] trait; its tests replace both with a script. Everything runs on one
+//! thread: the engine is entered by reports from the host (`on_…` methods) and by calls from the listener. A protocol
+//! or listener that receives an event may call back into the engine, so the slot table is never borrowed while an
+//! event is delivered.
 //!
-//! Writes gather in each connection and leave together: at the end of the read that caused them, or before the loop waits for
-//! I/O, whichever comes first.
+//! Writes are gathered per connection and sent together: at the end of the read event that caused them, or before the
+//! loop waits for I/O, whichever comes first.
 
 mod connection;
 mod datagrams;
@@ -36,46 +39,52 @@ pub use out::{COPIED, FileRead, SHARE};
 use protocol::Plain;
 pub use protocol::Protocol;
 
-/// Output that is written at once instead of at the end of the turn: a socket buffer's worth, beyond which gathering saves nothing.
+/// Gathered output of this many bytes is sent at once instead of at the end of the turn. It is about the size of a
+/// socket buffer, so gathering more saves nothing.
 const FLUSH_AT: usize = 64 * 1024;
 
-/// From this size on a chunk is offered to the transport where it lies instead of being gathered.
+/// A chunk of at least this many bytes is offered to the transport in place instead of being copied into the gathered
+/// output.
 pub const LARGE_WRITE: usize = 16 * 1024;
 
-/// What a protocol is given in one read at most. Records that were not whole before can make more of it than the transport reads at once.
+/// The most bytes that a protocol receives in one read. Decryption can yield more than one transport read, because it
+/// can complete TLS records that had arrived in part before; the excess is delivered as further reads.
 pub const LARGEST_READ: usize = 64 * 1024;
 
-/// How often a port receives in a turn while there is more: others have their turn, too.
+/// How many times a port receives in one turn of the loop while more datagrams are available. The limit keeps one
+/// busy port from starving the others.
 const RECEIVES: usize = 8;
 
-/// What the listener is told.
+/// An event for the listener. The first field of each variant is the id of the connection or listener concerned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Event<'a> {
-    /// A listener has a new connection, by its id, or failed to take one.
+    /// A listener has accepted a connection, whose id is given, or failed to accept one.
     Connection(u32, Result<u32, Errno>),
-    /// A connect ended.
+    /// A connection attempt has succeeded or failed.
     Connected(u32, Result<(), Errno>),
-    /// Bytes of a connection without a protocol, or the end of what any connection receives.
+    /// A connection without a protocol has received bytes; or, on any connection, nothing more will be received
+    /// ([`Errno::EOF`] after the peer ended its side).
     Read(u32, Result<&'a [u8], Errno>),
-    /// Everything written has left.
+    /// All written bytes have been sent.
     Drain(u32),
     /// A write failed.
     WriteError(u32, Errno),
-    /// Our side is ended.
+    /// Our sending side has ended, or could not be ended.
     Shutdown(u32, Result<(), Errno>),
-    /// The transport is closed, the id stale.
+    /// The transport is closed. The id is invalid from now on.
     Close(u32),
-    /// A client of TLS has no answer here: by [`Engine::unsecure`] somebody else can have it.
+    /// A TLS client cannot be served by the session here. [`Engine::unsecure`] returns the bytes received so far, so
+    /// that another TLS implementation can take over.
     Unanswered(u32),
-    /// A client of TLS has said what it wants, and waits for [`Engine::answer`].
+    /// A TLS client has sent its ClientHello and waits for [`Engine::answer`].
     Hello(u32),
-    /// The handshake of TLS is done.
+    /// The TLS handshake is complete.
     Secured(u32),
-    /// TLS has come to an end that is an error. Nothing is received any more.
+    /// TLS has failed. Nothing more will be received.
     Insecure(u32, &'a Failure),
-    /// Secrets of a connection, as lines of a key log.
+    /// TLS secrets of a connection, in the format of an NSS key log.
     Keys(u32, &'a str),
-    /// A server has given a client a session to go on with, by its name.
+    /// A TLS server has issued a session that can be resumed later; it is identified by its name.
     Session(u32, &'a SessionName),
 }
 
@@ -83,7 +92,7 @@ enum Slot<H: Host> {
     Listener(Rc<H::Transport>),
     Connection(Box<Connection<H>>),
     Port(Box<Port<H>>),
-    /// Dropped, and not reported closed yet.
+    /// The slot's owner has dropped it, but the host has not reported the close yet.
     Closing,
 }
 
@@ -92,22 +101,22 @@ pub struct Engine<H: Host> {
     host: H,
     slots: RefCell<Slots<Slot<H>>>,
     protocols: RefCell<Vec<Rc<dyn Protocol<H>>>>,
-    /// What connections speak that speak nothing.
+    /// Receives the bytes of connections that have no protocol of their own.
     plain: RefCell<Rc<dyn Protocol<H>>>,
-    /// A protocol has gathered something to show.
+    /// A protocol has gathered events that [`Engine::on_turn`] must deliver.
     gathering: Cell<bool>,
-    /// A protocol has gathered something, ends of sending for the most part, to show before the loop waits.
+    /// A protocol has gathered events, mostly results of sends, that must be delivered before the loop waits.
     ended: Cell<bool>,
-    /// Connections and ports with output to flush before the loop waits.
+    /// Connections and ports whose output must be flushed before the loop waits.
     dirty: RefCell<Vec<u32>>,
-    /// The connection whose read is reported: its output is flushed at the end of that.
+    /// The connection whose read event is being delivered. Its output is flushed at the end of that event.
     reading: Cell<Option<u32>>,
-    /// Memory for what was decrypted.
+    /// A buffer for decrypted bytes, reused between reads.
     plaintext: RefCell<Vec<u8>>,
 }
 
 impl<H: Host> Engine<H> {
-    /// An engine without connections.
+    /// Creates an engine without connections.
     pub fn new(host: H) -> Engine<H> {
         Engine {
             host,
@@ -122,30 +131,33 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// What the engine stands on.
+    /// Returns the host of this engine.
     pub fn host(&self) -> &H {
         &self.host
     }
 
-    /// Has `protocol` take part in what concerns the whole environment.
+    /// Registers `protocol`, so that its [`Protocol::tick`] and [`Protocol::silence`] are called.
     pub fn add_protocol(&self, protocol: Rc<dyn Protocol<H>>) {
         self.protocols.borrow_mut().push(protocol);
     }
 
-    /// Has `protocol` take the bytes of all connections that speak nothing, instead of showing them as they come.
+    /// Makes `protocol` receive the bytes of every connection without a protocol of its own, instead of passing each
+    /// read to the listener.
     pub fn add_plain(&self, protocol: Rc<dyn Protocol<H>>) {
         self.plain.replace(protocol.clone());
         self.add_protocol(protocol);
     }
 
-    /// A protocol has gathered reads: it shows them after the last read of this turn, and in any case before anything else is told.
+    /// Called by a protocol that has gathered events. [`Protocol::tick`] will be called after the last read of this
+    /// turn, and always before any other event is delivered.
     pub fn gather(&self) {
         if !self.gathering.replace(true) {
             self.host.report_turn(true);
         }
     }
 
-    /// The same in a call from above, where no turn of the loop may follow by itself: it is shown before the loop waits.
+    /// Like [`Engine::gather`], for calls from the listener. Such a call may not be followed by a turn of the loop on
+    /// its own, so the events are also delivered before the loop waits.
     pub fn gather_before_wait(&self) {
         self.gather();
         if !self.ended.replace(true) {
@@ -153,7 +165,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Shows what was received before.
+    /// Delivers all gathered events now.
     pub fn catch_up(&self) {
         if self.gathering.get() {
             self.tick();
@@ -169,16 +181,16 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Tells the listener something, after all that came before it.
+    /// Delivers `event` to the listener, after all events gathered before it.
     pub fn tell(&self, event: Event<'_>) {
         self.catch_up();
         self.host.tell(event);
     }
 
-    /// Runs `code` on a connection; `EBADF` for a stale id, `EINVAL` for a listener's. The listener must not be told anything inside.
+    /// Runs `code` on a connection. `code` must not deliver events: the slot table is borrowed while it runs.
     ///
     /// # Errors
-    /// Those two.
+    /// `EBADF` for a stale id, `EINVAL` for the id of a listener or port.
     pub fn connection<T>(&self, id: u32, code: impl FnOnce(&mut Connection<H>) -> T) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => Ok(code(connection)),
@@ -187,7 +199,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Runs `code` on what a protocol keeps about a connection; nothing for one that speaks something else, or is gone.
+    /// Runs `code` on the protocol's state of a connection. Returns `None` if the connection is gone or its state is
+    /// not an `S`.
     pub fn state<S: Any, T>(&self, id: u32, code: impl FnOnce(&mut S) -> T) -> Option<T> {
         self.connection(id, |connection| connection.state().map(code)).ok()?
     }
@@ -195,7 +208,7 @@ impl<H: Host> Engine<H> {
     /// Runs `code` on the transport of a connection.
     ///
     /// # Errors
-    /// Those of [`Engine::connection`], or `code`'s.
+    /// Those of [`Engine::connection`], or the error that `code` returns.
     pub fn stream<T>(&self, id: u32, code: impl FnOnce(&H::Transport) -> Result<T, Errno>) -> Result<T, Errno> {
         self.connection(id, |connection| code(&connection.transport))?
     }
@@ -203,7 +216,7 @@ impl<H: Host> Engine<H> {
     /// Runs `code` on the transport of a connection or listener.
     ///
     /// # Errors
-    /// `EBADF` for a stale id, or `code`'s.
+    /// `EBADF` for a stale id, `EINVAL` for a port, or the error that `code` returns.
     pub fn any_stream<T>(&self, id: u32, code: impl FnOnce(&H::Transport) -> Result<T, Errno>) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Connection(connection)) => code(&connection.transport),
@@ -213,10 +226,10 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Runs `code` on a port; `EBADF` for a stale id, `EINVAL` for another's. The listener must not be told anything inside.
+    /// Runs `code` on a port. `code` must not deliver events: the slot table is borrowed while it runs.
     ///
     /// # Errors
-    /// Those two.
+    /// `EBADF` for a stale id, `EINVAL` for the id of a connection or listener.
     pub fn port<T>(&self, id: u32, code: impl FnOnce(&mut Port<H>) -> T) -> Result<T, Errno> {
         match self.slots.borrow_mut().get_mut(id) {
             Some(Slot::Port(port)) => Ok(code(port)),
@@ -225,10 +238,11 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Starts to connect a connection's transport.
+    /// Starts to connect the transport of a connection.
     ///
     /// # Errors
-    /// `EALREADY` the second time, those of [`Engine::connection`], or `start`'s.
+    /// `EALREADY` if a connect was started before, those of [`Engine::connection`], or the error that `start`
+    /// returns.
     pub fn connect(&self, id: u32, start: impl FnOnce(&H::Transport) -> Result<(), Errno>) -> Result<(), Errno> {
         self.connection(id, |connection| {
             if connection.connecting {
@@ -240,26 +254,27 @@ impl<H: Host> Engine<H> {
         })?
     }
 
-    /// A listener on a transport that `make` creates under the slot's id.
+    /// Adds a listener and returns its id. `make` receives the id and creates the transport.
     ///
     /// # Errors
-    /// `EMFILE` when all slots are in use, or `make`'s.
+    /// `EMFILE` when all slots are in use, or the error that `make` returns.
     pub fn insert_listener(&self, make: impl FnOnce(u32) -> Result<H::Transport, Errno>) -> Result<u32, Errno> {
         self.insert(|id| Ok(Slot::Listener(Rc::new(make(id)?))))
     }
 
-    /// A connection on a transport that `make` creates under the slot's id.
+    /// Adds a connection and returns its id. `make` receives the id and creates the transport.
     ///
     /// # Errors
-    /// `EMFILE` when all slots are in use, or `make`'s.
+    /// `EMFILE` when all slots are in use, or the error that `make` returns.
     pub fn insert_connection(&self, make: impl FnOnce(u32) -> Result<H::Transport, Errno>) -> Result<u32, Errno> {
         self.insert(|id| Ok(Slot::Connection(Box::new(Connection::new(make(id)?)))))
     }
 
-    /// A port over a socket that `make` creates under the slot's id; `protocol` takes what it receives.
+    /// Adds a port and returns its id. `make` receives the id and creates the socket; `protocol` gets the received
+    /// datagrams.
     ///
     /// # Errors
-    /// `EMFILE` when all slots are in use, or `make`'s.
+    /// `EMFILE` when all slots are in use, or the error that `make` returns.
     pub fn insert_port(
         &self,
         protocol: Rc<dyn Protocol<H>>,
@@ -272,10 +287,11 @@ impl<H: Host> Engine<H> {
         self.slots.borrow_mut().insert_with(make).ok_or(Errno::EMFILE)?
     }
 
-    /// Gathers output: `fill` appends to it. Returns 1 when the listener is to wait for the drain, else 0, or a negative errno.
+    /// Gathers output: `fill` appends the bytes. Returns 1 if the listener should wait for [`Event::Drain`] before it
+    /// writes more, 0 if not, or a negative errno.
     ///
     /// # Errors
-    /// `fill`'s.
+    /// The error that `fill` returns; none of its bytes are sent then.
     pub fn append<E>(&self, id: u32, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<i32, E> {
         let appended = self.connection(id, |connection| {
             if connection.gather(fill)? >= FLUSH_AT
@@ -288,13 +304,13 @@ impl<H: Host> Engine<H> {
         appended.unwrap_or_else(|error| Ok(error.0))
     }
 
-    /// Has what a protocol keeps about a connection gather output; `code` gets that with where output gathers, and how many bytes have not
-    /// left. Nothing for a connection that speaks something else, or is gone.
+    /// Lets a protocol's state gather output. `code` receives the state, the buffer to append to, and the number of
+    /// bytes that were queued before. Returns `None` if the connection is gone or its state is not an `S`.
     pub fn append_with<S: Any, T>(&self, id: u32, code: impl FnOnce(&mut S, &mut Vec<u8>, u64) -> T) -> Option<T> {
         let appended = self.connection(id, |connection| {
             let (made, gathered) = connection.gather_with(code)?;
             if gathered >= FLUSH_AT {
-                // An error is told when it is tried again: whoever called is not to be called meanwhile.
+                // The error is reported when the flush is tried again: the caller must not be re-entered from here.
                 let _ = self.send(id, connection);
             }
             self.touch(id, connection);
@@ -303,7 +319,7 @@ impl<H: Host> Engine<H> {
         appended.ok()?
     }
 
-    /// Gathers bytes that others may have, too. Returns what [`Engine::append`] returns.
+    /// Gathers bytes that may be shared with other connections. Returns the same as [`Engine::append`].
     pub fn share(&self, id: u32, bytes: Bytes) -> i32 {
         let appended = self.connection(id, |connection| {
             connection.share(bytes);
@@ -312,8 +328,9 @@ impl<H: Host> Engine<H> {
         appended.unwrap_or_else(|error| error.0)
     }
 
-    /// Gathers a part of a file, which is read as the peer takes it. When the file has become too short for it, that is an [`Event::WriteError`],
-    /// and nothing more is sent. Returns what [`Engine::append`] returns.
+    /// Gathers a range of a file. It is read only as fast as the peer accepts it. If the file turns out to be shorter
+    /// than the range, the listener gets [`Event::WriteError`] and nothing more is sent. Returns the same as
+    /// [`Engine::append`].
     pub fn append_file(&self, id: u32, range: FileRange) -> i32 {
         let appended = self.connection(id, |connection| {
             connection.append_file(range);
@@ -327,7 +344,8 @@ impl<H: Host> Engine<H> {
         connection.backlog()
     }
 
-    /// Writes [many](LARGE_WRITE) bytes. Returns what [`Engine::append`] returns.
+    /// Writes at least [`LARGE_WRITE`] bytes. They are copied only if they cannot be sent at once. Returns the same
+    /// as [`Engine::append`].
     pub fn write_large(&self, id: u32, bytes: &[u8]) -> i32 {
         let written = self.connection(id, |connection| {
             connection.write(bytes)?;
@@ -337,10 +355,11 @@ impl<H: Host> Engine<H> {
         written.and_then(|result| result).unwrap_or_else(|error| error.0)
     }
 
-    /// Gathers a datagram of what `fill` appends; it leaves with the others of this turn. Its end is [`Protocol::sent`] if `awaited`.
+    /// Gathers one datagram, whose bytes `fill` appends. It is sent with the other datagrams of this turn. If
+    /// `awaited`, [`Protocol::sent`] reports its result.
     ///
     /// # Errors
-    /// `fill`'s; inside, those of [`Engine::port`].
+    /// The error that `fill` returns. The inner result has the errors of [`Engine::port`].
     pub fn send_datagram<E>(
         &self,
         id: u32,
@@ -368,10 +387,10 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Sends what a port has gathered.
+    /// Sends the datagrams that a port has gathered.
     ///
     /// # Errors
-    /// Those of [`Engine::port`].
+    /// Those of [`Engine::port`]. Send errors go to [`Protocol::sent`].
     pub fn flush_port(&self, id: u32) -> Result<(), Errno> {
         let mut ends = Vec::new();
         let protocol = self.port(id, |port| {
@@ -391,13 +410,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Gives what waits to the transport.
+    /// Passes waiting output to the transport.
     fn send(&self, id: u32, connection: &mut Connection<H>) -> Result<(), Errno> {
         connection.flush()?;
         self.ask(id, connection)
     }
 
-    /// Has the host read what a connection needs from a file.
+    /// Asks the host to read the part of a file that the connection's output needs next, if any.
     fn ask(&self, id: u32, connection: &mut Connection<H>) -> Result<(), Errno> {
         match connection.asks() {
             Some(read) => H::read_file(self, id, read),
@@ -405,14 +424,14 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Sees to it that gathered output leaves in this turn of the loop.
+    /// Makes sure that gathered output is sent in this turn of the loop.
     fn touch(&self, id: u32, connection: &mut Connection<H>) {
         if connection.gathers() && self.reading.get() != Some(id) {
             self.soil(id, connection);
         }
     }
 
-    /// Has a connection flushed before the loop waits.
+    /// Makes sure that a connection is flushed before the loop waits.
     fn soil(&self, id: u32, connection: &mut Connection<H>) {
         if !connection.dirty {
             connection.dirty = true;
@@ -428,7 +447,7 @@ impl<H: Host> Engine<H> {
         dirty.push(id);
     }
 
-    /// Writes what is gathered now.
+    /// Sends the gathered output now.
     ///
     /// # Errors
     /// Those of [`Engine::connection`], or the system's.
@@ -436,13 +455,15 @@ impl<H: Host> Engine<H> {
         self.connection(id, |connection| self.send(id, connection))?
     }
 
-    /// Writes what every connection has gathered now: nothing may be lost when the process exits by itself.
+    /// Sends the gathered output of every connection and port now, so that nothing is lost when the process exits on
+    /// its own.
     pub fn flush_all(&self) {
         let dirty = self.dirty.take();
         if !dirty.is_empty() && !self.ended.get() {
             self.host.report_wait(false);
         }
-        // When the process exits from inside a read event, its end, which would write that connection's, does not come.
+        // If the process exits inside a read event, the end of that event never comes, which would have flushed its
+        // connection.
         for id in self.reading.get().into_iter().chain(dirty) {
             let flushed = self.connection(id, |connection| {
                 connection.dirty = false;
@@ -450,7 +471,7 @@ impl<H: Host> Engine<H> {
             });
             match flushed {
                 Ok(Err(error)) => self.tell(Event::WriteError(id, error)),
-                // A port, if it is not gone.
+                // The id belongs to a port, unless it is stale.
                 Err(_) if self.port(id, |port| port.dirty = false).is_ok() => {
                     let _ = self.flush_port(id);
                 }
@@ -459,7 +480,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Ends our side after everything written; the end comes as [`Event::Shutdown`].
+    /// Ends our sending side after everything written so far. [`Event::Shutdown`] reports the result.
     ///
     /// # Errors
     /// Those of [`Engine::connection`], or the system's.
@@ -470,11 +491,11 @@ impl<H: Host> Engine<H> {
         })?
     }
 
-    /// Closes a connection or listener; gathered output is offered to the transport once more before. With `reset` the peer sees an error.
-    /// The id is stale when [`Event::Close`] comes.
+    /// Closes a connection, listener or port. Gathered output is offered to the transport once more first, unless
+    /// `reset` is set: then the peer sees an error. [`Event::Close`] follows, after which the id is stale.
     ///
     /// # Errors
-    /// `EBADF` for a stale id; that it cannot be reset, but it is closed all the same.
+    /// `EBADF` for a stale id, or the error of a failed reset; the connection is closed even then.
     pub fn close(&self, id: u32, reset: bool) -> Result<(), Errno> {
         let slot = match self.slots.borrow_mut().get_mut(id) {
             Some(slot @ (Slot::Connection(_) | Slot::Listener(_) | Slot::Port(_))) => {
@@ -485,7 +506,7 @@ impl<H: Host> Engine<H> {
         match slot {
             Slot::Connection(connection) if reset => connection.transport.reset(),
             Slot::Connection(mut connection) => {
-                // The close is what was asked for: a peer that is gone already is no error of it.
+                // The caller asked to close, so a peer that is already gone is not an error.
                 let _ = connection.flush_last();
                 Ok(())
             }
@@ -500,12 +521,13 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Slots in use, for leak tests.
+    /// The number of slots in use, for leak tests.
     pub fn slots_in_use(&self) -> usize {
         self.slots.borrow().len()
     }
 
-    /// The environment ends: writes what is gathered, and closes everything. No [`Event::Close`] comes any more.
+    /// Called when the environment ends: sends the gathered output and closes everything. No [`Event::Close`]
+    /// follows.
     pub fn close_all(&self) {
         for protocol in &*self.protocols.borrow() {
             protocol.silence();
@@ -515,7 +537,7 @@ impl<H: Host> Engine<H> {
         drop(slots);
     }
 
-    /// A listener has a connection to be taken.
+    /// The host reports that a listener has a connection to accept.
     pub fn on_connection(&self, listener: u32, result: Result<(), Errno>) {
         self.host.guard(|| {
             let accepted = result.and_then(|()| self.accept(listener));
@@ -531,15 +553,16 @@ impl<H: Host> Engine<H> {
         self.insert_connection(|id| self.host.accept(&listener, id))
     }
 
-    /// A connect ended.
+    /// The host reports the result of a connect.
     pub fn on_connected(&self, id: u32, result: Result<(), Errno>) {
         self.host.guard(|| self.tell(Event::Connected(id, result)));
     }
 
-    /// Has a connection speak TLS from now on. Whatever it speaks otherwise goes through that.
+    /// Switches a connection to TLS. A protocol that the connection speaks now or later is carried over TLS.
     ///
     /// # Errors
-    /// Those of [`Engine::connection`], or the system's; `EALREADY` for one that does so already, or has written something that has not left.
+    /// Those of [`Engine::connection`], or the system's; `EALREADY` if the connection already speaks TLS or has
+    /// unsent output.
     pub fn secure(&self, id: u32, session: Session) -> Result<(), Errno> {
         self.connection(id, |connection| {
             if connection.filter.is_some() || connection.queued() > 0 {
@@ -550,7 +573,8 @@ impl<H: Host> Engine<H> {
         })?
     }
 
-    /// The peer of a client's connection is who it should be: what was written leaves, as soon as the handshake is done.
+    /// Confirms that the server at the other end of a client's connection is the expected one. Waiting output is sent
+    /// as soon as the handshake is complete.
     ///
     /// # Errors
     /// Those of [`Engine::connection`].
@@ -560,7 +584,7 @@ impl<H: Host> Engine<H> {
         Ok(())
     }
 
-    /// Has a connection speak no TLS any more, as it was not answered; returns what has come.
+    /// Removes TLS from a connection whose client was not answered. Returns the bytes received so far.
     ///
     /// # Errors
     /// Those of [`Engine::connection`].
@@ -569,30 +593,31 @@ impl<H: Host> Engine<H> {
         Ok(filter.map_or_else(Vec::new, |filter| filter.into_session().received()))
     }
 
-    /// Answers a client of TLS that has said what it wants.
+    /// Answers the ClientHello of a TLS client that was reported as [`Event::Hello`].
     pub fn answer(&self, id: u32, answer: Answer) {
         self.decrypt(id, |filter, plain| filter.answer(answer, plain));
     }
 
-    /// Bytes arrived, or no more will.
+    /// The host reports received bytes, or that no more will come.
     pub fn on_read(&self, id: u32, result: Result<&[u8], Errno>) {
         let ended = self.connection(id, |connection| {
             connection.filter.as_ref().map(|filter| filter.has_ended())
         });
         match (ended, result) {
             (Ok(Some(_)), Ok(bytes)) => self.decrypt(id, |filter, plain| filter.receive(bytes, plain)),
-            // The peer has said so before.
+            // The peer already ended its side on the TLS level, so the end of the transport's input is ignored.
             (Ok(Some(true)), Err(Errno::EOF)) => {}
             _ => self.received(id, result),
         }
     }
 
-    /// Tells what a filter makes of what came: first that there is TLS now, as those who hear of that may say what the connection speaks.
+    /// Passes input to the filter through `hear` and delivers the resulting events. [`Event::Secured`] comes before
+    /// the decrypted bytes, because its receiver may choose the protocol that gets them.
     fn decrypt(&self, id: u32, hear: impl FnOnce(&mut Filter, &mut Vec<u8>) -> News) {
         let mut plain = self.plaintext.take();
         plain.clear();
         let decrypted = self.connection(id, |connection| connection.decrypt(&mut plain, hear));
-        // A connection that is closed has nobody to tell.
+        // The connection is closed, so there is no receiver.
         let Ok(decrypted) = decrypted else { return };
         let news = match decrypted {
             Ok(news) => news,
@@ -631,7 +656,7 @@ impl<H: Host> Engine<H> {
             });
             self.host.guard(|| self.tell(Event::Insecure(id, failure)));
         } else {
-            // Tickets, for example: they leave with an answer of this turn.
+            // Messages of TLS itself, such as tickets, are sent with an answer of this turn.
             let _ = self.connection(id, |connection| {
                 if connection.filter().is_some_and(|filter| filter.waiting() > 0) {
                     self.soil(id, connection);
@@ -641,29 +666,31 @@ impl<H: Host> Engine<H> {
         self.plaintext.replace(plain);
     }
 
-    /// Bytes that have come over the transport before it was known what the connection speaks. They are shown before this returns.
+    /// Handles bytes that came over the transport before the connection's protocol was known. Their events are
+    /// delivered before this returns.
     pub fn feed(&self, id: u32, bytes: &[u8]) {
         self.on_read(id, Ok(bytes));
         self.catch_up();
     }
 
-    /// Bytes that have come another way than over the transport. They are shown before this returns.
+    /// Handles bytes that did not come over the transport. They bypass TLS. Their events are delivered before this
+    /// returns.
     pub fn inject(&self, id: u32, bytes: &[u8]) {
         self.received(id, Ok(bytes));
         self.catch_up();
     }
 
-    /// Bytes for a protocol, or that no more will come.
+    /// Passes bytes, or the end of input, to the connection's protocol.
     fn received(&self, id: u32, result: Result<&[u8], Errno>) {
         self.host.guard(|| {
             let spoken = self.connection(id, |connection| {
                 connection.received += result.map_or(0, <[u8]>::len) as u64;
                 (connection.protocol(), connection.gathered)
             });
-            // A connection that is closed has nobody to tell.
+            // The connection is closed, so there is no receiver.
             let Ok((protocol, gathered)) = spoken else { return };
             if gathered && protocol.is_some() {
-                // It spoke nothing when those came.
+                // Bytes gathered before the connection had a protocol are delivered first.
                 self.catch_up();
             }
             let protocol = protocol.unwrap_or_else(|| self.plain.borrow().clone());
@@ -677,7 +704,8 @@ impl<H: Host> Engine<H> {
             return;
         }
         self.host.guard(|| {
-            // A connection that was closed meanwhile has nothing left to flush. The TLS's own messages wait for an answer of this turn.
+            // A connection that was closed during the read has nothing left to flush. Messages of TLS itself wait for an
+            // answer of this turn.
             let flushed = self.connection(id, |connection| {
                 if connection.gathers() {
                     return self.send(id, connection);
@@ -690,17 +718,18 @@ impl<H: Host> Engine<H> {
         });
     }
 
-    /// A queued write ended.
+    /// The host reports the result of a queued write.
     pub fn on_written(&self, id: u32, result: Result<(), Errno>) {
         self.go_on(id, |connection| connection.written(result));
     }
 
-    /// A part of a file was read: the end of what [`Host::read_file`] was asked for.
+    /// The host reports the result of a read that [`Host::read_file`] was asked for.
     pub fn on_file_read(&self, id: u32, result: Result<Bytes, Errno>) {
         self.go_on(id, |connection| connection.file_read(result));
     }
 
-    /// Output goes on: `code` says whether all of it has left, and whether that is waited for.
+    /// Continues output after a report. `code` returns whether all output has been sent, and whether the listener
+    /// waits for that.
     fn go_on(&self, id: u32, code: impl FnOnce(&mut Connection<H>) -> Result<(bool, bool), Errno>) {
         self.host.guard(|| {
             let went = self.connection(id, |connection| {
@@ -719,7 +748,8 @@ impl<H: Host> Engine<H> {
         });
     }
 
-    /// A port can receive or send, or has failed and is not watched any more.
+    /// The host reports that a port can receive or send, or that watching it has failed; after a failure, watching is
+    /// started again.
     pub fn on_ready(&self, id: u32, readable: bool, writable: bool, failed: bool) {
         self.host.guard(|| {
             if writable || failed {
@@ -734,7 +764,7 @@ impl<H: Host> Engine<H> {
         });
     }
 
-    /// Hands a port's protocol what has arrived, a turn's share of it.
+    /// Passes arrived datagrams to a port's protocol, at most [`RECEIVES`] batches per turn.
     fn receive(&self, id: u32) {
         for _ in 0..RECEIVES {
             if !self.receive_some(id) {
@@ -743,7 +773,8 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Hands a port's protocol all that has arrived, in a call from above: what it gathers is shown before the loop waits.
+    /// Passes all arrived datagrams to a port's protocol, in a call from the listener. Events that the protocol
+    /// gathers are delivered before the loop waits.
     pub fn receive_all(&self, id: u32) {
         while self.receive_some(id) {}
         if !self.ended.replace(true) {
@@ -751,7 +782,7 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Returns whether there may be more.
+    /// Receives one batch. Returns whether more may be available.
     fn receive_some(&self, id: u32) -> bool {
         let spoken = self.port(id, |port| (port.is_receiving(), port.protocol(), port.socket.clone()));
         let Ok((true, protocol, socket)) = spoken else {
@@ -766,22 +797,22 @@ impl<H: Host> Engine<H> {
         }
     }
 
-    /// Our side is ended.
+    /// The host reports the result of ending our side.
     pub fn on_shutdown(&self, id: u32, result: Result<(), Errno>) {
         self.host.guard(|| self.tell(Event::Shutdown(id, result)));
     }
 
-    /// A transport is closed.
+    /// The host reports that a transport is closed.
     pub fn on_closed(&self, id: u32) {
         self.host.guard(|| {
-            // One whose slot was never filled (a failed connect or listen) was never the listener's.
+            // A slot that was never filled, because a connect or listen failed, was never known to the listener.
             if self.slots.borrow_mut().remove(id).is_some() {
                 self.tell(Event::Close(id));
             }
         });
     }
 
-    /// The loop is about to wait.
+    /// The host reports that the loop is about to wait.
     pub fn on_wait(&self) {
         self.host.guard(|| self.flush_all());
         if !self.ended.take() {
@@ -791,13 +822,14 @@ impl<H: Host> Engine<H> {
             self.host.report_wait(false);
         }
         self.host.guard(|| self.catch_up());
-        // Who hears that something was sent may have sent more: how that ended is told in the next turn, before which there is nothing to wait for.
+        // A receiver of these events may have sent more datagrams. Their results are delivered in the next turn, so
+        // the loop must not wait before it.
         self.host.hurry(self.ended.get());
     }
 
-    /// The loop has handled what came.
+    /// The host reports that the loop has handled all pending events.
     pub fn on_turn(&self) {
-        // First, because what is gathered meanwhile is for the next turn to show.
+        // Reset first: events gathered during the tick belong to the next turn.
         if self.gathering.take() {
             self.host.report_turn(false);
         }

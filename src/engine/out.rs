@@ -1,28 +1,31 @@
-//! The output of one connection: a queue of segments, in the order in which they leave.
+//! The output of one connection: a queue of segments, in the order in which they are sent.
 //!
-//! A segment is bytes or a range of a file. Small writes gather behind the last one; large ones are segments of their own, and are copied only
-//! when they cannot leave at once. What the transport does not take is queued with it, one write at a time, and nothing is moved or
-//! copied for that. A range stays in the queue until its bytes have left; what of it is not in memory, the host reads elsewhere.
+//! A segment is either bytes or a range of a file. Small writes are gathered in a buffer behind the last segment.
+//! Large writes become segments of their own and are copied only if they cannot be sent at once. Bytes that the
+//! transport does not take are queued with it, without moving or copying them, as one write at a time. A file range
+//! stays in the queue until its bytes have been sent; if part of it is not in memory, the host reads that part on
+//! another thread.
 
 use super::{FileRange, Sent, Sink};
 use crate::errno::Errno;
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
 
-/// Segments that are offered to the transport in one call.
+/// The most segments that are offered to the transport in one call.
 const PARTS: usize = 16;
 
-/// Bytes of files that one connection sends in one turn of the loop: the others' are next then, however fast its peer reads.
+/// The most file bytes that one connection sends in one turn of the loop. Other connections get their turn then,
+/// however fast this peer reads.
 pub const SHARE: u64 = 1024 * 1024;
 
-/// Bodies up to this size are copied next to their heads: that costs less than to write two parts.
+/// Bodies up to this many bytes are copied behind their heads: the copy costs less than writing two parts.
 pub const COPIED: usize = 2 * 1024;
 
-/// Bytes that are brought to memory together, where they were not: long enough for a disk to be worth asking, short enough for the first of
-/// them not to wait.
+/// How many bytes of a file are brought into memory together: enough to make a disk access worthwhile, few enough
+/// that the first of them need not wait long for the last.
 const WARMED: usize = 512 * 1024;
 
-/// Bytes of a file that are read and written together, where the transport does not send files.
+/// How many bytes of a file are read and written together when the transport cannot send files itself.
 const BY_HAND: usize = 64 * 1024;
 
 enum Segment {
@@ -39,22 +42,22 @@ impl Segment {
     }
 }
 
-/// What a connection waits for, from a file. The host sees to it where it may wait for a disk.
+/// A read of a file that a connection waits for. The host runs it on a thread that may wait for a disk.
 #[derive(Clone)]
 pub struct FileRead {
-    /// Of which the first bytes are wanted.
+    /// The range whose first bytes are wanted.
     pub range: FileRange,
-    /// How many, at most.
+    /// The most bytes to read.
     pub length: usize,
-    /// To have them; else it is enough that they are in memory.
+    /// Whether the bytes are wanted. If `false`, they only need to be brought into memory.
     pub keep: bool,
 }
 
 impl FileRead {
-    /// Reads. Without [`FileRead::keep`] no bytes are the result.
+    /// Runs the read. The result is empty without [`FileRead::keep`].
     ///
     /// # Errors
-    /// The system's, or `EIO` for a file that has become too short.
+    /// The system's, or `EIO` if the file has become shorter than the range.
     pub fn run(&self) -> Result<Bytes, Errno> {
         if self.keep {
             return self.range.read(self.length);
@@ -63,63 +66,65 @@ impl FileRead {
     }
 }
 
-/// What is allocated when output begins to gather, in bytes: an ordinary head with a small body.
+/// The initial capacity of the gathering buffer in bytes, enough for an ordinary head with a small body.
 const FIRST_TAIL: usize = 512;
 
 /// See the module's documentation.
 #[derive(Default)]
 pub struct Out {
-    /// Those that nothing is added to any more.
+    /// Complete segments: nothing is appended to them.
     segments: VecDeque<Segment>,
-    /// Bytes in them.
+    /// The number of bytes in `segments`.
     waiting: u64,
-    /// Where output gathers, behind them.
+    /// The buffer in which small writes are gathered. It comes after `segments`.
     tail: Vec<u8>,
-    /// Bytes of the one queued write.
+    /// The number of bytes in the queued write; there is at most one.
     in_flight: usize,
-    /// The sink has not done with what it has, and will report that.
+    /// The sink has not finished what it took, and will report when it has.
     held: bool,
     /// The first segment is a file, and this part of it is being read.
     reading: Option<Box<FileRead>>,
-    /// That is not asked for yet.
+    /// `reading` has not been handed to the host yet.
     asks: bool,
-    /// The listener waits for everything to have left.
+    /// The listener waits until everything has been sent.
     awaited: bool,
-    /// Our side ends behind what waits.
+    /// Our side must still be ended once all waiting output is sent.
     ends: bool,
-    /// Our side was told to end, once and for all.
+    /// Our side was asked to end. This is never reset.
     ended: bool,
 }
 
 impl Out {
-    /// Bytes that the transport has not been given.
+    /// Bytes that the transport has not been given yet.
     pub fn waiting(&self) -> u64 {
         self.waiting + self.tail.len() as u64
     }
 
-    /// Bytes that have been copied to gather.
+    /// Bytes in the gathering buffer.
     pub fn gathered(&self) -> usize {
         self.tail.len()
     }
 
-    /// Whether what comes waits for a report: of a queued write's end, or of a file.
+    /// Whether output must wait for a report: the end of a queued write, or of a file read.
     pub fn is_busy(&self) -> bool {
         self.in_flight > 0 || self.held || self.reading.is_some()
     }
 
-    /// Whether what comes waits for the sink alone, which has no write of ours queued.
+    /// Whether output waits only for the sink itself, which has no write of ours queued.
     pub fn is_held(&self) -> bool {
         self.held
     }
 
-    /// Whether the listener is to wait before it writes more, and so will be told; for what the sink is not ready to take, too.
+    /// Whether the listener should wait for a drain before it writes more; it will be told then. With `ready` unset,
+    /// the sink takes no output yet, which counts as congestion as soon as bytes wait.
     pub fn congested(&mut self, ready: bool) -> bool {
         self.held |= !ready && self.waiting() > 0;
         self.awaited |= self.is_busy();
         self.awaited
     }
 
-    /// Gathers what `fill` appends. Returns how many bytes that were; what comes before an error of `fill` is not sent.
+    /// Gathers the bytes that `fill` appends and returns their number. If `fill` fails, the bytes it appended are
+    /// dropped.
     pub fn gather<E>(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<usize, E> {
         if self.tail.capacity() == 0 {
             self.tail.reserve(FIRST_TAIL);
@@ -132,7 +137,7 @@ impl Out {
         filled.map(|()| self.tail.len() - before)
     }
 
-    /// Gathers bytes that others may have, too: long ones are not copied.
+    /// Gathers bytes that may be shared with other connections. More than [`COPIED`] bytes are not copied.
     pub fn share(&mut self, bytes: Bytes) {
         if bytes.len() <= COPIED {
             self.tail.extend_from_slice(&bytes);
@@ -142,7 +147,7 @@ impl Out {
         }
     }
 
-    /// Gathers a part of a file.
+    /// Gathers a range of a file.
     pub fn append_file(&mut self, range: FileRange) {
         if range.left() > 0 {
             self.seal();
@@ -150,7 +155,7 @@ impl Out {
         }
     }
 
-    /// Gives what waits to the transport, and our side's end behind it.
+    /// Passes waiting output to the transport, and then ends our side if that was asked for.
     pub fn flush(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         if self.is_busy() {
             return Ok(());
@@ -162,7 +167,7 @@ impl Out {
     }
 
     fn end_behind(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
-        // The transport ends after the write that it has queued.
+        // A write that the transport has queued may still be pending: it shuts down after that.
         if !self.ends || self.waiting() > 0 {
             return Ok(());
         }
@@ -174,7 +179,8 @@ impl Out {
         sink.shutdown()
     }
 
-    /// Writes `bytes` behind what waits, and what waits with them; they are copied only if they do not leave at once.
+    /// Writes `bytes` after the waiting output, which is sent along. They are copied only if they cannot be sent at
+    /// once.
     pub fn write(&mut self, sink: &dyn Sink, bytes: &[u8]) -> Result<(), Errno> {
         if self.is_busy() {
             self.seal();
@@ -184,7 +190,7 @@ impl Out {
         self.offer(sink, bytes)
     }
 
-    /// The bytes that wait, which are not to leave any more, up to the first part of a file.
+    /// Takes back the waiting bytes up to the first file range, and discards the rest. None of them will be sent.
     pub fn take(&mut self) -> Vec<u8> {
         self.seal();
         let mut taken = Vec::with_capacity(self.waiting as usize);
@@ -195,18 +201,19 @@ impl Out {
         taken
     }
 
-    /// Our side ends behind what is written. Only the first time counts.
+    /// Asks to end our side after everything written. Further calls have no effect.
     pub fn end(&mut self) {
         self.ends |= !self.ended;
         self.ended = true;
     }
 
-    /// Whether our side was told to end.
+    /// Whether our side was asked to end.
     pub fn has_ended(&self) -> bool {
         self.ended
     }
 
-    /// The queued write has ended. Goes on with what waits; returns whether all has left, and whether the listener waits for that.
+    /// The queued write has ended. Continues with waiting output. Returns whether everything has been sent, and
+    /// whether the listener waits for that.
     pub fn written(&mut self, sink: &dyn Sink, result: Result<(), Errno>) -> Result<(bool, bool), Errno> {
         self.in_flight = 0;
         self.held = false;
@@ -214,7 +221,7 @@ impl Out {
         self.go_on(sink)
     }
 
-    /// What the connection needs from a file and has not been asked for.
+    /// The file read that the output waits for, if it has not been returned before.
     pub fn asks(&mut self) -> Option<FileRead> {
         if !std::mem::take(&mut self.asks) {
             return None;
@@ -222,7 +229,7 @@ impl Out {
         self.reading.as_deref().cloned()
     }
 
-    /// The end of what [`Out::asks`] gave. Goes on as [`Out::written`] does.
+    /// The result of a read that [`Out::asks`] returned. Continues and returns as [`Out::written`] does.
     pub fn file_read(&mut self, sink: &dyn Sink, result: Result<Bytes, Errno>) -> Result<(bool, bool), Errno> {
         let Some(read) = self.reading.take() else {
             return Ok((false, false));
@@ -252,7 +259,7 @@ impl Out {
         Ok((left, awaited))
     }
 
-    /// Offers what waits and `last` to the transport, and queues with it what it does not take.
+    /// Offers the waiting output and `last` to the transport, and queues what it does not take.
     fn offer(&mut self, sink: &dyn Sink, last: &[u8]) -> Result<(), Errno> {
         if !self.segments.is_empty() {
             self.seal();
@@ -261,7 +268,7 @@ impl Out {
             }
             return self.send(sink);
         }
-        // Nearly always, so without the work there.
+        // The most frequent case: only the gathering buffer and `last`, without the work of a segment queue.
         let waiting = self.tail.len();
         if waiting + last.len() == 0 {
             return Ok(());
@@ -270,7 +277,8 @@ impl Out {
         let more = self.ends && sink.ends_with_bytes();
         let written = sink.try_write(&[&*self.tail, last][from..to], more)?;
         if written == waiting + last.len() {
-            // Thousands of idle connections keep nothing; the allocator has it for the next one at once.
+            // The buffer is released, so that thousands of idle connections hold no memory. The allocator reuses it
+            // at once for the next one.
             self.tail = Vec::new();
             self.held = sink.is_busy();
             return Ok(());
@@ -284,7 +292,7 @@ impl Out {
         self.queue(sink)
     }
 
-    /// Sends segments, until the sink takes no more, or for one turn's share.
+    /// Sends segments until the sink takes no more or this turn's share of file bytes is used up.
     fn send(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         let mut share = SHARE;
         while let Some(first) = self.segments.front_mut() {
@@ -296,7 +304,7 @@ impl Out {
             };
             let before = range.left();
             let sent = sink.send_file(range, share);
-            // An error can come behind bytes that have left.
+            // Bytes may have been sent even if an error is returned.
             let count = before - range.left();
             self.waiting -= count;
             share = share.saturating_sub(count);
@@ -321,7 +329,8 @@ impl Out {
         Ok(())
     }
 
-    /// Sends the bytes in front, and returns whether all of them have left; else they are queued with the transport.
+    /// Sends the bytes in front of the first file. Returns whether all were sent; if not, the rest is queued with the
+    /// transport.
     fn send_bytes(&mut self, sink: &dyn Sink) -> Result<bool, Errno> {
         let mut parts: [&[u8]; PARTS] = [&[]; PARTS];
         let mut count = 0;
@@ -331,7 +340,7 @@ impl Out {
             count += 1;
         }
         let offered: usize = parts.iter().map(|part| part.len()).sum();
-        // A head leaves in one packet with the beginning of the file behind it.
+        // A head is sent in one packet together with the beginning of the file that follows.
         let more = matches!(self.segments.get(count), Some(Segment::File(_)));
         let written = sink.try_write(&parts[..count], more)?;
         self.left(written);
@@ -343,7 +352,7 @@ impl Out {
         Ok(written == offered && !self.held)
     }
 
-    /// So many bytes of the segments have left; those are no files.
+    /// Removes `count` sent bytes from the front. The segments concerned are bytes, not files.
     fn left(&mut self, mut count: usize) {
         self.waiting -= count as u64;
         while count > 0
@@ -358,7 +367,7 @@ impl Out {
         }
     }
 
-    /// Queues what waits, as far as the first file, as one write.
+    /// Queues the waiting bytes up to the first file as one write.
     fn queue(&mut self, sink: &dyn Sink) -> Result<(), Errno> {
         if sink.is_busy() {
             self.held = true;
@@ -377,13 +386,13 @@ impl Out {
         sink.write(parts)
     }
 
-    /// What has gathered is a segment.
+    /// Turns the gathering buffer into a segment.
     fn seal(&mut self) {
         let tail = std::mem::take(&mut self.tail);
         self.push(Segment::Bytes(tail.into()));
     }
 
-    /// Adds a segment; none is empty.
+    /// Appends a segment, unless it is empty.
     fn push(&mut self, segment: Segment) {
         if segment.len() == 0 {
             return;

@@ -1,13 +1,14 @@
-//! What connections speak.
+//! The interface between the engine and the protocols that connections speak.
 
 use super::{Engine, Event, Host};
 use crate::errno::Errno;
 use std::net::SocketAddr;
 
-/// A protocol in one environment. It keeps here what its connections share; what each of them has of its own goes with the connection, see
-/// [`Connection::speak`](super::Connection::speak).
+/// A protocol in one environment. The implementor holds what all its connections share; the state of a single
+/// connection is stored with that connection, see [`Connection::speak`](super::Connection::speak).
 ///
-/// A method may tell the listener, who can call back into the engine and into the protocol: none may be called with a borrow held.
+/// Methods may deliver events to the listener, which may call back into the engine and the protocol. So the caller
+/// must not hold a borrow during a call.
 pub trait Protocol<H: Host> {
     /// A connection has received bytes.
     fn read(&self, engine: &Engine<H>, id: u32, bytes: &[u8]) {
@@ -17,38 +18,39 @@ pub trait Protocol<H: Host> {
     /// A [`Port`](super::Port) has received a datagram.
     fn datagram(&self, _engine: &Engine<H>, _id: u32, _from: SocketAddr, _bytes: &[u8]) {}
 
-    /// A port could not receive. It goes on: the error may be about something that was sent before, as ICMP has it.
+    /// A port failed to receive. It keeps receiving: the error may concern a datagram sent earlier, as with an ICMP
+    /// error.
     fn not_received(&self, _engine: &Engine<H>, _id: u32, _error: Errno) {}
 
-    /// The oldest datagram of a port whose end is awaited has left, or could not.
+    /// The oldest datagram of a port whose result is awaited was sent, or failed.
     fn sent(&self, _engine: &Engine<H>, _id: u32, _result: Result<(), Errno>) {}
 
-    /// Whether what a read makes its connection write is an answer, best written when the read is done. What is not rather leaves with what
-    /// other connections write in this turn.
+    /// Whether output written during a read is an answer, which is sent as soon as the read event ends. If `false`,
+    /// it is sent before the loop waits, together with the output of other connections.
     fn answers(&self) -> bool {
         true
     }
 
-    /// A connection will receive nothing more: [`Errno::EOF`] when the peer has ended its side.
+    /// Nothing more will be received. The error is [`Errno::EOF`] when the peer has ended its side.
     fn failed(&self, engine: &Engine<H>, id: u32, error: Errno) {
         engine.tell(Event::Read(id, Err(error)));
     }
 
-    /// Everything written to a connection has left; `awaited` when the listener was told to wait for that.
+    /// All written bytes have been sent. `awaited` is set when the listener was asked to wait for that.
     fn drained(&self, engine: &Engine<H>, id: u32, awaited: bool) {
         if awaited {
             engine.tell(Event::Drain(id));
         }
     }
 
-    /// What reads have gathered is to be shown now, see [`Engine::gather`].
+    /// Delivers the events that reads have gathered, see [`Engine::gather`].
     fn tick(&self, _engine: &Engine<H>) {}
 
-    /// The environment ends: nothing is shown any more.
+    /// The environment ends: no more events may be delivered.
     fn silence(&self) {}
 }
 
-/// What connections speak that speak nothing: their bytes are shown to the listener as they come.
+/// The protocol of connections without one: passes each read to the listener.
 pub(super) struct Plain;
 
 impl<H: Host> Protocol<H> for Plain {}

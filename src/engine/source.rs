@@ -1,7 +1,9 @@
-//! Files that a program reads by itself, by a descriptor of its own, as output: what it would read next is taken from the file when it would
-//! read it, and leaves without being seen.
+//! Sends a file that a program reads itself through its own descriptor (`fs.createReadStream(path).pipe(res)`). The
+//! bytes of the program's next read are taken from the file at the time of that read, and are sent without entering
+//! JavaScript.
 //!
-//! Nothing here waits for a disk. What cannot be had without, or is no ordinary file, is an error: the program reads it then as it always did.
+//! Nothing here waits for a disk. If the bytes cannot be had without waiting, or the descriptor is not a regular
+//! file, the result is an error, and the program reads as it does without this module.
 
 use super::FileRange;
 use bytes::Bytes;
@@ -9,19 +11,20 @@ use bytes::Bytes;
 #[cfg(target_os = "linux")]
 pub use linux::{give_back, next, open};
 
-/// Bytes of a large file that leave as one part. In between, the program can pause, stop, or do something else with the rest.
+/// The most bytes of a large file that are sent as one part. Between parts, the program can pause, stop, or use the
+/// rest differently.
 pub const PART: u64 = 1024 * 1024;
 
-/// What comes next of a file.
+/// The next bytes of a file.
 pub enum Part {
-    /// That is little, and here it is.
+    /// A small part, already read.
     Bytes(Bytes),
-    /// It is to be sent from the file.
+    /// A larger part, to be sent from the file.
     Range(FileRange),
 }
 
 impl Part {
-    /// How many bytes it has.
+    /// The number of bytes in the part.
     pub fn count(&self) -> u64 {
         match self {
             Part::Bytes(bytes) => bytes.len() as u64,
@@ -30,11 +33,11 @@ impl Part {
     }
 }
 
-/// What comes next, and whether the file ends behind it as it is now.
+/// The next part, and whether the file currently ends behind it.
 pub struct Next {
-    /// The bytes; none at the end.
+    /// The bytes; `None` at the end of the file.
     pub part: Option<Part>,
-    /// Nothing is behind them.
+    /// No more bytes follow: the file or the requested amount ends here.
     pub ends: bool,
 }
 
@@ -53,14 +56,14 @@ mod linux {
     use std::path::Path;
     use std::sync::Arc;
 
-    /// Files of which no more than this is left are read at once; of larger ones a range leaves.
+    /// Up to this many bytes are read at once; a longer part is sent as a file range.
     const READ: u64 = 64 * 1024;
 
-    /// Opens an ordinary file for reading, if its path is known to the system without asking a disk. What is no ordinary file may be opened
-    /// for a moment, without waiting for it.
+    /// Opens a regular file for reading, if the kernel can resolve the path from its cache without a disk access.
+    /// Another kind of file may be opened for a moment, without blocking, before it is rejected.
     ///
     /// # Errors
-    /// The system's; `EINVAL` for what is no ordinary file, `ENOTSUP` for one that may hold something else than its size says.
+    /// The system's; `EINVAL` if it is not a regular file, `ENOTSUP` if its content may differ from its size.
     pub fn open(path: &Path) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = openat2(CWD, path, flags, Mode::empty(), ResolveFlags::CACHED).map_err(errno)?;
@@ -68,11 +71,12 @@ mod linux {
         Ok(file)
     }
 
-    /// The next part of a file, of at most `most` bytes: from `position` on, or from the descriptor's own.
+    /// Returns the next part of a file, at most `most` bytes. It starts at `position`, or at the descriptor's own
+    /// offset, which then advances.
     ///
     /// # Errors
-    /// The system's; `EAGAIN` where a disk must be waited for, `EINVAL` for what is no ordinary file, `ENOTSUP` for one that may hold something
-    /// else than its size says.
+    /// The system's; `EAGAIN` if the disk would have to be waited for, `EINVAL` if it is not a regular file,
+    /// `ENOTSUP` if its content may differ from its size.
     pub fn next(file: BorrowedFd<'_>, position: Option<u64>, most: u64) -> Result<Next, Errno> {
         let size = check(&fstat(file).map_err(errno)?)?;
         let at = position.map_or_else(|| seek(file, SeekFrom::Current(0)).map_err(errno), Ok)?;
@@ -101,7 +105,7 @@ mod linux {
         })
     }
 
-    /// Puts a descriptor's own position back, before a part that was not sent.
+    /// Moves a descriptor's own offset back by `count` bytes, for a part that was not sent.
     ///
     /// # Errors
     /// The system's.
@@ -109,7 +113,7 @@ mod linux {
         seek(file, SeekFrom::Current(-(count as i64))).map(drop).map_err(errno)
     }
 
-    /// All of `length` bytes.
+    /// Reads exactly `length` bytes.
     fn read(file: BorrowedFd<'_>, at: u64, length: usize) -> Result<Bytes, Errno> {
         let mut bytes = vec![0; length];
         match file::read_now(file, at, &mut bytes)? {
@@ -118,8 +122,8 @@ mod linux {
         }
     }
 
-    /// Whether a file's system says what is in memory, or has nothing elsewhere. The kernel's own (`/sys`) do not: what they have can be less
-    /// than the size says.
+    /// Whether the file system can tell which bytes are in memory, or keeps all of them there. The kernel's own file
+    /// systems such as `/sys` do neither: their files can hold fewer bytes than their size says.
     fn tells(file: BorrowedFd<'_>, at: u64) -> Result<bool, Errno> {
         let mut byte = [0];
         match preadv2(file, &mut [IoSliceMut::new(&mut byte)], at, ReadWriteFlags::NOWAIT) {
@@ -129,12 +133,12 @@ mod linux {
         }
     }
 
-    /// The size of an ordinary file.
+    /// The size of a regular file.
     fn check(stat: &Stat) -> Result<u64, Errno> {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Errno::EINVAL);
         }
-        // The kernel's own files (`/proc`) have content without a size.
+        // The kernel's own files, such as those in `/proc`, have content although their size is 0.
         match u64::try_from(stat.st_size) {
             Ok(size) if size > 0 => Ok(size),
             _ => Err(Errno::ENOTSUP),
@@ -162,7 +166,7 @@ mod tests {
         let _ = fs::remove_file(&path);
     }
 
-    /// How many bytes come next, whether the file ends there, and whether they were read.
+    /// Returns the number of bytes of the next part, whether the file ends there, and whether they were already read.
     fn look(file: &File, position: Option<u64>, most: u64) -> Result<(u64, bool, bool), Errno> {
         let Next { part, ends } = next(file.as_fd(), position, most)?;
         let read = matches!(part, Some(Part::Bytes(_)));
@@ -225,7 +229,7 @@ mod tests {
     #[test]
     fn what_is_no_ordinary_file_is_left_alone() {
         let folder = std::env::temp_dir();
-        // Looked at once, a path is known to the system, unless that keeps nothing of its kind.
+        // The stat brings the path into the kernel's cache, unless its file system caches no such entries.
         let opened = |path: &Path| {
             let _ = fs::metadata(path);
             open(path).map(drop)

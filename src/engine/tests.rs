@@ -1,4 +1,5 @@
-//! The engine on a scripted loop: what it tells, in which order, and what reaches the peers, also when whoever is told calls back.
+//! Tests of the engine on a scripted loop: which events it delivers, in which order, and which bytes reach the peers,
+//! also when the receiver of an event calls back into the engine.
 
 mod secure;
 
@@ -14,19 +15,19 @@ use std::rc::Weak;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a peer sees of a connection, and how much the "kernel" takes.
+/// What a peer sees of a connection, and how much the simulated kernel takes.
 #[derive(Default)]
 struct Wire {
-    /// Bytes that are taken at once.
+    /// How many bytes are taken at once.
     room: Cell<usize>,
     taken: RefCell<Vec<u8>>,
-    /// Parts of each `try_write`.
+    /// The number of parts of each `try_write`.
     tries: RefCell<Vec<usize>>,
-    /// Where in files what is not in memory begins; `None`: nowhere.
+    /// The file offset at which the bytes not in memory begin; `None` if all are in memory.
     cold: Cell<Option<u64>>,
-    /// It sends no files.
+    /// The transport cannot send files.
     unable: Cell<bool>,
-    /// A file was announced.
+    /// Whether the last write announced a file.
     more: Cell<bool>,
     queued: RefCell<VecDeque<Vec<Bytes>>>,
     broken: Cell<bool>,
@@ -34,13 +35,13 @@ struct Wire {
     reset: Cell<bool>,
 }
 
-/// What the transport queues of a file, at most.
+/// The most bytes of a file that the transport queues.
 const BLOCK: usize = 3;
 
-/// What it sends of one at a time, at most.
+/// The most bytes of a file that it sends at a time.
 const PIECE: u64 = 200;
 
-/// What the loop is going to report.
+/// A report that the scripted loop is going to make.
 #[derive(Clone, Copy, Debug)]
 enum Report {
     Written(u32, Result<(), Errno>),
@@ -58,7 +59,7 @@ struct FakeStream {
 
 impl Drop for FakeStream {
     fn drop(&mut self) {
-        // As in libuv: what is queued ends first, cancelled.
+        // As in libuv, queued writes end first, cancelled.
         while self.wire.queued.borrow_mut().pop_front().is_some() {
             self.reports
                 .borrow_mut()
@@ -100,7 +101,7 @@ impl Sink for FakeStream {
             .map_or(u64::MAX, |cold| cold.saturating_sub(range.at()));
         let count = warm.min(share).min(self.wire.room.get() as u64);
         let mut sent = 0;
-        // In pieces, so that an error can come behind what has left.
+        // Sent in pieces, so that an error can come after bytes that were sent.
         while range.left() > 0 && sent < count {
             let bytes = range.read(PIECE.min(count - sent) as usize)?;
             self.wire.room.set(self.wire.room.get() - bytes.len());
@@ -149,7 +150,7 @@ impl Transport for FakeStream {
 /// What a peer sees of a port.
 #[derive(Default)]
 struct Socket {
-    /// Datagrams that are taken at once, and what is said of the next.
+    /// How many datagrams are taken at once, and the error for the next one.
     room: Cell<usize>,
     error: Cell<Option<Errno>>,
     sent: RefCell<Vec<(Option<SocketAddr>, Vec<u8>)>>,
@@ -175,7 +176,7 @@ impl Datagrams for FakeSocket {
         if let Some(error) = self.socket.error.take() {
             return Err(error);
         }
-        // As the system: what one call brings is known before the first is shown.
+        // As in the system, it is decided what one call returns before the first datagram is shown.
         let some: Vec<_> = (0..2)
             .map_while(|_| self.socket.arrived.borrow_mut().pop_front())
             .collect();
@@ -208,7 +209,7 @@ impl Datagrams for FakeSocket {
 
 type Listener = Rc<dyn Fn(&Engine<Script>, Event<'_>)>;
 
-/// The host: it notes what it is told, and lets `listener` do what it likes.
+/// The host: it records every event, and lets `listener` react.
 struct Script {
     engine: Weak<Engine<Script>>,
     told: RefCell<Vec<String>>,
@@ -246,7 +247,7 @@ impl Host for Script {
 
     fn accept(&self, _listener: &FakeStream, id: u32) -> Result<FakeStream, Errno> {
         let stream = self.stream(id);
-        // A stream that was made and could not take the connection is closed again.
+        // A stream that was created but could not take the connection is closed again.
         if self.refuses.get() {
             Err(Errno(-103))
         } else {
@@ -332,7 +333,7 @@ impl Engine<Script> {
         self.host.told.take()
     }
 
-    /// The kernel takes what is queued.
+    /// The kernel takes the queued bytes.
     fn take_queued(&self, id: u32) {
         let wire = self.wire(id);
         if let Some(parts) = wire.queued.borrow_mut().pop_front() {
@@ -341,7 +342,7 @@ impl Engine<Script> {
         }
     }
 
-    /// What was asked for of files is read; returns how many times that were.
+    /// Runs the file reads that were asked for. Returns their number.
     fn read_files(&self) -> usize {
         let reads = self.host.reads.take();
         for (id, read) in &reads {
@@ -353,7 +354,7 @@ impl Engine<Script> {
         reads.len()
     }
 
-    /// Lets the peer of `id` read until nothing more comes; returns how many turns that took.
+    /// Lets the peer of `id` read until nothing more comes. Returns the number of turns.
     fn drain(&self, id: u32) -> usize {
         for turn in 0.. {
             self.take_queued(id);
@@ -365,7 +366,7 @@ impl Engine<Script> {
         unreachable!()
     }
 
-    /// One turn of the loop: reports what there is to report, until nothing is left.
+    /// Runs one turn of the loop: makes all pending reports.
     fn turn(&self) {
         loop {
             let report = self.host.reports.borrow_mut().pop_front();
@@ -590,7 +591,7 @@ fn a_closed_connection_is_told_of_once_and_never_again() {
     assert_eq!(engine.text(id, "x"), Errno::EBADF.0);
     assert_eq!(engine.write_large(id, b"x"), Errno::EBADF.0);
     assert_eq!(engine.slots_in_use(), 1, "until it is reported closed");
-    // The queued write is cancelled first, which nobody hears of.
+    // The queued write is cancelled first, which is not reported.
     engine.turn();
     assert_eq!(engine.told(), [format!("Close({id})")]);
     assert_eq!(engine.slots_in_use(), 0);
@@ -708,16 +709,16 @@ fn a_connection_connects_once() {
     assert_eq!(engine.connect(id, |_| Ok(())), Err(Errno::EALREADY));
 }
 
-/// Gathers what connections receive and shows it once a turn, in capitals, as output of theirs.
+/// A protocol that gathers received bytes and writes them back once per turn, in capitals.
 #[derive(Default)]
 struct Shouts {
     gathered: RefCell<Vec<u32>>,
     silent: Cell<bool>,
-    /// Its output answers nothing.
+    /// Whether its output does not count as an answer.
     asks: Cell<bool>,
 }
 
-/// What [`Shouts`] keeps of a connection.
+/// The state that [`Shouts`] keeps for a connection.
 struct Heard(String);
 
 impl Protocol<Script> for Shouts {
@@ -789,7 +790,7 @@ fn a_protocol_shows_what_it_gathered_before_anything_else_is_told() {
     assert_eq!(engine.connection(id, |connection| connection.received), Ok(3));
 }
 
-/// What connections speak that speak nothing: holds what they receive until it is asked to show it.
+/// A protocol for connections without one: holds received bytes until it is asked to show them.
 #[derive(Default)]
 struct Holds(RefCell<Vec<(u32, Vec<u8>)>>);
 
@@ -823,7 +824,7 @@ fn what_plain_connections_receive_can_be_gathered() {
     engine.on_read(a, Ok(b"1"));
     engine.on_read(b, Ok(b"2"));
     assert!(engine.told().is_empty());
-    // The end of one is told after what came before it.
+    // The end of one connection is reported after the bytes that came before it.
     engine.on_read(a, Err(Errno::EOF));
     assert_eq!(
         engine.told(),
@@ -862,7 +863,7 @@ fn what_is_gathered_while_it_shows_is_for_the_next_turn() {
     engine.on_read(id, Ok(b"a"));
     let plain = engine.open();
     engine.listen(move |engine, event| {
-        // Something is read while something else is shown, as by a handler that runs the loop or feeds bytes itself.
+        // A read happens during another event, as when a handler runs the loop or feeds bytes itself.
         if matches!(event, Event::Read(..)) {
             engine.on_read(id, Ok(b"b"));
         }
@@ -978,8 +979,8 @@ fn act() -> impl proptest::strategy::Strategy<Value = Act> {
 }
 
 proptest::proptest! {
-    /// Whatever is written when, and however little the kernel takes: the peer gets every byte once, in order, and whoever was told to
-    /// wait is told of the drain.
+    /// Whatever is written when, and however little the kernel takes, the peer gets every byte once and in order, and
+    /// a listener that was asked to wait gets a drain event.
     #[test]
     fn every_byte_leaves_once_and_in_order(acts in proptest::collection::vec(act(), 0..150)) {
         let engine = engine();
@@ -1043,7 +1044,7 @@ proptest::proptest! {
     }
 }
 
-/// An open file of `length` bytes that nobody else can find, and a way to change it.
+/// An open file of `length` bytes that no other code can find, and a second handle to change it.
 fn file(length: usize) -> (Arc<File>, File) {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -1153,7 +1154,7 @@ fn a_fast_peer_gets_no_more_than_its_share_of_a_turn() {
     assert_eq!(engine.drain(a), 1, "the second turn's share and the rest");
     engine.drain(b);
     assert!(engine.sent(a).as_bytes() == content(0..length) && engine.sent(a) == engine.sent(b));
-    // Many small ones are no way around it.
+    // Many small files do not get around the limit.
     let id = engine.open();
     for _ in 0..20 {
         engine.append_file(id, part(&file, 0..SHARE as usize / 8));
@@ -1289,12 +1290,12 @@ fn an_exit_writes_of_a_file_what_leaves_at_once() {
 
 type Then = Box<dyn FnOnce(&Engine<Script>)>;
 
-/// Notes what ports receive and send, and what it is shown of that.
+/// A protocol that records what ports receive and send.
 #[derive(Default)]
 struct Mail {
     gathered: RefCell<Vec<String>>,
     shown: RefCell<Vec<String>>,
-    /// Done once when something is shown.
+    /// Run once, at the next event.
     then: RefCell<Option<Then>>,
 }
 

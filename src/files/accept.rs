@@ -1,11 +1,11 @@
-//! `Accept-Encoding` and `Accept` (RFC 9110, 12.5): what a client takes, and what it would rather have.
+//! `Accept-Encoding` and `Accept` (RFC 9110 §12.5): what a client accepts, and what it prefers.
 
 use super::coding::Coding;
 
-/// A weight, in thousandths.
+/// A quality value in thousandths.
 type Weight = u16;
 
-/// What a client says of content codings.
+/// The encodings that a client accepts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Codings {
     weights: [Weight; Coding::ALL.len()],
@@ -13,7 +13,7 @@ pub struct Codings {
 }
 
 impl Codings {
-    /// Reads `Accept-Encoding`. Without it, or with an empty one, a file goes out as it is.
+    /// Parses `Accept-Encoding`. If it is absent or empty, only the unencoded file is sent.
     pub fn parse(value: Option<&[u8]>) -> Codings {
         let mut named = [None; Coding::ALL.len()];
         let (mut identity, mut others) = (None, None);
@@ -29,18 +29,19 @@ impl Codings {
         }
         Codings {
             weights: named.map(|weight| weight.or(others).unwrap_or(0)),
-            // Acceptable unless it is excluded, and the last choice unless it is given a weight.
+            // The unencoded file is acceptable unless it is excluded, and the last choice unless it has a weight.
             identity: identity.unwrap_or(if others == Some(0) { 0 } else { 1 }),
         }
     }
 
-    /// The weight of a coding; none when it is not acceptable, or when the file as it is would be liked better.
+    /// The weight of an encoding; `None` if it is not acceptable, or if the client prefers the unencoded file.
     fn weight(self, coding: Coding) -> Option<Weight> {
         let weight = self.weights[coding as usize];
         (weight > 0 && weight >= self.identity).then_some(weight)
     }
 
-    /// Those of `offered` that are to be sent rather than the file as it is, the best liked first, and among equals the first offered.
+    /// Those of `offered` that the client prefers to the unencoded file, in its order of preference. Equal ones keep
+    /// the order of `offered`.
     pub fn preferred(self, offered: &[Coding]) -> impl Iterator<Item = Coding> {
         let mut liked: [Option<(Weight, Coding)>; Coding::ALL.len()] = [None; Coding::ALL.len()];
         for (slot, &coding) in liked.iter_mut().zip(offered) {
@@ -50,14 +51,14 @@ impl Codings {
         liked.into_iter().flatten().map(|(_, coding)| coding)
     }
 
-    /// Whether the client refuses a file as it is. It gets it nonetheless where nothing else is to be had (RFC 9110, 12.5.3 and 15.5.7
-    /// leave that to the server): an answer that it can try beats one that it cannot.
+    /// Whether the client refuses the unencoded file. It still gets that if nothing else is available, which RFC 9110
+    /// §12.5.3 and §15.5.7 leave to the server: the client can at least try it.
     pub fn refuses_identity(self) -> bool {
         self.identity == 0
     }
 }
 
-/// Whether `Accept` takes HTML: also without the field, which stands for everything.
+/// Whether `Accept` allows HTML. Without the field, everything is allowed.
 pub fn takes_html(value: Option<&[u8]>) -> bool {
     let Some(value) = value else { return true };
     let mut best: Option<(u8, Weight)> = None;
@@ -73,7 +74,7 @@ pub fn takes_html(value: Option<&[u8]>) -> bool {
     best.is_some_and(|(_, weight)| weight > 0)
 }
 
-/// The elements of a weighted list; one whose weight cannot be read counts as refused.
+/// The elements of a weighted list. An element with an invalid weight counts as refused.
 fn weighted(value: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
     value.split(|&byte| byte == b',').filter_map(|element| {
         let mut parts = element.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
@@ -86,7 +87,7 @@ fn weighted(value: &[u8]) -> impl Iterator<Item = (&[u8], Weight)> {
     })
 }
 
-/// `0`, `1`, `0.5`, `1.000`: a number from 0 to 1 with three decimals at most.
+/// Parses a quality value such as `0`, `1`, `0.5` or `1.000`: 0 to 1 with at most three decimals.
 fn quality(value: &[u8]) -> Option<Weight> {
     let value = value.trim_ascii();
     let (whole, decimals) = match value {
@@ -193,7 +194,7 @@ mod tests {
         }
     }
 
-    /// What a list of elements says, read element by element for each coding.
+    /// A second implementation that reads the list anew for each encoding.
     fn twin(elements: &[(&str, u16)], offered: &[Coding]) -> Vec<Coding> {
         let of = |name: &str| {
             elements

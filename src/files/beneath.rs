@@ -1,8 +1,9 @@
-//! Opening what lies beneath the root, and nothing else.
+//! Opens files below the root, and nothing outside of it.
 //!
-//! `cap-std` resolves every path relative to the open directory: by `openat2(RESOLVE_BENEATH)` where the kernel has it, component by
-//! component elsewhere, so that no link and no rename in between leads out. The root itself is the user's word: it is opened by its
-//! name, again whenever that name has come to stand for another directory.
+//! `cap-std` resolves every path relative to the open directory of the root: with `openat2(RESOLVE_BENEATH)` if the
+//! kernel has it, otherwise component by component. So neither a link nor a concurrent rename can lead outside. The
+//! root itself is the application's choice. It is opened by its name, and again when that name refers to another
+//! directory.
 
 use super::identity::{Identity, Kind, SystemPath};
 use cap_std::ambient_authority;
@@ -24,17 +25,18 @@ struct Opened {
     identity: Identity,
 }
 
-/// What stands at a path.
+/// What exists at a path.
 pub enum Node {
     /// A regular file, open for reading.
     File(File, Identity),
     Directory,
-    /// Neither, and not opened: opening a pipe waits for a writer, and devices do as they like.
+    /// Neither a file nor a directory. It is not opened: opening a pipe waits for a writer, and opening a device can
+    /// have any effect.
     Special,
 }
 
 impl Root {
-    /// A root that need not be there yet.
+    /// Creates a root. The directory need not exist yet.
     pub fn new(path: &Path) -> io::Result<Root> {
         let path = std::path::absolute(path)?;
         Ok(Root {
@@ -44,9 +46,9 @@ impl Root {
         })
     }
 
-    /// Where a path below the root is for everybody else.
+    /// The absolute path of a path below the root.
     pub fn absolute(&self, relative: &str) -> PathBuf {
-        // Pushing an empty path would add a slash.
+        // Joining an empty path would add a slash.
         if relative.is_empty() {
             self.path.clone()
         } else {
@@ -54,12 +56,12 @@ impl Root {
         }
     }
 
-    /// Whether the root is there and a directory.
+    /// Checks that the root exists and is a directory.
     pub fn check(&self) -> io::Result<()> {
         self.dir().map(drop)
     }
 
-    /// The directory that the root's name stands for now.
+    /// Opens the directory that the root's name refers to now.
     fn dir(&self) -> io::Result<Arc<Opened>> {
         let (identity, kind) = self.name.stat()?;
         if kind != Kind::Directory {
@@ -78,7 +80,7 @@ impl Root {
         Ok(fresh)
     }
 
-    /// Opens what stands at a path below the root.
+    /// Opens what exists at a path below the root.
     pub fn open(&self, relative: &str) -> io::Result<Node> {
         if relative.is_empty() {
             return self.open_itself();
@@ -86,7 +88,8 @@ impl Root {
         let root = self.dir()?;
         match open(&root.dir, Path::new(relative)) {
             Err(error) if is_escape(&error) => {
-                // A link with an absolute target leads out by its letter. One that comes back in is followed by the path that it comes to.
+                // A link with an absolute target is refused, although the target may be below the root. If it is, the
+                // path that it resolves to is opened instead.
                 let target = std::fs::canonicalize(self.absolute(relative))?;
                 let target = target
                     .strip_prefix(std::fs::canonicalize(&self.path)?)
@@ -101,7 +104,7 @@ impl Root {
         }
     }
 
-    /// The root as a path of a request: a directory, or the only file that is served.
+    /// Opens the root itself, which is a directory or the only file to be served.
     fn open_itself(&self) -> io::Result<Node> {
         match self.name.stat()? {
             (_, Kind::Directory) => Ok(Node::Directory),
@@ -116,7 +119,7 @@ impl Root {
         }
     }
 
-    /// The names in a directory below the root, at most `limit` and whether there are more, with what they stand for.
+    /// Lists a directory below the root: at most `limit` entries with their kinds, and whether there are more.
     pub fn list(&self, relative: &str, limit: usize) -> io::Result<(Vec<Entry>, bool)> {
         let root = self.dir()?;
         let relative = if relative.is_empty() { "." } else { relative };
@@ -126,7 +129,7 @@ impl Root {
                 return Ok((entries, true));
             }
             let entry = entry?;
-            // Names that no URL can say, and links that lead out or nowhere, are nothing to choose.
+            // Skips names that cannot be part of a URL, and links that lead outside or nowhere.
             let Ok(name) = entry.file_name().into_string() else {
                 continue;
             };
@@ -146,11 +149,11 @@ impl Root {
         Ok((entries, false))
     }
 
-    /// Whether nothing stands at a path, if that can be told without waiting for a disk; `false` is no answer.
+    /// Whether it is known without waiting for a disk that nothing exists at a path. `false` means unknown.
     #[cfg(target_os = "linux")]
     pub fn is_known_missing(&self, relative: &str) -> bool {
         use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
-        // The root itself is no name below it.
+        // The root itself is not a name below it.
         if relative.is_empty() {
             return false;
         }
@@ -167,14 +170,14 @@ impl Root {
             .is_err_and(|error| error == rustix::io::Errno::NOENT)
     }
 
-    /// Whether nothing stands at a path, if that can be told without waiting for a disk; `false` is no answer.
+    /// Whether it is known without waiting for a disk that nothing exists at a path. `false` means unknown.
     #[cfg(not(target_os = "linux"))]
     pub fn is_known_missing(&self, _relative: &str) -> bool {
         false
     }
 }
 
-/// A name in a directory.
+/// An entry of a directory.
 pub struct Entry {
     pub name: String,
     pub directory: bool,
@@ -182,7 +185,8 @@ pub struct Entry {
     pub modified: Option<std::time::SystemTime>,
 }
 
-/// A file that has become a pipe between the look and the opening is opened without waiting, and let go.
+/// A file may be replaced by a pipe between the check and the opening. With these flags, opening a pipe does not
+/// wait.
 #[cfg(unix)]
 const NEVER_WAIT: i32 = (rustix::fs::OFlags::NONBLOCK.bits() | rustix::fs::OFlags::NOCTTY.bits()) as i32;
 
@@ -209,7 +213,7 @@ fn node(file: File) -> io::Result<Node> {
     })
 }
 
-/// Whether a path was refused because it leads out of the root: `cap-std` says so without a number of the system's.
+/// Whether a path was refused because it leads out of the root. `cap-std` reports that without an error number.
 pub fn is_escape(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none()
 }

@@ -1,14 +1,15 @@
-//! What is kept between requests: small files in memory, large ones open. Bounded in entries and bytes: what came first goes first, but what was
-//! asked for since then is spared once (the "clock" algorithm), so that to ask for a file moves nothing.
+//! The caches: small files in memory, and large files that stay open. They are bounded in entries and bytes. The
+//! oldest entry is evicted first, but an entry that was used since is spared once (the "clock" algorithm), so a
+//! lookup moves nothing.
 //!
-//! The locks are held for looking up and putting in only, never while the system is asked for anything, so that the loop's thread
-//! never waits for a disk through them.
+//! The locks are held only for lookups and insertions, never during a system call, so the loop's thread never waits
+//! for a disk because of them.
 
 use super::file::{Content, File};
 use lru::LruCache;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a key costs besides its bytes, and an entry besides its file.
+/// The overhead in bytes of an entry besides its key and file.
 const ENTRY: usize = 96;
 
 /// See the module's documentation.
@@ -35,7 +36,7 @@ impl Bounded {
         })
     }
 
-    /// Puts a file in; what has to go for it is returned, to be let go when the lock is.
+    /// Inserts a file. Returns the evicted ones, to be dropped after the lock is released.
     fn insert(&mut self, key: &str, file: Arc<File>) -> Vec<Arc<File>> {
         let mut gone = Vec::new();
         let added = weight(key, &file);
@@ -69,18 +70,19 @@ impl Bounded {
     }
 }
 
-/// What an entry takes.
+/// The memory that an entry takes, in bytes.
 fn weight(key: &str, file: &File) -> usize {
     key.len() + file.weight() + ENTRY
 }
 
 fn locked<T>(bounded: &Mutex<Bounded>, use_it: impl FnOnce(&mut Bounded) -> T) -> T {
-    // What the lock guards is consistent at every point where it could panic.
+    // The guarded data is consistent at every point where a panic could happen, so a poisoned lock can be used.
     use_it(&mut bounded.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Cache {
-    /// An empty cache with limits: files in memory, their bytes, and open files.
+    /// Creates an empty cache with the limits: the number of files in memory, their bytes, and the number of open
+    /// files.
     pub fn new(files: usize, memory: usize, handles: usize) -> Cache {
         Cache {
             memory: Bounded::new(files, memory),
@@ -88,13 +90,13 @@ impl Cache {
         }
     }
 
-    /// The file under a key.
+    /// Returns the file under a key.
     pub fn get(&self, key: &str) -> Option<Arc<File>> {
         let of = |bounded| locked(bounded, |bounded| bounded.entries.peek(key).cloned());
         of(&self.memory).or_else(|| of(&self.handles))
     }
 
-    /// Puts a file under a key, in place of what is there.
+    /// Inserts a file under a key and replaces an existing one.
     pub fn insert(&self, key: &str, file: &Arc<File>) {
         let (to, other) = match file.content {
             Content::Memory(_) => (&self.memory, &self.handles),
@@ -105,13 +107,13 @@ impl Cache {
         drop((other, gone));
     }
 
-    /// Lets the file under a key go.
+    /// Removes the file under a key.
     pub fn remove(&self, key: &str) {
         let gone = [&self.memory, &self.handles].map(|bounded| locked(bounded, |bounded| bounded.remove(key)));
         drop(gone);
     }
 
-    /// Closes the files that are kept open; those that are being sent stay so until they are.
+    /// Closes the cached open files. Those that are being sent stay open until they are sent.
     pub fn drop_handles(&self) {
         let gone = locked(&self.handles, |bounded| {
             bounded.weight = 0;
@@ -120,7 +122,7 @@ impl Cache {
         drop(gone);
     }
 
-    /// Keeps those files open for which `keep` holds.
+    /// Closes the cached open files for which `keep` returns `false`.
     pub fn keep_handles(&self, keep: impl Fn(&File) -> bool) {
         let all: Vec<_> = locked(&self.handles, |bounded| {
             bounded
@@ -139,7 +141,7 @@ impl Cache {
         }
     }
 
-    /// Files in memory, what they weigh, and files kept open.
+    /// The number of files in memory, their bytes, and the number of open files.
     pub fn usage(&self) -> (usize, usize, usize) {
         let (files, weight) = locked(&self.memory, |bounded| (bounded.entries.len(), bounded.weight));
         (files, weight, locked(&self.handles, |bounded| bounded.entries.len()))

@@ -1,11 +1,11 @@
-//! Content codings: their names, and compressing with them.
+//! Content encodings: their names, and compression.
 //!
-//! gzip comes from zlib-rs (Rust, as fast as zlib-ng), brotli from its port to Rust, zstd from the original in C: the Rust encoders of it
-//! know its fast levels only.
+//! gzip comes from zlib-rs, which is written in Rust and as fast as zlib-ng; brotli from its port to Rust; zstd from
+//! the original in C, because its Rust encoders have only the fast levels.
 
 use std::io::{self, Write};
 
-/// A content coding.
+/// A content encoding.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Coding {
     /// `br`, RFC 7932.
@@ -17,10 +17,10 @@ pub enum Coding {
 }
 
 impl Coding {
-    /// All, those that make files smallest first.
+    /// All encodings, the one with the best compression first.
     pub const ALL: [Coding; 3] = [Coding::Brotli, Coding::Zstd, Coding::Gzip];
 
-    /// The token of `Content-Encoding`.
+    /// Its name in `Content-Encoding`.
     pub fn name(self) -> &'static str {
         match self {
             Coding::Brotli => "br",
@@ -29,7 +29,7 @@ impl Coding {
         }
     }
 
-    /// What a file's name has behind it when it was compressed ahead.
+    /// The extension that a precompressed sibling has.
     pub fn extension(self) -> &'static str {
         match self {
             Coding::Brotli => ".br",
@@ -38,7 +38,7 @@ impl Coding {
         }
     }
 
-    /// The coding that a token of `Accept-Encoding` names; `x-gzip` is gzip (RFC 9110, 8.4.1.3).
+    /// The encoding with this name in `Accept-Encoding`. `x-gzip` means gzip (RFC 9110 §8.4.1.3).
     pub fn from_name(name: &[u8]) -> Option<Coding> {
         let named = |name: &[u8]| {
             Coding::ALL
@@ -48,8 +48,8 @@ impl Coding {
         named(name).or_else(|| name.eq_ignore_ascii_case(b"x-gzip").then_some(Coding::Gzip))
     }
 
-    /// Compresses a whole file. The levels are those at which a further step costs more time than it saves bytes, for a result that is
-    /// kept: somebody waits for the first one.
+    /// Compresses a whole file. At the levels used, a further step would cost more time than it saves bytes. The
+    /// result is cached, but one client waits for it.
     pub fn compress(self, content: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Coding::Brotli => {

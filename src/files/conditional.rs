@@ -1,29 +1,29 @@
-//! Preconditions (RFC 9110, 13), in the order of 13.2.2.
+//! Preconditions (RFC 9110 §13), in the order of §13.2.2.
 
 use super::fields::Fields;
 use std::time::{Duration, SystemTime};
 
-/// What a file's answer says of its state, which preconditions compare with.
+/// The properties of a file that preconditions are compared with.
 #[derive(Clone, Copy, Debug)]
 pub struct Validators<'a> {
-    /// The entity tag as it is sent, none when none is.
+    /// The entity tag as it is sent; `None` if none is sent.
     pub etag: Option<&'a [u8]>,
-    /// `Last-Modified`, in seconds since 1970; none when it is not sent.
+    /// `Last-Modified` in seconds since 1970; `None` if it is not sent.
     pub modified: Option<i64>,
 }
 
-/// What preconditions come to.
+/// The result of evaluating preconditions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
-    /// The file is sent.
+    /// Send the file.
     Send,
-    /// 304: the client has it.
+    /// 304: the client already has the file.
     NotModified,
-    /// 412.
+    /// 412: a precondition failed.
     Failed,
 }
 
-/// Evaluates all preconditions but `If-Range`.
+/// Evaluates all preconditions except `If-Range`.
 pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Verdict {
     let present = |value: &Option<_>| matches!(value, Some(value) if !AsRef::<[u8]>::as_ref(value).is_empty());
     if let Some(condition) = fields.if_match.as_deref().filter(|value| !value.is_empty()) {
@@ -38,7 +38,7 @@ pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Verdict {
     if !present(&fields.if_none_match) && !present(&fields.if_modified_since) {
         return Verdict::Send;
     }
-    // A reload from end to end, as npm's `fresh` has it.
+    // A client that sends `no-cache` gets the file, as with npm's `fresh`.
     if fields.cache_control.as_deref().is_some_and(says_no_cache) {
         return Verdict::Send;
     }
@@ -50,9 +50,9 @@ pub fn evaluate(fields: &Fields<'_>, validators: Validators<'_>) -> Verdict {
     if unchanged { Verdict::NotModified } else { Verdict::Send }
 }
 
-/// Whether ranges are to be sent: `If-Range` is absent, or names the file's present state, by the very tag or the very date that was sent
-/// with it. A weak tag and a date are good enough, as they are for `send` and nginx: a client that was given nothing stronger could not
-/// resume a download at all (RFC 9110, 13.1.5, would have it begin again).
+/// Whether ranges may be sent: `If-Range` is absent, or equals the tag or the date that the current file has. Weak
+/// tags and dates are accepted, as in `send` and nginx: otherwise a client without a strong tag could not resume a
+/// download at all. RFC 9110 §13.1.5 would require it to start again.
 pub fn range_applies(condition: Option<&[u8]>, validators: Validators<'_>) -> bool {
     let Some(condition) = condition.filter(|value| !value.is_empty()) else {
         return true;
@@ -63,9 +63,9 @@ pub fn range_applies(condition: Option<&[u8]>, validators: Validators<'_>) -> bo
     date(Some(condition)).is_some_and(|date| validators.modified == Some(date))
 }
 
-/// Whether a list of tags, or `*`, names the tag.
+/// Whether a list of tags, or `*`, contains the tag.
 fn matches(condition: &[u8], etag: Option<&[u8]>, same: fn(&[u8], &[u8]) -> bool) -> bool {
-    // Tags of ours hold no comma, so that those that do cannot be taken for one by splitting there.
+    // Our tags contain no comma, so splitting at commas cannot produce a false match.
     condition == b"*"
         || etag.is_some_and(|etag| {
             condition
@@ -74,8 +74,8 @@ fn matches(condition: &[u8], etag: Option<&[u8]>, same: fn(&[u8], &[u8]) -> bool
         })
 }
 
-/// As `send` compares for `If-Match`: a weak tag of ours is named by itself, and by what it has between its quotes; a strong one by nothing
-/// weak (RFC 9110, 8.8.3.2).
+/// Compares tags for `If-Match` as `send` does: our weak tag matches itself, and its part without `W/`. A strong tag
+/// matches no weak one (RFC 9110 §8.8.3.2).
 fn names(one: &[u8], ours: &[u8]) -> bool {
     one == ours || ours.strip_prefix(b"W/") == Some(one)
 }
@@ -88,7 +88,7 @@ fn opaque(tag: &[u8]) -> &[u8] {
     tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
-/// A date in seconds since 1970; an invalid one is as good as none.
+/// Parses a date into seconds since 1970. An invalid date counts as absent.
 pub fn date(value: Option<&[u8]>) -> Option<i64> {
     let text = std::str::from_utf8(value?).ok()?;
     Some(unix_seconds(httpdate::parse_http_date(text).ok()?))
@@ -101,13 +101,14 @@ fn unix_seconds(time: SystemTime) -> i64 {
     }
 }
 
-/// `Last-Modified` of a time in seconds since 1970; dates that HTTP cannot write become the nearest that it can.
+/// Formats seconds since 1970 for `Last-Modified`. Times that HTTP cannot express are replaced by the nearest that it
+/// can.
 pub fn format_date(seconds: i64) -> String {
     let seconds = seconds.clamp(0, LAST_DATE) as u64;
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
 }
 
-/// The end of the year 9999.
+/// The last second of the year 9999.
 const LAST_DATE: i64 = 253_402_300_799;
 
 fn says_no_cache(value: &[u8]) -> bool {
@@ -168,7 +169,7 @@ mod tests {
             ("If-Match: \"b\"", Failed),
             ("If-None-Match: \"a\"", NotModified),
             ("If-None-Match: W/\"a\"", NotModified),
-            // 13.2.2: first If-Match, or in its absence If-Unmodified-Since; then If-None-Match, or in its absence If-Modified-Since.
+            // §13.2.2: first If-Match, or else If-Unmodified-Since; then If-None-Match, or else If-Modified-Since.
             ("If-Match: \"a\"; If-None-Match: \"a\"", NotModified),
             ("If-Match: \"b\"; If-None-Match: \"a\"", Failed),
         ] {
@@ -263,7 +264,7 @@ mod tests {
             assert!(applies("", TIME));
             assert!(applies(matching, TIME));
             assert!(applies(THEN, TIME));
-            // Also where the file has just been written.
+            // Also if the file was written just now.
             assert!(applies(&format_date(now), now));
             for condition in others.into_iter().chain([BEFORE, AFTER, "a", "*"]) {
                 assert!(!applies(condition, TIME), "{condition} for {etag}");

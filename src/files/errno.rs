@@ -1,4 +1,5 @@
-//! libuv's numbers of the system's errors, which are Node's `errno`: the system's own, negated, but on Windows, where libuv has its own.
+//! The error numbers of libuv, which are Node's `errno`: the system's numbers negated, except on Windows, where libuv
+//! has its own.
 
 use std::io;
 
@@ -14,17 +15,17 @@ macro_rules! numbers {
 }
 
 numbers! {
-    /// Nothing is there.
+    /// The path does not exist.
     ENOENT = NOENT, -4058;
-    /// Something on the way is no directory.
+    /// A component of the path is not a directory.
     ENOTDIR = NOTDIR, -4052;
-    /// No system takes such a path.
+    /// The path is too long.
     ENAMETOOLONG = NAMETOOLONG, -4064;
     /// The process has too many files open.
     EMFILE = MFILE, -4066;
-    /// It may not be read.
+    /// Permission denied.
     EACCES = ACCESS, -4092;
-    /// Anything else.
+    /// Any other error.
     EIO = IO, -4070;
 }
 

@@ -1,4 +1,4 @@
-//! Text that goes into pages and URLs.
+//! Escaping of text for HTML pages and URLs.
 
 /// Appends a byte as `%XX`.
 pub fn percent(out: &mut String, byte: u8) {
@@ -8,7 +8,7 @@ pub fn percent(out: &mut String, byte: u8) {
     out.push(char::from(DIGITS[usize::from(byte & 15)]));
 }
 
-/// Appends text so that HTML shows it and nothing else, in elements and in quoted attributes, as npm's `escape-html` does.
+/// Appends text escaped for HTML elements and quoted attributes, as npm's `escape-html` does.
 pub fn html(out: &mut String, text: &str) {
     for character in text.chars() {
         match character {

@@ -1,8 +1,8 @@
-//! The fields of a request that bear on a file's answer, found in one pass over its head.
+//! The request fields that affect the answer for a file, collected in one pass over the head.
 
 use std::borrow::Cow;
 
-/// Field lines are looked at by these names only.
+/// The names of the fields that are used.
 pub const NAMES: [&str; 10] = [
     "accept",
     "accept-encoding",
@@ -16,10 +16,10 @@ pub const NAMES: [&str; 10] = [
     "sec-fetch-mode",
 ];
 
-/// A field's value without the white space around it; several lines of a name are one value, as Node joins them.
+/// The value of a field without surrounding whitespace. Several lines of one name are joined, as in Node.
 type Value<'a> = Option<Cow<'a, [u8]>>;
 
-/// The values. An empty one counts as absent where `send` takes it so.
+/// The values of the fields. Where `send` treats an empty value as absent, it counts as absent.
 #[derive(Default, Debug)]
 pub struct Fields<'a> {
     /// `Accept`
@@ -45,7 +45,7 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Reads `Name: value\r\n` lines; what is no such line is passed over.
+    /// Parses `Name: value\r\n` lines. Other lines are ignored.
     pub fn parse(lines: &'a [u8]) -> Fields<'a> {
         let mut fields = Fields::default();
         for (name, value) in each(lines) {
@@ -55,7 +55,7 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, name: &[u8], value: &'a [u8]) {
-        // The names of these lengths are few, so that most lines cost one comparison of a number.
+        // Few names share a length, so most lines cost only one comparison of lengths.
         let (slot, known) = match name.len() {
             5 => (&mut self.range, "range"),
             6 => (&mut self.accept, "accept"),
@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
         }
         match slot {
             None => *slot = Some(Cow::Borrowed(value)),
-            // Of a date the first line counts, as in Node: a list of dates is none.
+            // Of several date lines, the first counts, as in Node: a list of dates has no meaning.
             Some(_) if known.ends_with("-since") => {}
             Some(values) => {
                 let values = values.to_mut();
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Names and values of `Name: value\r\n` lines.
+/// Iterates over the names and values of `Name: value\r\n` lines.
 pub fn each(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = lines;
     std::iter::from_fn(move || {
@@ -93,7 +93,7 @@ pub fn each(lines: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
             let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
             let line = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
-            // Names are short: a plain loop ends before a vector search has begun.
+            // Names are short, so a plain loop is faster than a vector search.
             if let Some(colon) = line.iter().position(|&byte| byte == b':') {
                 return Some((&line[..colon], line[colon + 1..].trim_ascii()));
             }

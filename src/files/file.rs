@@ -1,4 +1,4 @@
-//! A file in one state: its content, or the handle to it, and the head lines that go before it.
+//! One state of a file: its content or an open handle, and its header lines.
 
 use super::coding::Coding;
 use super::conditional::{Validators, format_date};
@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// A file that is open: whatever becomes of its name, its bytes are those of this file.
+/// An open file. It keeps its bytes, whatever happens to its name.
 #[derive(Debug)]
 pub struct OpenFile {
     file: fs::File,
@@ -22,17 +22,17 @@ pub struct OpenFile {
 }
 
 impl OpenFile {
-    /// The handle, for `sendfile` and the like. Its position is nobody's: everything is read by offset.
+    /// The handle, for `sendfile` and similar calls. Its position is not used: all reads give an offset.
     pub fn file(&self) -> &fs::File {
         &self.file
     }
 
-    /// Which part of it was in memory.
+    /// The record of which parts of it were in memory.
     pub fn warmth(&self) -> &Warmth {
         &self.warmth
     }
 
-    /// Reads from `offset` on until the buffer is full or the file ends; returns how many bytes that were.
+    /// Reads from `offset` until the buffer is full or the file ends. Returns the number of bytes read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut filled = 0;
         while filled < buffer.len() {
@@ -52,30 +52,30 @@ impl OpenFile {
     }
 }
 
-/// Where a file's bytes are.
+/// Where the bytes of a file are.
 #[derive(Clone, Debug)]
 pub enum Content {
     Memory(Bytes),
     Handle(Arc<OpenFile>),
 }
 
-/// One state of a file, as it is sent.
+/// One state of a file, prepared for sending.
 #[derive(Debug)]
 pub struct File {
     path: SystemPath,
     pub(super) identity: Identity,
-    /// What was read may have changed since without a sign of it, see [`Identity::is_young`].
+    /// The content may have changed since it was read without a sign of that, see [`Identity::is_young`].
     pub(super) young: bool,
-    /// The batch of requests in which the system last said that it is still so.
+    /// The batch of requests in which the system last confirmed that this state is current.
     pub(super) proven: AtomicU64,
-    /// It was asked for since the cache last looked for what can go.
+    /// Whether it was used since the cache last looked for entries to evict.
     used: AtomicBool,
     pub(super) content: Content,
     pub(super) size: u64,
     pub(super) coding: Option<Coding>,
-    /// It may be had in several codings.
+    /// Whether it is available in several encodings.
     pub(super) varies: bool,
-    /// Ranges of it can be had.
+    /// Whether ranges of it can be requested.
     pub(super) ranges: bool,
     etag: String,
     modified: Option<i64>,
@@ -83,47 +83,47 @@ pub struct File {
     head: Head,
 }
 
-/// The head lines of a file that is sent whole, in `send`'s order.
+/// The header lines of a file that is sent as a whole, in the order of `send`.
 #[derive(Debug)]
 pub(super) struct Head {
     lines: Bytes,
-    /// Where the lines end that a 304 has too.
+    /// The length of the lines that a 304 also has.
     validators: usize,
-    /// Where `Content-Length` begins.
+    /// Where the `Content-Length` line begins.
     length: usize,
 }
 
 impl Head {
-    /// The lines of a 304.
+    /// The header lines of a 304.
     pub fn not_modified(&self) -> Bytes {
         self.lines.slice(..self.validators)
     }
 
-    /// All lines.
+    /// All header lines.
     pub fn whole(&self) -> Bytes {
         self.lines.clone()
     }
 
-    /// The lines that the file's other answers begin with.
+    /// The lines with which all other answers of the file begin.
     pub fn begin(&self) -> &[u8] {
         &self.lines[..self.length]
     }
 }
 
-/// How a coded form of a file came to be, which its tag tells.
+/// The properties of a file, some of which depend on how an encoded form was created.
 pub(super) struct Made<'a> {
     pub path: &'a Path,
     pub identity: Identity,
     pub young: bool,
     pub content: Content,
     pub size: u64,
-    /// The name that the type is taken from: the original's for a coded form.
+    /// The name that determines the media type. For an encoded form, it is the name of the original.
     pub name: &'a str,
     pub coding: Option<Coding>,
-    /// It was compressed here, and so may be compressed otherwise the next time.
+    /// Whether it was compressed on request, so that its bytes may differ the next time.
     pub on_the_fly: bool,
     pub hash: Option<u128>,
-    /// Several codings can be had.
+    /// Whether several encodings are available.
     pub varies: bool,
 }
 
@@ -168,12 +168,12 @@ impl File {
         Ok(file)
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         self.path.as_path()
     }
 
-    /// The open file, where its bytes are not in memory.
+    /// The open file, if its bytes are not in memory.
     pub fn handle(&self) -> Option<&OpenFile> {
         match &self.content {
             Content::Handle(file) => Some(file),
@@ -181,15 +181,15 @@ impl File {
         }
     }
 
-    /// It is asked for.
+    /// Marks the file as used.
     pub(super) fn note_use(&self) {
-        // To read costs nothing where it is set already.
+        // Reading first avoids a write to shared memory if the mark is already set.
         if !self.used.load(Ordering::Relaxed) {
             self.used.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether it was asked for since this was last called.
+    /// Returns and clears the mark that the file was used.
     pub(super) fn take_use(&self) -> bool {
         self.used.swap(false, Ordering::Relaxed)
     }
@@ -209,7 +209,8 @@ impl File {
         }
     }
 
-    /// The head lines beside those that the response has already. The site's own go first, and take the place of ours.
+    /// Builds the header lines to add to those that the response already has. The site's headers come first and
+    /// replace the file's.
     pub(super) fn build_head(&self, settings: &Settings, given: &Given<'_>) -> Head {
         let Settings { options, headers } = settings;
         let constant = Given::parse(200, headers);
@@ -257,7 +258,7 @@ impl File {
         }
     }
 
-    /// A part of the file as it is sent.
+    /// The given range of the file as a part of a body.
     pub(super) fn part(&self, range: Range<u64>) -> super::Segment {
         match &self.content {
             Content::Memory(bytes) => super::Segment::Bytes(bytes.slice(range.start as usize..range.end as usize)),
@@ -268,7 +269,7 @@ impl File {
         }
     }
 
-    /// What keeping it costs in memory.
+    /// How many bytes of memory it takes to keep the file.
     pub(super) fn weight(&self) -> usize {
         let content = match &self.content {
             Content::Memory(bytes) => bytes.len(),
@@ -278,7 +279,7 @@ impl File {
     }
 }
 
-/// `Vary` with `names` added to those that are there; none where they are there already.
+/// The `Vary` value with `names` added to those given; `None` if all are there already.
 fn vary<'a>(given: Option<&[u8]>, names: impl Iterator<Item = &'a &'a str>) -> Option<String> {
     let given = String::from_utf8_lossy(given.unwrap_or_default());
     let is_given = |name: &str| {
@@ -293,7 +294,7 @@ fn vary<'a>(given: Option<&[u8]>, names: impl Iterator<Item = &'a &'a str>) -> O
     (!added.is_empty()).then(|| all.collect::<Vec<_>>().join(", "))
 }
 
-/// Opens a handle for keeping.
+/// Wraps a file as a handle that can be kept.
 pub(super) fn handle(file: fs::File) -> Arc<OpenFile> {
     Arc::new(OpenFile {
         file,
@@ -301,8 +302,8 @@ pub(super) fn handle(file: fs::File) -> Arc<OpenFile> {
     })
 }
 
-/// The entity tag: npm `etag`'s of a file's stat, or of its hash, with the coding's name where there is one, since each form of a
-/// file has a tag of its own (RFC 9110, 8.8.3.3).
+/// The entity tag: that of npm's `etag` for the file's stat, or a hash of the content. The name of the encoding is
+/// appended, because each encoded form needs a tag of its own (RFC 9110 §8.8.3.3).
 fn tag(kind: Etag, identity: &Identity, hash: Option<u128>, coding: Option<Coding>) -> String {
     let (dash, coding) = coding.map_or(("", ""), |coding| ("-", coding.name()));
     let size = identity.size;
@@ -317,7 +318,8 @@ fn tag(kind: Etag, identity: &Identity, hash: Option<u128>, coding: Option<Codin
     }
 }
 
-/// What the response has already, before the file is sent: such lines stay, and preconditions go by them, as with `send`.
+/// The header lines that the response already has. They are kept, and preconditions are evaluated against them, as in
+/// `send`.
 #[derive(Default, Debug)]
 pub struct Given<'a> {
     pub(super) status: u16,
@@ -328,12 +330,12 @@ pub struct Given<'a> {
     pub(super) etag: Option<&'a [u8]>,
     pub(super) last_modified: Option<&'a [u8]>,
     pub(super) vary: Option<&'a [u8]>,
-    /// The fields of the request that this file was chosen by, beside its path: `Vary` names them.
+    /// The request fields, besides the path, that led to the choice of this file. `Vary` lists them.
     pub(super) chosen_by: &'a [&'a str],
 }
 
 impl<'a> Given<'a> {
-    /// Reads `Name: value\r\n` lines; an empty value counts as none. The last line of a name counts.
+    /// Parses `Name: value\r\n` lines. An empty value counts as absent, and the last line of a name counts.
     pub(super) fn parse(status: u16, lines: &'a [u8]) -> Given<'a> {
         let mut given = Given {
             status,

@@ -1,11 +1,11 @@
-//! What tells one state of a file from another, as the system has it.
+//! Identifies a state of a file, with what the system reports about it.
 
 use std::fs::Metadata;
 use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// A time since 1970, before which the seconds are negative; the nanoseconds always count forward.
+/// A time since 1970. Seconds are negative before that; nanoseconds always count forward.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Time {
     pub seconds: i64,
@@ -13,30 +13,31 @@ pub struct Time {
 }
 
 impl Time {
-    /// As JavaScript's `stat.mtime`: milliseconds, rounded to the nearest with the same arithmetic.
+    /// Milliseconds as in JavaScript's `stat.mtime`, rounded with the same arithmetic.
     pub fn milliseconds(self) -> i64 {
         let exact = self.seconds as f64 * 1e3 + f64::from(self.nanoseconds) / 1e6;
         (exact + 0.5).floor() as i64
     }
 }
 
-/// One state of one file. Equal states have equal content, but see [`Identity::is_young`].
+/// One state of one file. Equal states have equal content, with the exception of [`Identity::is_young`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Identity {
     device: u64,
     inode: u64,
     pub size: u64,
     pub modified: Time,
-    /// When content, name or permissions changed last, which no call can set back; Windows has the time of creation here.
+    /// When the content, name or permissions last changed. No call can set this back. On Windows, the time of
+    /// creation.
     changed: Time,
 }
 
-/// What a name stands for.
+/// The kind of a file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     File,
     Directory,
-    /// A device, a pipe, a socket: nothing that is ever opened.
+    /// A device, a pipe or a socket. It is never opened.
     Special,
 }
 
@@ -52,15 +53,17 @@ impl Kind {
     }
 }
 
-/// How long after a change another one may bear the same time: kernels stamp files with the clock of their last tick, 10 ms apart at
-/// most, Windows 16. File systems that count whole seconds, or two, show it by having nothing below.
+/// How long after a change another change may get the same timestamp. Kernels use the clock of their last tick, at
+/// most 10 ms apart, on Windows 16. File systems with a resolution of one or two seconds are recognised by the
+/// missing fraction.
 const TICK: Duration = Duration::from_millis(50);
 const COARSE_TICK: Duration = Duration::from_millis(2_100);
 
 impl Identity {
-    /// Whether the last change is so near that another could follow without showing: what is read now may not be kept.
+    /// Whether the last change is so recent that another one could follow without changing the timestamp. Content
+    /// read now must not be cached.
     pub fn is_young(&self) -> bool {
-        // A program can set the time of the last modification as it likes, into the future for one, but not that of the change.
+        // A program can set the modification time to any value, even in the future, but not the time of the change.
         let last = if cfg!(unix) { self.changed } else { self.modified };
         let coarse = self.modified.nanoseconds == 0 && self.changed.nanoseconds == 0;
         let since = SystemTime::now()
@@ -111,13 +114,13 @@ impl Identity {
         (identity, Kind::of(metadata))
     }
 
-    /// Whether both are states of one directory or file, whatever has changed in it.
+    /// Whether both are states of the same file or directory, whatever has changed in it.
     pub fn is_same_file(&self, other: &Identity) -> bool {
         (self.device, self.inode) == (other.device, other.inode) && (cfg!(unix) || self.changed == other.changed)
     }
 }
 
-/// A path as the system takes it, made once for a file that is asked for again and again.
+/// A path in the form that the system takes, so that it is converted only once.
 #[derive(Debug)]
 pub struct SystemPath {
     #[cfg(unix)]
@@ -127,7 +130,7 @@ pub struct SystemPath {
 }
 
 impl SystemPath {
-    /// A path without a NUL.
+    /// Converts a path. Fails if it contains a NUL.
     pub fn new(path: &Path) -> io::Result<SystemPath> {
         #[cfg(unix)]
         let raw = std::ffi::CString::new(std::os::unix::ffi::OsStrExt::as_bytes(path.as_os_str()))?;
@@ -146,7 +149,7 @@ impl SystemPath {
         return &self.raw;
     }
 
-    /// What is there now.
+    /// The current state of the file at this path.
     #[cfg(unix)]
     pub fn stat(&self) -> io::Result<(Identity, Kind)> {
         use rustix::fs::FileType;
@@ -172,7 +175,7 @@ impl SystemPath {
         Ok((identity, kind))
     }
 
-    /// What is there now.
+    /// The current state of the file at this path.
     #[cfg(not(unix))]
     pub fn stat(&self) -> io::Result<(Identity, Kind)> {
         Ok(Identity::of(&std::fs::metadata(&self.raw)?))

@@ -1,10 +1,11 @@
-//! The page that lists a directory: whole in one answer, no script, readable on a phone and in the dark.
+//! The page that lists a directory. It is complete in one response, has no script, and supports small screens and
+//! dark mode.
 
 use super::beneath::Entry;
 use super::escape;
 use std::fmt::Write;
 
-/// `Content-Security-Policy` of the page: its own style, and nothing else from anywhere.
+/// The page's `Content-Security-Policy`: only its own style is allowed.
 pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 const STYLE: &str = "\
@@ -17,7 +18,7 @@ th{font-weight:500;color:var(--muted);font-size:.85rem}td:first-child{overflow-w
 td+td,th+th{text-align:right;white-space:nowrap;color:var(--muted);font-variant-numeric:tabular-nums;font-size:.9rem}\
 p{color:var(--muted)}@media(max-width:34rem){td:nth-child(3),th:nth-child(3){display:none}}";
 
-/// The page for a directory; `path` is that of the original URL, as it was sent.
+/// Builds the page for a directory. `path` is that of the original URL, undecoded.
 pub fn page(path: &str, mut entries: Vec<Entry>, more: bool) -> String {
     entries.sort_by_cached_key(|entry| (!entry.directory, entry.name.to_lowercase(), entry.name.clone()));
     let mut page = String::with_capacity(2048 + entries.len() * 200);
@@ -66,7 +67,7 @@ pub fn page(path: &str, mut entries: Vec<Entry>, more: bool) -> String {
 
 fn row(page: &mut String, entry: &Entry) {
     let slash = if entry.directory { "/" } else { "" };
-    // "./" keeps a name with a colon from being read as a scheme.
+    // The "./" keeps a name with a colon from being parsed as a URL scheme.
     page.push_str("<tr><td><a href=\"./");
     escape::component(page, &entry.name);
     let _ = write!(page, "{slash}\">");
@@ -82,8 +83,8 @@ fn row(page: &mut String, entry: &Entry) {
     page.push_str("</td></tr>\n");
 }
 
-/// A name as it is shown: what breaks the line, or turns the direction of what follows so that `gpj.exe` reads as `exe.jpg`, is shown as a
-/// sign of its own.
+/// The name as displayed. Line breaks and characters that change the text direction, with which `gpj.exe` could look
+/// like `exe.jpg`, are replaced by a visible sign.
 fn visible(name: &str) -> String {
     let hides = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -91,7 +92,7 @@ fn visible(name: &str) -> String {
     name.replace(hides, "\u{fffd}")
 }
 
-/// The names on the way to a directory, readable, the root's empty one first.
+/// The decoded names on the way to a directory. The first one, for the root, is empty.
 fn breadcrumbs(path: &str) -> Vec<String> {
     let decoded = super::target::decoded(path);
     let mut parts = vec![String::new()];
@@ -105,7 +106,7 @@ fn breadcrumbs(path: &str) -> Vec<String> {
     if parts.is_empty() { vec![String::new()] } else { parts }
 }
 
-/// `512 B`, `1.4 kB`, `23 MB`.
+/// Formats a size: `512 B`, `1.4 kB`, `23 MB`.
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
     if bytes < 1000 {
@@ -120,7 +121,7 @@ fn size(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
-/// `2024-05-01 12:30` in UTC.
+/// Formats a date: `2024-05-01 12:30` in UTC.
 fn date(time: std::time::SystemTime) -> String {
     let since = time
         .duration_since(std::time::SystemTime::UNIX_EPOCH)

@@ -1,4 +1,5 @@
-//! Reading files from the disk: what a pool's thread does before a file can be answered from memory or by its handle.
+//! Loads files from the disk on a thread of the pool, so that requests can then be answered from memory or from an
+//! open file.
 
 use super::beneath::Node;
 use super::coding::Coding;
@@ -12,28 +13,28 @@ use std::path::Path;
 use std::sync::Arc;
 use twox_hash::XxHash3_128;
 
-/// How often a file that changes while it is read is read again, before it is sent by its handle instead.
+/// How many times a file that changes while it is read is read again. After that, it is sent through its handle.
 const ATTEMPTS: usize = 3;
 
-/// What a name has turned out to be.
+/// What a path has turned out to be.
 pub enum Loaded {
     File(Arc<File>),
     Directory,
     Special,
 }
 
-/// What a file is loaded as.
+/// How a file is to be loaded.
 #[derive(Clone, Copy)]
 pub struct As<'a> {
-    /// The name that its type is taken from.
+    /// The name that determines its media type.
     pub name: &'a str,
-    /// The coding that it is in.
+    /// The encoding of its content.
     pub coding: Option<Coding>,
-    /// Other codings of it can be had.
+    /// Whether other encoded forms of it are available.
     pub varies: bool,
 }
 
-/// Makes of an open file what is kept of it.
+/// Creates the cache entry of an open file.
 pub fn load(node: Node, path: &Path, of: As<'_>, settings: &Settings) -> io::Result<Loaded> {
     let (file, identity) = match node {
         Node::File(file, identity) => (file, identity),
@@ -61,7 +62,7 @@ pub fn load(node: Node, path: &Path, of: As<'_>, settings: &Settings) -> io::Res
     Ok(Loaded::File(Arc::new(File::new(made, settings)?)))
 }
 
-/// A small file's bytes, or the handle of one that is large or does not hold still.
+/// Reads a small file, or keeps the handle of one that is large or keeps changing.
 fn content(file: fs::File, mut identity: Identity, small_file: u64) -> io::Result<(Content, Identity)> {
     let handle = file::handle(file);
     for _ in 0..ATTEMPTS {
@@ -78,7 +79,7 @@ fn content(file: fs::File, mut identity: Identity, small_file: u64) -> io::Resul
     Ok((Content::Handle(handle), identity))
 }
 
-/// Up to `size` bytes from the start.
+/// Reads up to `size` bytes from the start.
 fn read(handle: &OpenFile, size: u64) -> io::Result<Bytes> {
     let mut bytes = vec![0; size as usize];
     let length = handle.read_at(&mut bytes, 0)?;
@@ -86,7 +87,8 @@ fn read(handle: &OpenFile, size: u64) -> io::Result<Bytes> {
     Ok(bytes.into())
 }
 
-/// The hash of a file's content, none when the file does not hold still; and the state that was hashed.
+/// Computes the hash of a file's content, together with the state it was computed for. There is no hash if the file
+/// keeps changing.
 fn hash(content: &Content, mut identity: Identity) -> io::Result<(Option<u128>, Identity)> {
     let handle = match content {
         Content::Memory(bytes) => return Ok((Some(XxHash3_128::oneshot(bytes)), identity)),
@@ -112,7 +114,7 @@ fn hash(content: &Content, mut identity: Identity) -> io::Result<(Option<u128>, 
     Ok((None, identity))
 }
 
-/// A file in a coding, made now. `None` when that gains nothing, or the file does not hold still.
+/// Compresses a file. `None` if that gains nothing or the file keeps changing.
 pub fn compress(base: &File, coding: Coding, settings: &Settings) -> io::Result<Option<File>> {
     let content = match &base.content {
         Content::Memory(bytes) => bytes.clone(),

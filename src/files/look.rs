@@ -1,7 +1,8 @@
-//! Looking for what a request names, in the order in which `send` does, and for the form of it that the client likes best.
+//! Searches for the file that a request names, in the order of `send`, and for the encoded form of it that the client
+//! prefers.
 //!
-//! The same search is made on the loop's thread, where it ends as soon as a disk may have to be waited for, and again from the start on the
-//! pool's, where it may wait.
+//! The same search runs first on the loop's thread, where it stops as soon as it might have to wait for a disk, and
+//! then again from the start on a thread of the pool, where it may wait.
 
 use super::accept::Codings;
 use super::beneath::{Entry, is_escape};
@@ -20,35 +21,35 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a search may do to find out how things stand.
+/// What a search may do to find out the state of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
     /// Wait for a disk.
     Disk,
-    /// Ask for what the system has in memory, and not again what was asked in this batch.
+    /// Use only what the system has in memory, and do not ask again what was asked in this batch.
     Batch(u64),
 }
 
-/// What stands at a path.
+/// What exists at a path.
 enum Found {
     File(Arc<File>),
     Directory,
     Special,
 }
 
-/// What a request is for.
+/// The result of a search.
 pub enum Located {
     /// A file, and its path below the root.
     File(Arc<File>, String),
-    /// A directory without its slash.
+    /// A directory that was requested without its trailing slash.
     Unslashed,
     /// A directory to list.
     Listing(String),
 }
 
-/// Why a search goes no further.
+/// Why a search ends without a result.
 pub enum Stop {
-    /// A disk may have to be waited for, which this thread must not do.
+    /// It would have to wait for a disk, which this thread must not do.
     Wait,
     /// There is nothing to send.
     Refused { status: u16, cause: Option<Cause> },
@@ -71,7 +72,7 @@ impl From<Refusal> for Stop {
     }
 }
 
-/// A request's target in parts.
+/// The parts of a request's target.
 pub struct Target<'a> {
     pub path: &'a str,
     pub query: &'a str,
@@ -87,7 +88,7 @@ impl<'a> Target<'a> {
         } else {
             target::split(text(request.original)?)
         };
-        // The mount point itself, asked for without its slash.
+        // The mount point itself was requested without its trailing slash.
         if path == "/" && !original.ends_with('/') {
             path = "";
         }
@@ -99,9 +100,9 @@ impl<'a> Target<'a> {
 pub struct Look<'a> {
     site: &'a Site,
     patience: Patience,
-    /// How often the state of something mattered.
+    /// How many times the state of a path was asked for.
     asked: Cell<usize>,
-    /// One form of several was chosen.
+    /// Whether one of several encoded forms was chosen.
     chose: Cell<bool>,
 }
 
@@ -115,7 +116,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Whether what was found depends on the state of one file and on nothing else.
+    /// Whether the result depends only on the state of one file.
     pub fn has_asked_once(&self) -> bool {
         self.asked.get() == 1 && !self.chose.get()
     }
@@ -124,7 +125,7 @@ impl<'a> Look<'a> {
         self.patience == Patience::Disk
     }
 
-    /// Finds what a path is for, trying names in the order in which `send` does.
+    /// Finds what a target refers to, trying names in the order of `send`.
     pub fn locate(&self, target: &Target<'_>) -> Result<Located, Stop> {
         let Options {
             limits,
@@ -153,13 +154,14 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The index of a directory.
+    /// Finds the index of a directory.
     fn index(&self, directory: &str) -> Result<Located, Stop> {
         let names = self.site.settings.options.index.iter();
         self.first(names.map(|index| [directory, index].concat()), refused(404))
     }
 
-    /// The first of these paths that names a file; where none does, why the last one does not, or `last` where there are none.
+    /// Finds the first of these paths that is a file. If none is, the error is that of the last path, or `last` if
+    /// there are no paths.
     fn first(&self, paths: impl Iterator<Item = String>, mut last: Stop) -> Result<Located, Stop> {
         for path in paths {
             match self.find(&path) {
@@ -180,7 +182,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What a path names: a file, perhaps with an extension that is left out, or a directory.
+    /// Finds what a path names: a file, possibly without its extension, or a directory.
     fn named(&self, path: String, slash: bool) -> Result<Located, Stop> {
         let Options {
             extensions,
@@ -225,7 +227,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What stands at a path below the root: from the caches if the system says that it is still so.
+    /// Finds what exists at a path below the root, from the caches if the system says that it is unchanged.
     fn find(&self, path: &str) -> Result<Found, Stop> {
         match self.current(path) {
             Ok(Some(file)) => return Ok(Found::File(file)),
@@ -245,7 +247,7 @@ impl<'a> Look<'a> {
             !precompressed.is_empty() || !compress.is_empty() && mime::is_compressible(&mime::content_type(path));
         let root = self.site.root.absolute("");
         let of = As {
-            // A root that is a file has a name of its own.
+            // If the root itself is a file, its own name is used.
             name: match path {
                 "" => root.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
                 path => path,
@@ -256,7 +258,7 @@ impl<'a> Look<'a> {
         self.load(path, path, of)
     }
 
-    /// The file that is kept under a key, if it is still in its state; an error when it is gone.
+    /// Returns the cached file under a key if it is unchanged. An error means that it is gone.
     fn current(&self, key: &str) -> io::Result<Option<Arc<File>>> {
         self.asked.set(self.asked.get() + 1);
         let cache = &self.site.cache;
@@ -270,7 +272,7 @@ impl<'a> Look<'a> {
         Ok(current?.then_some(file))
     }
 
-    /// Whether a file is still in its state; an error when it is gone.
+    /// Whether a cached file is unchanged. An error means that it is gone.
     pub fn is_current(&self, file: &File) -> io::Result<bool> {
         if file.young {
             return Ok(false);
@@ -293,7 +295,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Opens a file and keeps it under a key.
+    /// Opens a file and caches it under a key.
     fn load(&self, key: &str, path: &str, of: As<'_>) -> Result<Found, Stop> {
         let Site {
             root, cache, settings, ..
@@ -313,11 +315,11 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Opens something, again with more room if the process has too many files open.
+    /// Opens a file. If the process has too many files open, it closes the cached ones and tries again.
     fn with_room<T>(&self, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
         match open() {
             Err(error) if errno::is_too_many(&error) => {
-                // What is kept open only for later makes room.
+                // Files that are open only for later requests can be closed.
                 self.site.cache.drop_handles();
                 open()
             }
@@ -329,24 +331,24 @@ impl<'a> Look<'a> {
         let errno = errno::of(error);
         let status = match errno {
             _ if is_escape(error) => 403,
-            // The server works; it is the file that its user may not read.
+            // Not a failure of the server: its user has no permission to read the file.
             errno::EACCES => 403,
             errno::ENOENT | errno::ENOTDIR | errno::ENAMETOOLONG => 404,
             _ if errno::is_too_many(error) => 503,
             _ => 500,
         };
         let path = self.site.root.absolute(path);
-        // What is not there is found out by looking, in Node's words.
+        // Node reports a missing file as an error of `stat`.
         let syscall = if status == 404 { "stat" } else { "open" };
         let cause = Cause { errno, syscall, path };
         Stop::Refused {
             status,
-            // A link that leads out says nothing of where it leads.
+            // Nothing is revealed about the target of a link that leads out of the root.
             cause: (!is_escape(error)).then_some(cause),
         }
     }
 
-    /// A page of the site's own, if it is there.
+    /// Returns a page of the site's own, if it exists.
     pub fn page(&self, path: &str) -> Result<Option<Arc<File>>, Wait> {
         match self.find(path.trim_start_matches('/')) {
             Ok(Found::File(file)) => Ok(Some(file)),
@@ -355,7 +357,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// The form of a file that the client likes best.
+    /// Chooses the encoded form of a file that the client prefers.
     pub fn negotiate(
         &self,
         base: Arc<File>,
@@ -368,7 +370,7 @@ impl<'a> Look<'a> {
             return Ok(base);
         };
         self.chose.set(true);
-        // What is encoded already is not encoded again.
+        // A file with a `Content-Encoding` is not encoded again.
         if given.is_some_and(|given| given.content_encoding) {
             return Ok(base);
         }
@@ -389,7 +391,7 @@ impl<'a> Look<'a> {
         } else {
             limits.compress_from
         };
-        // Ranges are those of the file as it is: its compressed form may be another one the next time.
+        // Ranges are served from the file as it is: a form compressed on request may differ the next time.
         let ranged = base.ranges && !head && fields.range.is_some();
         if ranged || base.young || !(from..=limits.compress_to).contains(&base.size) {
             return Ok(base);
@@ -400,7 +402,7 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// A file's form that was compressed ahead, unless it is older than the file.
+    /// Returns the precompressed sibling of a file, unless it is older than the file.
     fn sibling(&self, base: &File, path: &str, coding: Coding) -> Result<Option<Arc<File>>, Wait> {
         let key = [path, "\0=", coding.name()].concat();
         let sibling = [path, coding.extension()].concat();
@@ -430,7 +432,7 @@ impl<'a> Look<'a> {
         Ok((seconds(&found.identity) >= seconds(&base.identity)).then_some(found))
     }
 
-    /// A file compressed now, or since it was last changed.
+    /// Returns the file compressed now, or earlier if it has not changed since.
     fn compressed(&self, base: Arc<File>, path: &str, coding: Coding) -> Result<Arc<File>, Wait> {
         let key = [path, "\0~", coding.name()].concat();
         let Site { cache, settings, .. } = self.site;
@@ -440,13 +442,13 @@ impl<'a> Look<'a> {
         if !self.may_wait() {
             return Err(Wait);
         }
-        // Whoever comes while it is made gets the file as it is, rather than making it as well.
+        // While one thread compresses the file, other requests get it as it is.
         let Some(_making) = Making::begin(&self.site.making, &key) else {
             return Ok(base);
         };
         let made = match load::compress(&base, coding, settings) {
             Ok(Some(file)) => Arc::new(file),
-            // What gains nothing is known as itself.
+            // If compression gains nothing, the file itself is cached as the result.
             Ok(None) => base.clone(),
             Err(_) => return Ok(base),
         };
@@ -454,7 +456,7 @@ impl<'a> Look<'a> {
         Ok(made)
     }
 
-    /// What a directory has, and whether there is more of it.
+    /// Lists a directory. Returns its entries, and whether there are more.
     pub fn list(&self, path: &str) -> Result<(Vec<Entry>, bool), Stop> {
         if !self.may_wait() {
             return Err(Stop::Wait);
@@ -467,7 +469,7 @@ impl<'a> Look<'a> {
     }
 }
 
-/// A coded form that is being made, by one thread at a time.
+/// Marks an encoded form as being created, so that only one thread creates it.
 struct Making<'a> {
     all: &'a Mutex<HashSet<Box<str>>>,
     key: &'a str,

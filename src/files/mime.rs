@@ -1,11 +1,12 @@
-//! Media types by a file's extension, as npm's `mime-types` 3 has them, which `send` asks: the registered type where there is one.
+//! Media types by file extension, as in npm's `mime-types` 3, which `send` uses: the registered type if there is one.
 //!
-//! `mime_guess` knows more extensions, and for some an older type; where the two differ, `CORRECTIONS` has what `send` says.
+//! `mime_guess` knows more extensions, but some of its types are outdated. Where the two differ, `CORRECTIONS` has
+//! the type that `send` uses.
 
-/// What is not known.
+/// The type of unknown extensions.
 const UNKNOWN: &str = "application/octet-stream";
 
-/// `Content-Type` of a file with this name.
+/// The `Content-Type` of a file with this name.
 pub fn content_type(name: &str) -> String {
     let Some(extension) = extension(name.rsplit('/').next().unwrap_or(name)) else {
         return UNKNOWN.into();
@@ -22,7 +23,7 @@ pub fn content_type(name: &str) -> String {
     format!("{essence}{charset}")
 }
 
-/// Types whose content is text in UTF-8 unless it says otherwise.
+/// Types whose content is UTF-8 text by default.
 fn is_utf8(essence: &str) -> bool {
     essence.starts_with("text/")
         || matches!(
@@ -38,13 +39,14 @@ fn is_utf8(essence: &str) -> bool {
         )
 }
 
-/// What stands behind a name's last dot, as Node's `path.extname` finds it; `None` without a dot, or with the first only.
+/// The part after the last dot, as `path.extname` of Node finds it. `None` if there is no dot, or only one at the
+/// start.
 pub fn extension(name: &str) -> Option<&str> {
     let dot = name.rfind('.').filter(|&dot| dot > 0 && name != "..")?;
     Some(&name[dot + 1..])
 }
 
-/// Whether content of a type gets smaller by compressing it.
+/// Whether content of this type is worth compressing.
 pub fn is_compressible(content_type: &str) -> bool {
     let essence = content_type.split(';').next().unwrap_or_default();
     let (kind, subtype) = essence.split_once('/').unwrap_or_default();
@@ -83,7 +85,7 @@ pub fn is_compressible(content_type: &str) -> bool {
         }
 }
 
-/// Types, and the extensions that have them.
+/// Types with their extensions.
 #[rustfmt::skip]
 const CORRECTIONS: &[(&str, &str)] = &[
     ("application/appinstaller", "appinstaller"),

@@ -1,10 +1,12 @@
-//! Static files: everything that is decided about an answer, from the request's target to the bytes of its body.
+//! Static files: everything that decides about a response, from the request's target to the bytes of its body.
 //!
-//! A [`Site`] is a directory with options and caches. [`Site::plan`] answers from what is known, proven current by asking the system for
-//! the file's state (one `stat`), and never waits for a disk; [`Site::plan_cold`] may, and is for a pool's thread. Both take the same
-//! decisions in the same code (`site`). It is `serve-static` 2 over `send` 1 call for call, with RFC 9110 where those depart from it.
+//! A [`Site`] is a directory with options and caches. [`Site::plan`] answers from the caches after it has asked the
+//! system whether the file is unchanged (one `stat`), and never waits for a disk. [`Site::plan_cold`] may wait, and
+//! must run on a thread of a pool. Both make the same decisions with the same code (`site`). The behaviour is that of
+//! `serve-static` 2 over `send` 1, call for call; where those deviate from RFC 9110, the RFC wins.
 //!
-//! Nothing here knows sockets or Node: an answer is head lines, and a body of bytes and ranges of open files.
+//! This module knows neither sockets nor Node: an answer consists of header lines and a body of bytes and ranges of
+//! open files.
 
 pub mod accept;
 mod beneath;
@@ -45,21 +47,23 @@ use std::sync::Arc;
 /// A request for a file.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method as it was sent.
+    /// The method as it was received.
     pub method: &'a [u8],
-    /// The target without the mount point (`req.url`), in UTF-8. Bytes above 0x7F of a request line go through [`target::latin1`] first.
+    /// The target without the mount point (`req.url`), in UTF-8. If the request line contains bytes above 0x7F, pass
+    /// it through [`target::latin1`] first.
     pub target: &'a [u8],
-    /// The whole target (`req.originalUrl`), for redirects; empty when it is the same.
+    /// The whole target (`req.originalUrl`), for redirects. Empty if it is the same as `target`.
     pub original: &'a [u8],
-    /// Head lines, `Name: value\r\n`; those of [`fields::NAMES`] count.
+    /// The header lines, `Name: value\r\n`. Only those of [`fields::NAMES`] are used.
     pub fields: &'a [u8],
-    /// The status of the response that will carry the answer, 200 unless somebody has set it.
+    /// The status that the response has so far: 200 unless the application has set another.
     pub status: u16,
-    /// Lines that this response has already: they stay, and preconditions go by them. Mostly none.
+    /// The header lines that the response already has, usually none. They are kept, and preconditions are evaluated
+    /// against them.
     pub given: &'a [u8],
 }
 
-/// A request on its way to the pool.
+/// A copy of a [`Request`] that can be sent to the pool.
 #[derive(Clone, Debug)]
 pub struct OwnedRequest {
     method: Box<[u8]>,
@@ -71,7 +75,7 @@ pub struct OwnedRequest {
 }
 
 impl Request<'_> {
-    /// A copy that can go to another thread.
+    /// Copies the request so that it can be sent to another thread.
     pub fn to_owned(&self) -> OwnedRequest {
         OwnedRequest {
             method: self.method.into(),
@@ -85,7 +89,7 @@ impl Request<'_> {
 }
 
 impl OwnedRequest {
-    /// The request.
+    /// Borrows it as a request.
     pub fn as_request(&self) -> Request<'_> {
         Request {
             method: &self.method,
@@ -98,23 +102,23 @@ impl OwnedRequest {
     }
 }
 
-/// What is known at once.
+/// The result of [`Site::plan`].
 #[derive(Debug)]
 pub enum Planned {
-    /// The plan.
+    /// The decision.
     Plan(Plan),
-    /// A disk may have to be waited for: [`Site::plan_cold`], elsewhere.
+    /// The decision may require waiting for a disk: call [`Site::plan_cold`] on another thread.
     Cold(OwnedRequest),
 }
 
-/// What is to be done about a request.
+/// The decision about a request.
 #[derive(Debug)]
 pub enum Plan {
-    /// It is answered.
+    /// Send this answer.
     Answer(Answer),
-    /// It is left to whoever comes next (`next()`).
+    /// Leave the request to the next handler (`next()`).
     Pass,
-    /// It fails (`next(error)`).
+    /// Fail with this error (`next(error)`).
     Fail(Failure),
 }
 
@@ -123,24 +127,25 @@ pub enum Plan {
 pub struct Answer {
     /// The status code.
     pub status: u16,
-    /// Head lines, `Name: value\r\n`, in `send`'s order, `Content-Length` among them where there is one; neither `Date` nor `Connection`.
+    /// The header lines, `Name: value\r\n`, in the order of `send`. They include `Content-Length` if it applies, but
+    /// neither `Date` nor `Connection`.
     pub lines: Bytes,
-    /// Bytes of the body that follows: 0 for HEAD and 304.
+    /// The number of bytes of the body that is sent: 0 for HEAD and 304.
     pub length: u64,
     /// The body.
     pub body: Body,
-    /// The file that is sent, if it is one.
+    /// The file that is sent, if any.
     pub file: Option<Arc<File>>,
 }
 
 /// A body.
 #[derive(Debug)]
 pub enum Body {
-    /// There is none, or none is sent.
+    /// No body, or none that is sent.
     None,
     /// Bytes in memory.
     Bytes(Bytes),
-    /// One after the other.
+    /// Consecutive parts.
     Segments(Vec<Segment>),
 }
 
@@ -149,17 +154,17 @@ pub enum Body {
 pub enum Segment {
     /// Bytes in memory.
     Bytes(Bytes),
-    /// Bytes of an open file. One that has become shorter cannot fill its range: the connection has to end.
+    /// Bytes of an open file. If the file has become shorter than the range, the connection must be closed.
     File {
-        /// The file.
+        /// The open file.
         file: Arc<OpenFile>,
-        /// Offsets in it.
+        /// The range of bytes.
         range: Range<u64>,
     },
 }
 
 impl Segment {
-    /// Bytes in it.
+    /// The number of bytes.
     pub fn len(&self) -> u64 {
         match self {
             Segment::Bytes(bytes) => bytes.len() as u64,
@@ -167,34 +172,34 @@ impl Segment {
         }
     }
 
-    /// Whether nothing is in it.
+    /// Whether there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A request that fails, as `send` reports it.
+/// A failed request, as `send` reports it.
 #[derive(Debug)]
 pub struct Failure {
     /// The status code.
     pub status: u16,
-    /// Head lines of the error (`error.headers`): `Content-Range` of a 416.
+    /// The header lines of the error (`error.headers`), such as `Content-Range` for a 416.
     pub headers: Bytes,
-    /// Head lines that the response has by then: those of the file, if one was found.
+    /// The header lines that the response has at this point: those of the file, if one was found.
     pub lines: Bytes,
-    /// What the system said, if it was asked.
+    /// The system's error, if there was one.
     pub cause: Option<Cause>,
     /// The file, if one was found.
     pub file: Option<Arc<File>>,
 }
 
-/// What the system said of a file.
+/// A system error about a file.
 #[derive(Clone, Debug)]
 pub struct Cause {
-    /// libuv's number of the error, which is Node's `errno`.
+    /// The error number of libuv, which is Node's `errno`.
     pub errno: i32,
-    /// The call that failed, as Node names it.
+    /// The system call that failed, as Node names it.
     pub syscall: &'static str,
-    /// The path.
+    /// The path of the file.
     pub path: PathBuf,
 }

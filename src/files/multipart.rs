@@ -1,4 +1,4 @@
-//! `multipart/byteranges` (RFC 9110, 14.6): several ranges of a file as one body.
+//! `multipart/byteranges` (RFC 9110 §14.6): several ranges of a file in one body.
 
 use super::Segment;
 use super::file::File;
@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Makes boundaries that no file can hold but by chance, since nobody can know the next.
+/// Creates boundaries. They are unpredictable, so a file cannot be made to contain one.
 #[derive(Default)]
 pub struct Boundaries {
     keys: [RandomState; 2],
@@ -14,7 +14,7 @@ pub struct Boundaries {
 }
 
 impl Boundaries {
-    /// The next one.
+    /// Returns a new boundary.
     pub fn next(&self) -> String {
         let count = self.count.fetch_add(1, Ordering::Relaxed);
         let [first, second] = &self.keys;
@@ -22,7 +22,7 @@ impl Boundaries {
     }
 }
 
-/// The body, and its length.
+/// Builds the body. Returns its segments and its length.
 pub fn body(file: &File, content_type: &str, ranges: &[Range<u64>], boundary: &str) -> (Vec<Segment>, u64) {
     let mut segments = Vec::with_capacity(ranges.len() * 2 + 1);
     for (index, range) in ranges.iter().enumerate() {
@@ -38,7 +38,7 @@ pub fn body(file: &File, content_type: &str, ranges: &[Range<u64>], boundary: &s
     (segments, length)
 }
 
-/// `Content-Range` of a range that is not empty.
+/// The `Content-Range` of a non-empty range.
 pub fn content_range(range: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", range.start, range.end - 1)
 }

@@ -1,68 +1,70 @@
-//! What a site is asked to do: `serve-static`'s options under their own names, and what goes beyond them.
+//! The options of a site: those of `serve-static` under their own names, and additional ones.
 
 use super::coding::Coding;
 use bytes::Bytes;
 
-/// What becomes of a path with a component that begins with a dot.
+/// How a path is handled if one of its components begins with a dot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Dotfiles {
-    /// As if it did not exist.
+    /// As if it did not exist (404).
     #[default]
     Ignore,
-    /// Like any other.
+    /// Like any other path.
     Allow,
-    /// 403.
+    /// It is refused (403).
     Deny,
 }
 
-/// What entity tags are made of.
+/// What entity tags are computed from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Etag {
-    /// There are none.
+    /// No entity tags.
     Off,
-    /// The size and the time of the last change, as npm's `etag` writes them.
+    /// The size and the modification time, in the format of npm's `etag`.
     #[default]
     Weak,
     /// A hash of the content.
     Strong,
 }
 
-/// What a site serves, and how.
+/// The options of a site.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Ranges are answered, and `Accept-Ranges` says so.
+    /// Answer range requests, and send `Accept-Ranges`.
     pub accept_ranges: bool,
-    /// `Cache-Control` is sent.
+    /// Send `Cache-Control`.
     pub cache_control: bool,
     /// See [`Dotfiles`].
     pub dotfiles: Dotfiles,
     /// See [`Etag`].
     pub etag: Etag,
-    /// Extensions, without their dot, that are tried behind a name that has none.
+    /// Extensions, without the dot, to try for a name without one.
     pub extensions: Vec<String>,
-    /// A request that no file answers is left to whoever comes next.
+    /// Leave a request that no file answers to the next handler.
     pub fallthrough: bool,
-    /// Names and values of headers that every answer has; one that an answer has of its own replaces that.
+    /// Names and values of headers to add to every answer. They replace a header of the same name that the answer
+    /// would have.
     pub headers: Vec<(String, String)>,
-    /// `Cache-Control` says `immutable`.
+    /// Add `immutable` to `Cache-Control`.
     pub immutable: bool,
-    /// Names that are tried for a directory.
+    /// The names to try as the index of a directory.
     pub index: Vec<String>,
-    /// `Last-Modified` is sent.
+    /// Send `Last-Modified`.
     pub last_modified: bool,
-    /// `max-age` of `Cache-Control`, in seconds.
+    /// The `max-age` of `Cache-Control`, in seconds.
     pub max_age: u64,
-    /// A directory that is asked for without its slash is redirected to the name with it.
+    /// Redirect a request for a directory without a trailing slash to the name with the slash.
     pub redirect: bool,
-    /// Codings whose siblings (`app.js.br`) answer for a file, the dearest first: where a client likes several alike, the first is taken.
+    /// Encodings whose precompressed siblings (such as `app.js.br`) are served, in order of preference: among those
+    /// that a client accepts equally, the first is used.
     pub precompressed: Vec<Coding>,
-    /// Codings that compressible files are given as they are asked for, in the same order.
+    /// Encodings with which compressible files are compressed on request, in order of preference.
     pub compress: Vec<Coding>,
-    /// The page, a path below the root, that answers a navigation to what does not exist.
+    /// The page that answers a navigation to a path that does not exist, as a path below the root.
     pub single: Option<String>,
-    /// A directory without an index is listed.
+    /// List the contents of a directory without an index.
     pub listing: bool,
-    /// The page, a path below the root, that says what is not found.
+    /// The page to send with a 404, as a path below the root.
     pub not_found: Option<String>,
     /// See [`Limits`].
     pub limits: Limits,
@@ -93,10 +95,10 @@ impl Default for Options {
     }
 }
 
-/// A site's options, and what is made of them once.
+/// A site's options, with what is derived from them once.
 pub(super) struct Settings {
     pub options: Options,
-    /// The lines of [`Options::headers`].
+    /// The header lines of [`Options::headers`].
     pub headers: Bytes,
 }
 
@@ -106,36 +108,40 @@ impl Settings {
             .headers
             .iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"));
-        // A value is latin1 on the wire, as in Node.
+        // Header values are latin1 on the wire, as in Node.
         let headers = lines.collect::<String>().chars().map(|c| c as u8).collect();
         Settings { options, headers }
     }
 }
 
-/// What a client, or a directory that somebody fills, can make us spend.
+/// Limits on the resources that a client, or someone who fills the directory, can make a site use.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of a request's target: a longer one is not found. No system opens longer paths than 4 KiB, which percent-encoding triples.
+    /// The most bytes of a request's target. Longer ones are not found. No system opens a path longer than 4 KiB, and
+    /// percent-encoding makes it three times as long.
     pub target: usize,
-    /// Components of a path: each costs a look into a directory. Deeper trees are not found in practice.
+    /// The most components of a path, each of which costs a directory lookup. Deeper trees do not occur in practice.
     pub depth: usize,
-    /// Ranges of one request: more are answered with the whole file. Readers of PDFs, who ask for the most, stay below.
+    /// The most ranges of one request. With more, the whole file is sent. PDF readers, which ask for the most, stay
+    /// below.
     pub ranges: usize,
-    /// Bytes of a file that is kept in memory. Above it `sendfile` costs less than the copy that is saved.
+    /// The largest file that is kept in memory, in bytes. For larger ones, `sendfile` costs less than the copy that
+    /// memory would save.
     pub small_file: u64,
-    /// Bytes that all files in memory may take.
+    /// The most bytes that all files in memory may take.
     pub memory: usize,
-    /// Files in memory.
+    /// The most files in memory.
     pub files: usize,
-    /// Large files that stay open between requests: half of the 1,024 descriptors that a process commonly may have.
+    /// The most large files that stay open between requests: half of the 1,024 descriptors that a process can usually
+    /// have.
     pub handles: usize,
-    /// Bytes below which compressing gains nothing: head and body fit into one packet either way.
+    /// Smaller files, in bytes, are not compressed: head and body fit into one packet in any case.
     pub compress_from: u64,
-    /// Bytes above which a file is not compressed as it is asked for: it would take too long for the one who waits.
+    /// Larger files, in bytes, are not compressed on request: the client would wait too long.
     pub compress_to: u64,
-    /// Bytes above which a file gets the weak tag also where strong ones are asked for: hashing it would take too long.
+    /// Larger files, in bytes, get a weak tag even if strong ones are requested: hashing them would take too long.
     pub hash: u64,
-    /// Entries of a listing; the page says that there are more.
+    /// The most entries of a listing. The page says if there are more.
     pub entries: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Answers with pages that are no file's own content: redirects, listings, refusals.
+//! Answers that are not a file's own content: redirects, listings and error pages.
 
 use super::file::File;
 use super::look::Target;
@@ -6,7 +6,7 @@ use super::{Answer, Body, Segment, escape, target};
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// The body of a file that is sent whole.
+/// The body that sends a whole file.
 pub fn whole_body(file: &File) -> Body {
     match file.part(0..file.size) {
         _ if file.size == 0 => Body::None,
@@ -15,7 +15,7 @@ pub fn whole_body(file: &File) -> Body {
     }
 }
 
-/// The site's page for what is not found.
+/// The answer with the site's page for a path that is not found.
 pub fn not_found(file: Arc<File>) -> Answer {
     let lines = format!(
         "Content-Type: {}\r\nContent-Length: {}\r\n",
@@ -30,7 +30,7 @@ pub fn not_found(file: Arc<File>) -> Answer {
     }
 }
 
-/// The refusal of a method.
+/// The answer to a method that is not allowed.
 pub fn not_allowed() -> Answer {
     Answer {
         status: 405,
@@ -41,7 +41,7 @@ pub fn not_allowed() -> Answer {
     }
 }
 
-/// A directory is where its name has a slash, in `serve-static`'s words.
+/// The redirect to a directory's name with its trailing slash, with the text of `serve-static`.
 pub fn redirect(target: &Target<'_>) -> Answer {
     let location = target::with_slash(target.original, target.query);
     let mut page = String::from(concat!(
@@ -53,12 +53,12 @@ pub fn redirect(target: &Target<'_>) -> Answer {
     page_answer(301, page, "default-src 'none'", &format!("Location: {location}\r\n"))
 }
 
-/// The list of a directory.
+/// The answer with a directory listing.
 pub fn listed(page: String) -> Answer {
     page_answer(200, page, super::listing::POLICY, "")
 }
 
-/// A page that is made here.
+/// An answer with a generated page.
 fn page_answer(status: u16, page: String, policy: &str, more: &str) -> Answer {
     let length = page.len() as u64;
     let lines = format!(

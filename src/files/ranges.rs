@@ -1,19 +1,20 @@
-//! `Range` (RFC 9110, 14): which bytes are asked for. As npm's `range-parser`, which `send` uses, with the RFC's reading where the two differ.
+//! Parses `Range` (RFC 9110 §14) like npm's `range-parser`, which `send` uses. Where the two differ, the RFC wins.
 
 use std::ops::Range;
 
-/// What a `Range` field comes to for a file.
+/// The meaning of a `Range` field for a file.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ranges {
-    /// No ranges of bytes, nothing that can be read, or more than allowed: the whole file is sent.
+    /// Send the whole file: the field has another unit, is invalid, or has too many ranges.
     Whole,
-    /// None of the ranges is in the file: 416.
+    /// None of the ranges is within the file: 416.
     Unsatisfiable,
-    /// Ranges that neither overlap nor touch, in the order in which they were asked for.
+    /// Ranges that neither overlap nor touch, in the order in which they were requested.
     Some(Vec<Range<u64>>),
 }
 
-/// Reads the field for a file of `size` bytes. What overlaps or touches becomes one, so that no byte is sent twice.
+/// Parses the field for a file of `size` bytes. Ranges that overlap or touch are merged, so that no byte is sent
+/// twice.
 pub fn parse(value: &[u8], size: u64, max_ranges: usize) -> Ranges {
     let value = value.trim_ascii();
     let Some((unit, set)) = value.split_at_checked(6) else {
@@ -46,7 +47,7 @@ pub fn parse(value: &[u8], size: u64, max_ranges: usize) -> Ranges {
     }
 }
 
-/// One range; an empty one when it is not in the file, `None` when it cannot be read.
+/// Parses one range. It is empty if it lies outside the file; `None` if it is invalid.
 fn one(spec: &[u8], size: u64) -> Option<Range<u64>> {
     let dash = memchr::memchr(b'-', spec)?;
     let (first, last) = (spec[..dash].trim_ascii(), spec[dash + 1..].trim_ascii());
@@ -62,7 +63,7 @@ fn one(spec: &[u8], size: u64) -> Option<Range<u64>> {
     Some(if first < end { first..end } else { 0..0 })
 }
 
-/// Digits; a number too large is as good as the largest.
+/// Parses digits. A number that is too large becomes the largest.
 fn position(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -79,7 +80,7 @@ fn combine(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     for (index, range) in ordered {
         match combined.last_mut() {
             Some((first, last)) if range.start <= last.end => {
-                // `send` lets a range that extends another stand where the earlier of the two stood, and one within it disappear.
+                // As in `send`, merged ranges take the place of the one that was requested first.
                 if range.end > last.end {
                     last.end = range.end;
                     *first = index.min(*first);
@@ -163,13 +164,13 @@ mod tests {
         };
         assert!(matches!(parse(value(32).as_bytes(), 1_000, 32), Ranges::Some(ranges) if ranges.len() == 32));
         assert_eq!(parse(value(33).as_bytes(), 1_000, 32), Ranges::Whole);
-        // Those that overlap, or cannot be satisfied, count as well: reading them is what costs.
+        // Ranges that overlap or lie outside the file count as well, because parsing them costs as much.
         assert_eq!(parse("bytes=0-,0-,0-".as_bytes(), 9, 2), Ranges::Whole);
         assert_eq!(parse("bytes=90-,91-,92-".as_bytes(), 9, 2), Ranges::Whole);
     }
 
     proptest! {
-        /// Against a twin that marks bytes one by one.
+        /// Compared with an implementation that marks single bytes.
         #[test]
         fn every_byte_asked_for_is_sent_once(
             size in 0u64..40,

@@ -1,6 +1,7 @@
-//! Requests that come again byte for byte, as those of a page that is reloaded do, or of one that many load. What a request was answered with
-//! is the answer to the next one like it, as long as the file is in the state that it was in: where that was all that was asked of the system,
-//! neither is the request's head read again nor its file looked for. The system is asked about the file as ever.
+//! Recognises requests whose head is byte for byte that of an earlier one, as when a page is reloaded or many clients
+//! load it. If the earlier answer depended only on the state of one file, and that state is unchanged, the answer is
+//! the same. Then the head is not parsed again and the file is not searched for. The system is still asked for the
+//! file's state each time.
 
 use super::file::File;
 use super::{Answer, Body, Segment, pages};
@@ -12,29 +13,30 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use twox_hash::XxHash3_64;
 
-/// Heads that are kept: the oldest goes.
+/// The most heads that are kept; the oldest is evicted.
 const HEADS: NonZeroUsize = NonZeroUsize::new(2048).unwrap();
 
-/// Bytes of the longest head that is kept: those of browsers fit.
+/// The longest head that is kept, in bytes. The heads of browsers are shorter.
 pub const MAX_HEAD: usize = 1024;
 
-/// Heads are kept when they come a second time; so many are remembered until then, by four bytes of their hash.
+/// A head is kept when it comes for the second time. Until then, four bytes of its hash are remembered, in a table of
+/// this size.
 const SEEN: usize = 4096;
 
 /// See the module's documentation.
 pub struct Recall {
-    /// Nobody can choose heads that have the same hash.
+    /// A random seed, so that no client can choose heads with the same hash.
     seed: u64,
     heads: Mutex<Heads>,
 }
 
 struct Heads {
-    /// By their hashes. Of two that have the same, the last one is kept.
+    /// Heads by their hash. If two have the same hash, the later one is kept.
     known: LruCache<u64, Known>,
     seen: Vec<u32>,
 }
 
-/// What a request was answered with. The file is the caches' to keep.
+/// The answer to a request. Only the caches keep the file alive.
 struct Known {
     head: Box<[u8]>,
     file: Weak<File>,
@@ -43,7 +45,7 @@ struct Known {
     part: Part,
 }
 
-/// Which part of the file was sent.
+/// The part of the file that was sent.
 #[derive(Clone)]
 enum Part {
     None,
@@ -52,7 +54,7 @@ enum Part {
 }
 
 impl Part {
-    /// Nothing for a body that does not say it.
+    /// The part that an answer sends; `None` if its body does not tell.
     fn of(answer: &Answer) -> Option<Part> {
         match &answer.body {
             Body::None => Some(Part::None),
@@ -82,7 +84,7 @@ impl Recall {
         code(&mut self.heads.lock().unwrap_or_else(PoisonError::into_inner), hash)
     }
 
-    /// The answer to a request with this head, if its file is in the same state still.
+    /// Returns the answer to a request with this head, if its file is unchanged.
     pub fn answer(&self, head: &[u8], is_current: impl FnOnce(&Arc<File>) -> bool) -> Option<Answer> {
         let known = self.with(head, |heads, hash| {
             let known = heads.known.peek(&hash).filter(|known| *known.head == *head)?;
@@ -90,7 +92,7 @@ impl Recall {
             Some((file, known.status, known.lines.clone(), known.part.clone()))
         });
         let (file, status, lines, part) = known?;
-        // The lock is not held while the system is asked.
+        // The lock is not held during the system call.
         if !is_current(&file) {
             return None;
         }
@@ -108,7 +110,7 @@ impl Recall {
         })
     }
 
-    /// A request with this head got this answer, which nothing but its file's state decided.
+    /// Remembers the answer to a request with this head. Nothing but the file's state may have influenced it.
     pub fn note(&self, head: &[u8], answer: &Answer) {
         let (Some(file), Some(part), true) = (&answer.file, Part::of(answer), head.len() <= MAX_HEAD) else {
             return;

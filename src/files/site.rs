@@ -1,4 +1,4 @@
-//! A site, and the way from a request to its answer: `serve-static`'s and `send`'s, step by step.
+//! A site, and the steps from a request to its answer, which are those of `serve-static` and `send`.
 
 use super::accept::takes_html;
 use super::beneath::Root;
@@ -20,26 +20,28 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// A directory with options and caches, shared by the loop's thread and the pool's.
+/// A directory with options and caches. The loop's thread and the pool's threads share it.
 pub struct Site {
     pub(super) root: Root,
     pub(super) settings: Settings,
     pub(super) cache: Cache,
-    /// Coded forms that are being made.
+    /// The encoded forms that are being created now.
     pub(super) making: Mutex<HashSet<Box<str>>>,
     boundaries: Boundaries,
     recall: Recall,
-    /// Batches begun so far.
+    /// The number of batches started so far.
     batches: AtomicU64,
 }
 
-/// Requests that had all been received before it began, planned one after the other with nothing in between: what the system said of a
-/// file for one of them is true for the others. Each of them gets the file as it was at a moment after it was sent, as if alone.
+/// Identifies a group of requests that had all been received before it began and that are planned in a row. What the
+/// system says about a file for one of them holds for the others too: each gets the file as it was at some moment
+/// after the request was sent, just as if it were alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Batch(u64);
 
 impl Site {
-    /// A site over a directory, which need not be there yet: until it is, nothing is found. Fails for a path with a NUL in it.
+    /// Creates a site over a directory. It does not need to exist yet: until it does, nothing is found. Fails if the
+    /// path contains a NUL.
     pub fn open(root: &Path, options: Options) -> io::Result<Site> {
         let limits = &options.limits;
         Ok(Site {
@@ -53,24 +55,24 @@ impl Site {
         })
     }
 
-    /// Whether the root is a directory that can be opened, for those who want to hear of it before the first request.
+    /// Checks that the root is a directory that can be opened, for callers who want to know before the first request.
     pub fn check(&self) -> io::Result<()> {
         self.root.check()
     }
 
-    /// What the caches hold: files in memory, the bytes they take, files kept open.
+    /// The contents of the caches: the number of files in memory, the bytes they take, and the number of open files.
     pub fn usage(&self) -> (usize, usize, usize) {
         self.cache.usage()
     }
 
-    /// Lets go of files that are kept open but are no longer what their name stands for, whose room on the disk is not free until then. It
-    /// asks for the state of each, and so is for a pool's thread.
+    /// Closes cached files that their name no longer refers to, because their disk space is not freed before that. It
+    /// calls `stat` for each, so it must run on a thread of a pool.
     pub fn tidy(&self) {
         self.cache
             .keep_handles(|file| file.system_path().stat().is_ok_and(|(now, _)| now == file.identity));
     }
 
-    /// What a request comes to whose answer was lost on its way.
+    /// The decision for a request whose answer was lost on the way from the pool.
     pub fn lost(&self) -> Plan {
         self.failure(500, None)
     }
@@ -86,7 +88,7 @@ impl Site {
         })
     }
 
-    /// Answers from what is known and proven current, without waiting for a disk.
+    /// Plans a request from the caches, after checking that they are current, without waiting for a disk.
     pub fn plan(&self, request: &Request<'_>) -> Planned {
         self.plan_in(self.batch(), request)
     }
@@ -96,13 +98,13 @@ impl Site {
         Batch(self.batches.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// As [`Site::plan`], with one `stat` for all requests of a file in the batch.
+    /// Like [`Site::plan`], with one `stat` for all requests of a file in the batch.
     pub fn plan_in(&self, batch: Batch, request: &Request<'_>) -> Planned {
         self.plan_head(batch, request, None)
     }
 
-    /// As [`Site::plan_in`], of a request whose head was received as these bytes. They say all that it says; so [`Site::recall`] may know them
-    /// from then on.
+    /// Like [`Site::plan_in`], for a request whose head was received as `head`. These bytes must determine the
+    /// request completely, because [`Site::recall`] may use them from then on.
     pub fn plan_head(&self, batch: Batch, request: &Request<'_>, head: Option<&[u8]>) -> Planned {
         let look = Look::new(self, Patience::Batch(batch.0));
         match self.resolve(request, &look) {
@@ -118,17 +120,17 @@ impl Site {
         }
     }
 
-    /// The answer to a request with the same head as one before, if nothing has changed.
+    /// Returns the answer to an earlier request with the same head, if nothing has changed.
     pub fn recall(&self, batch: Batch, head: &[u8]) -> Option<Answer> {
         let look = Look::new(self, Patience::Batch(batch.0));
         self.recall
             .answer(head, |file| look.is_current(file).is_ok_and(|current| current))
     }
 
-    /// The same, where waiting is allowed. What it learns, [`Site::plan`] knows from then on.
+    /// Plans a request and may wait for a disk. What it loads is then available to [`Site::plan`].
     pub fn plan_cold(&self, request: &OwnedRequest) -> Plan {
         let request = request.as_request();
-        // Who may wait is not told to wait.
+        // With this patience, a search never returns `Wait`.
         self.resolve(&request, &Look::new(self, Patience::Disk))
             .unwrap_or_else(|Wait| self.lost())
     }
@@ -162,7 +164,7 @@ impl Site {
         Ok(self.own(answer, head))
     }
 
-    /// An answer that is no file's own.
+    /// Adds the site's headers to an answer that is not a file's.
     fn own(&self, answer: Answer, head: bool) -> Plan {
         let constant = &self.settings.headers;
         let lines = if constant.is_empty() {
@@ -174,7 +176,8 @@ impl Site {
         Plan::Answer(if head { answer.without_body() } else { answer })
     }
 
-    /// No file is sent: a page stands in for it, or the request is left to others, or it fails.
+    /// Decides about a request for which no file is sent: a page of the site answers it, it is left to the next
+    /// handler, or it fails.
     fn not_sent(
         &self,
         stop: Stop,
@@ -207,7 +210,8 @@ impl Site {
                 return Ok(self.own(pages::not_found(file), head));
             }
         }
-        // A file that is there but may not be read is a mistake that the operator has to hear of, not the next handler's turn.
+        // A file that exists but cannot be read is a mistake that the operator must see, so it is not left to the
+        // next handler.
         let is_unreadable = status == 403 && cause.is_some();
         if options.fallthrough && status < 500 && !is_unreadable {
             return Ok(Plan::Pass);
@@ -215,7 +219,7 @@ impl Site {
         Ok(self.failure(status, cause))
     }
 
-    /// The answer that a file gives: `send`'s own part.
+    /// Builds the answer for a file, which is the part that `send` has.
     fn send(&self, file: &Arc<File>, fields: &Fields<'_>, head: bool, given: Option<Given<'_>>) -> Plan {
         let built = given.as_ref().map(|given| file.build_head(&self.settings, given));
         let lines = built.as_ref().unwrap_or(file.head());
@@ -288,11 +292,11 @@ impl Site {
         Plan::Answer(if head { answer.without_body() } else { answer })
     }
 
-    /// Several ranges.
+    /// Builds the answer for several ranges.
     fn multipart(&self, file: &Arc<File>, ranges: &[Range<u64>], mut given: Given<'_>) -> Answer {
         let boundary = self.boundaries.next();
         let (segments, length) = multipart::body(file, &file.content_type, ranges, &boundary);
-        // The type is that of the parts now.
+        // The file's own type is sent with each part.
         given.content_type = true;
         let head = file.build_head(&self.settings, &given);
         let own = format!("Content-Type: multipart/byteranges; boundary={boundary}\r\nContent-Length: {length}\r\n");
@@ -316,10 +320,11 @@ impl Answer {
     }
 }
 
-/// What [`is_navigation`] looks at, beside the path.
+/// The fields that [`is_navigation`] examines in addition to the path.
 const NAVIGATION: &[&str] = &["Accept", "Sec-Fetch-Mode"];
 
-/// Whether a request that no file answers looks like a browser's going to a page of an application, whose paths have no extension.
+/// Whether a request that no file answers looks like a browser's navigation to a page of an application, whose paths
+/// have no extension.
 fn is_navigation(path: &str, fields: &Fields<'_>) -> bool {
     let mode = fields.sec_fetch_mode.as_deref();
     !has_extension(path) && mode.is_none_or(|mode| mode == b"navigate") && takes_html(fields.accept.as_deref())

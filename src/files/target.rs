@@ -1,29 +1,30 @@
-//! From a request's target to a path below the root, as `serve-static` and `send` read it.
+//! Converts a request's target into a path below the root, as `serve-static` and `send` do.
 //!
-//! What comes out has no `..`, no empty component and no NUL, whatever way it was written; the file system is then asked for nothing
-//! above the root besides (`beneath`).
+//! The result never contains `..`, an empty component or a NUL, however the target was written. In addition, the file
+//! system is never asked for anything above the root (`beneath`).
 
-/// Why a target names no path.
+/// Why a target does not name a path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refusal {
-    /// It cannot be decoded, or holds a NUL: 400.
+    /// It cannot be decoded or contains a NUL: 400.
     Malformed,
     /// It leads above the root: 403.
     Outside,
-    /// It cannot exist, or is longer than a path can be: 404.
+    /// It cannot exist, or is longer than any path: 404.
     Impossible,
 }
 
 /// A path below the root.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Relative {
-    /// Components with `/` between, and behind the last where the decoded path ends so. Empty for the root itself.
+    /// Components separated by `/`, with a trailing `/` if the decoded path has one. Empty for the root itself.
     pub path: String,
     /// Whether a component begins with a dot.
     pub hidden: bool,
 }
 
-/// A target's path and its query, which keeps its question mark. Of an absolute target what comes behind the authority.
+/// Splits a target into its path and its query, which keeps the question mark. For an absolute target, everything up
+/// to the authority is dropped.
 pub fn split(target: &str) -> (&str, &str) {
     let end = target.find('#').unwrap_or(target.len());
     let target = &target[..end];
@@ -47,7 +48,7 @@ pub fn split(target: &str) -> (&str, &str) {
     target.split_at(target.find('?').unwrap_or(target.len()))
 }
 
-/// Reads the target of a request line, one character a byte as Node does.
+/// Converts the target of a request line to text, one character per byte as Node does.
 pub fn latin1(target: &[u8]) -> String {
     target.iter().map(|&byte| char::from(byte)).collect()
 }
@@ -74,12 +75,12 @@ fn decode(path: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
-/// A path as somebody can read it, whatever it holds.
+/// Decodes a path for display. An invalid one is returned unchanged.
 pub fn decoded(path: &str) -> String {
     decode(path).unwrap_or_else(|| path.to_owned())
 }
 
-/// The path below the root that a target's path names.
+/// Determines the path below the root that a target's path names.
 pub fn relative(path: &str, depth: usize) -> Result<Relative, Refusal> {
     let decoded = decode(path).ok_or(Refusal::Malformed)?;
     if decoded.contains('\0') {
@@ -110,7 +111,8 @@ fn normalize(decoded: &str, depth: usize, windows: bool) -> Result<Relative, Ref
     }
     let mut hidden = false;
     for component in path.split('/') {
-        // A backslash is an ordinary character of a name here, but a way up elsewhere, and in whatever passes the name on.
+        // On POSIX, a backslash is an ordinary character of a name. On other systems, and in programs that the name
+        // is passed to, it could lead to the parent directory.
         if component.contains('\\') && component.split('\\').any(|part| part == "..") {
             return Err(Refusal::Outside);
         }
@@ -125,8 +127,8 @@ fn normalize(decoded: &str, depth: usize, windows: bool) -> Result<Relative, Ref
     Ok(Relative { path, hidden })
 }
 
-/// Whether Windows would open a file of this name and nothing else: no device, no stream of a file, no drive, no other file whose
-/// name lacks the dots and spaces at the end.
+/// Whether Windows would open exactly the file of this name: not a device, a stream of a file, a drive, or another
+/// file whose name lacks the dots and spaces at the end.
 fn is_windows_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ');
     let is_numbered = |prefix: &str| {
@@ -151,14 +153,15 @@ fn is_windows_name(name: &str) -> bool {
         || is_numbered("lpt"))
 }
 
-/// Where a directory that was asked for without its slash is: `path` and `query` are those of the original URL. Escaped as npm's
-/// `encodeurl` does, and a backslash too, which browsers would take for a slash.
+/// The location of a directory that was requested without its trailing slash. `path` and `query` are those of the
+/// original URL. It is escaped as by npm's `encodeurl`; backslashes are escaped too, because browsers treat them as
+/// slashes.
 pub fn with_slash(path: &str, query: &str) -> String {
     let slashes = path.len() - path.trim_start_matches('/').len();
     let path = &path[slashes.saturating_sub(1)..];
     let mut location = String::with_capacity(path.len() + query.len() + 8);
     encode(&mut location, path);
-    // "/" alone has its slash; a mount point's empty path gets its only one.
+    // A path of only "/" already has its slash. The empty path of a mount point gets one.
     location.push('/');
     if location == "//" {
         location.pop();
@@ -378,7 +381,8 @@ mod tests {
         }
     }
 
-    /// `decodeURIComponent`, `path.posix.normalize('./' + path)` and `send`'s regular expressions, written as they are in JavaScript.
+    /// `decodeURIComponent`, `path.posix.normalize('./' + path)` and the regular expressions of `send`, as in
+    /// JavaScript.
     fn twin(path: &str) -> Result<String, Refusal> {
         let mut decoded = Vec::new();
         let bytes = path.as_bytes();

@@ -1,4 +1,5 @@
-//! Sites over real directories: what is found, what is kept, and that nothing outside is ever read.
+//! Tests of sites over real directories: what is found, what is cached, and that nothing outside the root is ever
+//! read.
 
 use super::identity::Identity;
 use super::*;
@@ -7,7 +8,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
-/// A directory of a test's own, with `site` in it to be served, and gone with it.
+/// A temporary directory for one test, with `site` in it as the root. It is removed at the end.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -61,7 +62,7 @@ fn request<'a>(target: &'a str, fields: &'a str) -> Request<'a> {
     }
 }
 
-/// Waits until what was just written may be kept.
+/// Waits until files written before can be cached.
 fn age() {
     std::thread::sleep(Duration::from_millis(80));
 }
@@ -77,7 +78,7 @@ fn plan_of(site: &Site, request: &Request<'_>) -> Plan {
     }
 }
 
-/// Status, header lines and body of what is answered or fails; 0 when it is passed on.
+/// Returns the status, header lines and body of an answer or failure. The status is 0 if the request is passed on.
 fn get(site: &Site, target: &str, fields: &str) -> (u16, String, Vec<u8>) {
     read(plan_of(site, &request(target, fields)))
 }
@@ -186,7 +187,8 @@ fn what_is_kept_is_answered_at_once_and_only_as_long_as_it_is_so() {
     }
     assert_eq!(site.usage().0, 2);
     assert_eq!(site.usage().2, 1);
-    // Another content of the same length, and the old time put back on it: the time of the change tells.
+    // The content changes to another of the same length, and the old modification time is restored: the change time
+    // reveals it.
     let then = fs::metadata(folder.path("a.txt")).unwrap().modified().unwrap();
     folder.write("a.txt", "two");
     fs::File::options()
@@ -196,7 +198,7 @@ fn what_is_kept_is_answered_at_once_and_only_as_long_as_it_is_so() {
         .set_modified(then)
         .unwrap();
     assert_eq!(body(&site, "/a.txt"), "two");
-    // Another file under the name.
+    // Another file takes the name.
     folder.write("b.txt", "six");
     fs::rename(folder.path("b.txt"), folder.path("a.txt")).unwrap();
     assert_eq!(body(&site, "/a.txt"), "six");
@@ -213,7 +215,7 @@ fn what_is_kept_is_answered_at_once_and_only_as_long_as_it_is_so() {
 fn a_file_that_has_just_changed_is_read_again() {
     let folder = Folder::new(&[("a.txt", "0000")]);
     let site = folder.site(answering());
-    // Written faster than the system's clock ticks.
+    // The file is written faster than the system's clock ticks.
     for count in 0..500 {
         let content = format!("{count:04}");
         folder.write("a.txt", &content);
@@ -234,11 +236,11 @@ fn a_batch_asks_once_and_the_next_one_again() {
     let batch = site.batch();
     assert_eq!(get(batch), "one");
     folder.write("a.txt", "two");
-    // All of a batch were there before the change.
+    // The requests of the batch had been received before the change.
     assert_eq!(get(batch), "one");
     assert_eq!(get(site.batch()), "two");
     assert_eq!(get(batch), "two");
-    // What is planned alone is a batch of its own.
+    // A request that is planned alone is a batch of its own.
     age();
     assert_eq!(body(&site, "/a.txt"), "two");
     assert_eq!(body(&site, "/a.txt"), "two");
@@ -246,7 +248,7 @@ fn a_batch_asks_once_and_the_next_one_again() {
     assert_eq!(body(&site, "/a.txt"), "six");
 }
 
-/// What a site knows of a head after it was asked for three times: a first time for the file, twice for the head.
+/// What a site recalls for a head after three requests: the first loads the file, the other two make the head known.
 fn recalled(site: &Site, target: &str, fields: &str) -> Option<(u16, String, Vec<u8>)> {
     let head = format!("GET {target} HTTP/1.1\r\n{fields}\r\n");
     for _ in 0..3 {
@@ -279,7 +281,7 @@ fn a_head_that_is_known_is_answered_as_it_was_as_long_as_its_file_is() {
             "{target} {fields}"
         );
     }
-    // What other files decide, too, what has no file, and what is another answer each time, is looked for.
+    // Answers that depend on other files, that have no file, or that differ each time, are not recalled.
     for (target, fields) in [
         ("/missing", ""),
         ("/dir", ""),
@@ -296,7 +298,7 @@ fn a_head_that_is_known_is_answered_as_it_was_as_long_as_its_file_is() {
     assert_eq!(body(&site, "/a.txt"), "two");
     fs::remove_file(folder.path("large")).unwrap();
     assert!(known("/large").is_none());
-    // The new state is known as the old one was, once it may be kept.
+    // The new state is recalled like the old one, as soon as it can be cached.
     age();
     let now = recalled(&site, "/a.txt", "").map(|answer| text(&answer.2));
     assert_eq!(now.as_deref(), Some("two"));
@@ -340,7 +342,7 @@ fn what_is_asked_for_by_known_heads_stays_and_heads_are_bounded() {
             "{index}"
         );
     }
-    // Once it is not asked for, it goes, and what was known with it.
+    // Files that are no longer requested are evicted, and with them what was recalled.
     for index in 0..50 {
         assert_eq!(body(&site, &format!("/{index}")), "cold");
     }
@@ -361,7 +363,7 @@ fn a_plan_keeps_its_file_whatever_becomes_of_the_name() {
     fs::rename(folder.path("other"), folder.path("large")).unwrap();
     let (_, _, body) = read(plan);
     assert!(body.iter().all(|byte| *byte == b'a'));
-    // One that is cut off cannot fill what was promised, and says so by being short.
+    // A file that is truncated cannot fill the range, and the body ends early.
     let plan = plan_of(&site, &request("/large", ""));
     fs::File::options()
         .write(true)
@@ -504,7 +506,7 @@ fn directories_extensions_and_indexes() {
     assert_eq!(body(&site, "/both"), "plain");
     assert_eq!(status(&site, "/none"), 404);
     assert_eq!(status(&site, "/todo/"), 404);
-    // One that has an extension gets no other, as with `send`.
+    // A name with an extension gets no other extension, as with `send`.
     folder.write("a.b.html", "x");
     assert_eq!(status(&site, "/a.b"), 404);
 }
@@ -573,7 +575,7 @@ fn what_the_response_has_already_stays() {
     assert_eq!(with("If-Modified-Since: Sun, 06 Nov 1994 08:49:37 GMT\r\n", 200).0, 304);
     assert_eq!(with("If-Match: \"mine\"\r\n", 200).0, 200);
     assert_eq!(with("If-Range: \"mine\"\r\nRange: bytes=1-1\r\n", 200).0, 206);
-    // A status that somebody has set is kept, and then nothing is "not modified".
+    // A status that the application has set is kept, and then nothing is "not modified".
     assert_eq!(with("If-None-Match: \"mine\"\r\n", 500).0, 500);
     assert_eq!(with("If-None-Match: \"mine\"\r\n", 203).0, 304);
 }
@@ -629,7 +631,7 @@ fn ranges_go_out_alone_or_as_parts() {
     assert_eq!(failure.status, 416);
     assert_eq!(text(&failure.headers), "Content-Range: bytes */9\r\n");
     assert_eq!(header(&text(&failure.lines), "Content-Range"), Some("bytes */9"));
-    // HEAD has no ranges (RFC 9110, 14.2).
+    // HEAD has no ranges (RFC 9110 §14.2).
     let head = Request {
         method: b"HEAD",
         ..request("/nums.txt", "Range: bytes=1-2\r\n")
@@ -709,7 +711,7 @@ fn compressible_files_are_compressed_once_and_kept() {
         let fields = format!("{fields}If-None-Match: {}\r\n", tags.last().unwrap());
         let (status, lines, _) = get(&site, "/a.html", &fields);
         assert_eq!((status, header(&lines, "Vary")), (304, Some("Accept-Encoding")));
-        // With a tag of another form it is sent.
+        // With another kind of tag, the file is sent.
         assert_eq!(
             get(
                 &site,
@@ -729,19 +731,19 @@ fn compressible_files_are_compressed_once_and_kept() {
     assert_eq!(encoded("/a.png", "Accept-Encoding: br\r\n"), None);
     assert_eq!(header(&get(&site, "/a.png", "").1, "Vary"), None);
     assert_eq!(encoded("/small.html", "Accept-Encoding: br\r\n"), None);
-    // Refusing the file as it is makes even a small one be compressed, if that gains anything.
+    // If the client refuses the unencoded file, even a small one is compressed, if that gains anything.
     assert_eq!(
         encoded("/a.html", "Accept-Encoding: gzip, identity;q=0\r\n").as_deref(),
         Some("gzip")
     );
     assert_eq!(encoded("/a.html", "Accept-Encoding: identity;q=0\r\n"), None);
-    // Ranges are those of the file as it is.
+    // Ranges are those of the unencoded file.
     let (status, lines, body) = get(&site, "/a.html", "Accept-Encoding: br\r\nRange: bytes=0-3\r\n");
     assert_eq!(
         (status, &*body, header(&lines, "Content-Encoding")),
         (206, &page.as_bytes()[..4], None)
     );
-    // A changed file is compressed anew.
+    // A changed file is compressed again.
     let other = page.replace("long", "LONG");
     folder.write("a.html", &other);
     assert_eq!(
@@ -794,7 +796,7 @@ fn siblings_stand_in_for_their_file_unless_they_are_older() {
         site.plan(&request("/a.js", "Accept-Encoding: br\r\n")),
         Planned::Plan(_)
     ));
-    // Ranges of a sibling are ranges of what is sent.
+    // Ranges of a sibling are ranges of the bytes that are sent.
     assert_eq!(
         get(&site, "/a.js", "Accept-Encoding: br\r\nRange: bytes=1-2\r\n").2,
         b"RO"
@@ -820,7 +822,7 @@ fn siblings_stand_in_for_their_file_unless_they_are_older() {
     );
     fs::remove_file(folder.path("a.js.gz")).unwrap();
     assert_eq!(form(&site, "Accept-Encoding: gzip, br\r\n"), (None, "plain".into()));
-    // A sibling alone is not the file.
+    // A sibling without the file is not served.
     fs::remove_file(folder.path("a.js")).unwrap();
     assert_eq!(get(&site, "/a.js", "Accept-Encoding: br\r\n").0, 404);
 }
@@ -878,7 +880,7 @@ fn pages_stand_in_for_what_is_not_there() {
     let html = "Accept: text/html\r\n";
     assert_eq!(get(&site, "/users/1", html).2, b"app");
     assert_eq!(get(&site, "/users/1?x=y.z", html).2, b"app");
-    // The same address has another answer for who asks for something else: caches on the way are told.
+    // Another client may get another answer under the same URL. `Vary` tells caches.
     let vary = |target, fields| header(&get(&site, target, fields).1, "Vary").map(str::to_string);
     assert_eq!(vary("/users/1", html).as_deref(), Some("Accept, Sec-Fetch-Mode"));
     assert_eq!(
@@ -899,7 +901,7 @@ fn pages_stand_in_for_what_is_not_there() {
         assert_eq!((status, &*body), (404, &b"lost"[..]), "{target} {fields}");
         assert_eq!(names(&lines), ["Content-Type", "Content-Length"]);
     }
-    // What is refused is not what is not there.
+    // A refused request is not treated as a missing file.
     assert_eq!(get(&site, "/../x", html).0, 0);
     let post = Request {
         method: b"POST",
@@ -1038,7 +1040,7 @@ fn what_is_kept_is_bounded() {
     }
     let (files, bytes, handles) = site.usage();
     assert!(files > 5 && bytes > 5_000 && handles == 5);
-    // Those asked for last stay.
+    // The entries that were requested last are kept.
     assert!(!is_cold(&site, "/small-49") && !is_cold(&site, "/large-49"));
     assert!(is_cold(&site, "/small-0") && is_cold(&site, "/large-0"));
     for index in 0..50 {
@@ -1048,7 +1050,7 @@ fn what_is_kept_is_bounded() {
         assert_eq!(status(&site, &format!("/large-{index}")), 404);
     }
     assert_eq!(site.usage(), (0, 0, 0), "what is gone is let go");
-    // Nothing is kept at all.
+    // Nothing is cached at all.
     folder.write("a", "a");
     let none = folder.site(Options {
         limits: Limits {
@@ -1196,7 +1198,7 @@ mod unix {
             assert!(status(&site, "/loop") >= 400);
             age();
         }
-        // A listing shows neither what leads out nor what leads nowhere.
+        // A listing shows neither links that lead outside nor links that lead nowhere.
         let page = text(&get(&site, "/", "").2);
         for name in ["out", "passwd", "zero", "up", "dangling", "loop", "slash"] {
             assert!(
@@ -1272,9 +1274,9 @@ mod unix {
         for target in ["/pipe", "/socket", "/page.html", "/page"] {
             assert_eq!(status(&site, target), 404, "{target}");
         }
-        // A directory whose index is none is listed, without what is no file.
+        // A directory whose index is not a file is listed. Special files are not shown.
         assert!(!text(&get(&site, "/dir/", "").2).contains("index.html"));
-        // A file that becomes a pipe.
+        // A file is replaced by a pipe.
         age();
         assert_eq!(body(&site, "/a.txt"), "a");
         fs::remove_file(folder.path("a.txt")).unwrap();
@@ -1294,7 +1296,7 @@ mod unix {
         assert_eq!(status(&site, "/a.txt"), 403);
     }
 
-    /// Every way to write a path out of the root that is known from scanners, in every position.
+    /// All ways of escaping the root that scanners are known to try, in every position.
     #[test]
     fn no_target_reads_what_is_outside() {
         let folder = with_links();

@@ -1,14 +1,15 @@
-//! One table that says where in a head each byte may stand (RFC 9110 §5.6.2, RFC 3986, and llhttp's reading of both).
+//! A table of the character classes of a message head: which byte may appear where (RFC 9110 §5.6.2, RFC 3986, and
+//! llhttp's reading of both).
 
 /// A header name or method: `token`.
 pub const TOKEN: u8 = 1;
-/// A header value: HTAB, SP, VCHAR and obs-text, so everything but the other controls.
+/// A byte of a header value: HTAB, SP, VCHAR or obs-text, that is everything except the other controls.
 pub const VALUE: u8 = 2;
-/// A request target after its authority, without `?` and `#`, which change the part of the URL.
+/// A byte of a request target after its authority, except `?` and `#`, which begin the next part of the URL.
 pub const URL: u8 = 4;
-/// The authority of an absolute request target.
+/// A byte of the authority of an absolute request target.
 pub const AUTHORITY: u8 = 8;
-/// What a quoted chunk-extension value may hold without a backslash: `qdtext`.
+/// A byte that may appear without a backslash in a quoted chunk-extension value: `qdtext`.
 pub const QDTEXT: u8 = 16;
 
 const fn contains(set: &[u8], byte: u8) -> bool {

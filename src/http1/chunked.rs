@@ -1,10 +1,10 @@
-//! The chunked transfer coding, read (RFC 9112 §7.1). Extensions are checked and dropped.
+//! Reads the chunked transfer coding (RFC 9112 §7.1). Extensions are checked and dropped.
 
 use super::chars::{self, run};
 use super::error::ParseError;
 
-/// Bytes of extensions that one chunk may carry: nobody uses them, and unbounded ones keep a server busy for free
-/// (CVE-2024-22019). Node's number.
+/// The most bytes of extensions in one chunk. They are hardly used in practice, but unbounded ones let a client keep
+/// a server busy at no cost (CVE-2024-22019). Node has the same limit.
 pub const MAX_EXTENSIONS: usize = 16 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,23 +23,23 @@ enum State {
     DataLf,
 }
 
-/// A chunked body being read.
+/// The state of reading one chunked body.
 #[derive(Clone, Debug)]
 pub struct Chunked {
     state: State,
-    /// What is left of the current chunk.
+    /// How many bytes of the current chunk are left.
     left: u64,
     extensions: usize,
 }
 
-/// What the next bytes of a chunked body were.
+/// What ended a call of [`Chunked::next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// The input ended between two pieces of data.
+    /// The input ended outside the data of a chunk.
     More,
-    /// The last `len` of the bytes taken are body.
+    /// The last so many of the consumed bytes are body.
     Data(usize),
-    /// The last chunk's size line ended: trailers follow.
+    /// The size line of the last chunk is complete: trailers follow.
     Last,
 }
 
@@ -54,10 +54,11 @@ impl Default for Chunked {
 }
 
 impl Chunked {
-    /// Reads up to and including the next run of body bytes. Returns the bytes taken and what ended them.
+    /// Reads up to and including the next run of body bytes. Returns the number of bytes consumed, and what ended
+    /// them.
     ///
     /// # Errors
-    /// The refusal and how far into `input` it was noticed.
+    /// The parse error, and its offset in `input`.
     pub fn next(&mut self, input: &[u8]) -> Result<(usize, Piece), (ParseError, usize)> {
         let mut at = 0;
         while at < input.len() {
@@ -81,7 +82,7 @@ impl Chunked {
         Ok((at, Piece::More))
     }
 
-    /// One step outside the data: takes at least one byte.
+    /// Takes one step outside the data of a chunk. Consumes at least one byte.
     fn line(&mut self, input: &[u8]) -> Result<usize, ParseError> {
         let byte = input[0];
         self.state = match self.state {

@@ -1,4 +1,5 @@
-//! One connection's requests or responses, as a machine that is fed whatever a read returned and never looks back.
+//! The parser of one connection's requests or responses: a state machine that can be fed the bytes of any read, and
+//! that never needs earlier bytes again.
 
 use super::chunked::{Chunked, Piece};
 use super::error::ParseError;
@@ -7,75 +8,79 @@ use super::head::Head;
 /// Words per event in [`Batch::table`].
 pub const EVENT_WORDS: usize = 8;
 
-/// What an event is; its row has the words that [`row`] names.
+/// The kinds of events. [`row`] names the words of an event's row.
 pub mod event {
-    /// The complete head of a request. Without [`super::flag::HAS_BODY`] the request is complete too and no `END` follows.
+    /// The complete head of a request. Without [`super::flag::HAS_BODY`], the request itself is complete too, and no
+    /// `END` follows.
     pub const REQUEST: u32 = 1;
-    /// A part of a body; nothing is copied.
+    /// A part of a body. The row refers to the input; nothing is copied.
     pub const BODY: u32 = 2;
     /// The body is complete.
     pub const END: u32 = 3;
-    /// The complete head of a response. Without [`super::flag::HAS_BODY`] the response is complete too and no `END` follows.
+    /// The complete head of a response. Without [`super::flag::HAS_BODY`], the response itself is complete too, and
+    /// no `END` follows.
     pub const RESPONSE: u32 = 6;
-    /// The connection is beyond repair.
+    /// A parse error. Nothing more can be read from the connection.
     pub const ERROR: u32 = 4;
 }
 
-/// Where the words of an event's row stand; those that its kind does not have are 0.
+/// The positions of the words in an event's row. Words that an event does not use are 0.
 pub mod row {
-    /// The bits of the first word that are the event's [kind](super::event).
+    /// The bits of the first word that hold the event's [kind](super::event).
     pub const KIND: u32 = 0xff;
-    /// Of a request: the first bit there of the method's number, which has eight.
+    /// Request: the lowest bit of the method's number in the first word, which has eight bits.
     pub const METHOD: u32 = 8;
-    /// Of a head: the first bit there of the version, which has sixteen: major, minor.
+    /// Request and response: the lowest bit of the version in the first word: eight bits for the minor number, then
+    /// eight for the major.
     pub const VERSION: u32 = 16;
     /// The version of HTTP/1.1.
     pub const HTTP_1_1: u32 = 1 << 8 | 1;
-    /// Of a head: its [flags](super::flag).
+    /// Request and response: the [flags](super::flag).
     pub const FLAGS: usize = 1;
-    /// Of a head: where in the text it begins.
+    /// Request and response: where the head begins in the text.
     pub const HEAD: usize = 2;
-    /// Of a head: the length of what its text begins with, the URL or the reason.
+    /// Request and response: the length of the first part of the head's text, which is the URL or the reason phrase.
     pub const FIRST_LENGTH: usize = 3;
-    /// Of a head: the length of its text.
+    /// Request and response: the length of the head's text.
     pub const HEAD_LENGTH: usize = 4;
-    /// Of a head: how many fields it has.
+    /// Request and response: the number of header fields.
     pub const FIELDS: usize = 5;
-    /// Of a request: where in the input it began, 0 when an earlier input began it.
+    /// Request: where it began in the input, or 0 if it began in an earlier input.
     pub const BEGAN: usize = 6;
-    /// Of a response: its status.
+    /// Response: the status code.
     pub const STATUS: usize = 7;
-    /// Of a body's part: where in the input it lies.
+    /// Body part: its offset in the input.
     pub const PART: usize = 1;
-    /// Of a body's part: its length.
+    /// Body part: its length.
     pub const PART_LENGTH: usize = 2;
-    /// Of a body's end: where in the text its trailers begin.
+    /// End of a body: where its trailers begin in the text.
     pub const TRAILERS: usize = 1;
-    /// Of a body's end: the length of their text.
+    /// End of a body: the length of the trailers' text.
     pub const TRAILERS_LENGTH: usize = 2;
-    /// Of an error: its number in [`ParseError::TABLE`](super::ParseError::TABLE).
+    /// Error: its number in [`ParseError::TABLE`](super::ParseError::TABLE).
     pub const ERROR_NUMBER: usize = 1;
-    /// Of an error: how many bytes of the input come before it.
+    /// Error: its offset in the input.
     pub const ERROR_OFFSET: usize = 2;
 }
 
-/// Bits of a message's flags. The low ones cross to JavaScript.
+/// The flags of a message. JavaScript sees the low bits.
 pub mod flag {
-    /// The connection persists after this message, as far as the sender is concerned.
+    /// The sender wants the connection to persist after this message.
     pub const KEEP_ALIVE: u32 = 1;
-    /// Body bytes (or at least an `END`) follow.
+    /// Body bytes, or at least an `END`, follow.
     pub const HAS_BODY: u32 = 2;
-    /// The client asks for another protocol after this head, or used `CONNECT`; the server has changed to it.
+    /// Request: the client asks for another protocol after this head, or uses `CONNECT`. Response: the server has
+    /// switched protocols.
     pub const UPGRADE: u32 = 4;
-    /// There is an `Expect` header.
+    /// The message has an `Expect` header.
     pub const EXPECT: u32 = 8;
-    /// There is a `Host` header.
+    /// The message has a `Host` header.
     pub const HOST: u32 = 16;
-    /// `Transfer-Encoding` ends in `chunked`.
+    /// `Transfer-Encoding` ends with `chunked`.
     pub const CHUNKED: u32 = 32;
-    /// There is a `Content-Length`.
+    /// The message has a `Content-Length`.
     pub const CONTENT_LENGTH: u32 = 64;
-    /// There is a `Transfer-Encoding`.
+    /// The message has a `Transfer-Encoding`.
     pub const TRANSFER_ENCODING: u32 = 128;
     /// `Connection: close`.
     pub const CONNECTION_CLOSE: u32 = 256;
@@ -83,16 +88,17 @@ pub mod flag {
     pub const CONNECTION_KEEP_ALIVE: u32 = 512;
     /// `Connection: upgrade`.
     pub const CONNECTION_UPGRADE: u32 = 1024;
-    /// There is an `Upgrade` header.
+    /// The message has an `Upgrade` header.
     pub const UPGRADE_HEADER: u32 = 2048;
-    /// There is a `Keep-Alive` header.
+    /// The message has a `Keep-Alive` header.
     pub const KEEP_ALIVE_HEADER: u32 = 4096;
 }
 
-/// What a peer may make us hold.
+/// Limits on the memory that a peer can make the parser use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of URL, header names and values in one head (and, separately, in its trailers). Node's default is 16 KiB.
+    /// The most bytes of the URL, header names and values in one head; trailers have the same limit of their own.
+    /// Node's default is 16 KiB.
     pub max_header_size: usize,
 }
 
@@ -104,23 +110,24 @@ impl Default for Limits {
     }
 }
 
-/// Where the events of one read go.
+/// The destination of the events of one read.
 pub struct Batch<'a> {
-    /// Events, [`EVENT_WORDS`] each.
+    /// The event rows, [`EVENT_WORDS`] words each.
     pub table: &'a mut [u32],
-    /// How many events the table holds already.
+    /// The number of events in the table.
     pub count: usize,
-    /// Heads and trailers of the batch, latin1.
+    /// The text of the batch's heads and trailers, in latin1.
     pub text: &'a mut Vec<u8>,
 }
 
 impl Batch<'_> {
-    /// One step writes two events at most: the last body bytes and their end.
+    /// Whether fewer than two rows are free. One step writes at most two events: the last body bytes and the end of
+    /// the body.
     fn is_full(&self) -> bool {
         (self.count + 2) * EVENT_WORDS > self.table.len()
     }
 
-    /// Adds an event: the first word of its row, and the others by their places.
+    /// Adds an event. `kind` is the first word of its row; `words` are the others with their positions.
     #[inline]
     fn push<const N: usize>(&mut self, kind: u32, words: [(usize, u32); N]) {
         let row = &mut self.table[self.count * EVENT_WORDS..][..EVENT_WORDS];
@@ -136,34 +143,34 @@ impl Batch<'_> {
 /// Why [`Conn::feed`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// All input is taken.
+    /// All input was consumed.
     Drained,
-    /// The table is full: show the batch, then feed the rest.
+    /// The table is full. Deliver the batch, then feed the rest of the input.
     Full,
-    /// The batch's last event is a request with [`flag::UPGRADE`]. [`Conn::decide_upgrade`] makes it an ordinary one, and so does
-    /// to feed on.
+    /// The last event of the batch is a request or response with [`flag::UPGRADE`]. Calling [`Conn::decide_upgrade`],
+    /// or feeding more input, treats it as an ordinary message.
     Upgrade,
-    /// The batch's last event is an error. Nothing more will be read.
+    /// The last event of the batch is an error. Nothing more will be read.
     Failed,
 }
 
-/// What a client knows of the response that is to come.
+/// What a client knows about the response to its request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// Its head says how its body ends.
+    /// The head of the response says how its body ends.
     Ordinary,
-    /// Answers `HEAD`: whatever its head says, there is no body.
+    /// The request was `HEAD`: there is no body, whatever the head says.
     NoBody,
-    /// Answers `CONNECT`: what follows its head is another protocol.
+    /// The request was `CONNECT`: another protocol follows the head.
     Tunnel,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Role {
-    /// A server's: reads requests.
+    /// A server's end, which reads requests.
     Server,
-    /// A client's: reads responses. Whatever comes unexpected was sent by mistake, or in order to pass for the answer to the next
-    /// request.
+    /// A client's end, which reads responses. Bytes without an expected response are an error: they were sent by
+    /// mistake, or to be taken for the response to the next request.
     Client(Option<Expected>),
 }
 
@@ -171,15 +178,15 @@ enum Role {
 enum Phase {
     Head,
     Length(u64),
-    /// A response that ends with its connection.
+    /// The body of a response that ends when the connection ends.
     UntilEnd,
     Chunked(Chunked),
     Trailers,
-    /// A head with [`flag::UPGRADE`] was shown; nobody has said yet what becomes of it.
+    /// A head with [`flag::UPGRADE`] was delivered, and it is not decided yet whether another protocol follows.
     Undecided,
-    /// The last request said `Connection: close`: only line ends may follow it.
+    /// The last request said `Connection: close`, so only line ends may follow.
     Closing,
-    /// Every further read fails the same way, as in llhttp.
+    /// Every further read fails with the same error, as in llhttp.
     Failed {
         error: ParseError,
         in_head: bool,
@@ -201,24 +208,26 @@ pub struct Conn {
     role: Role,
     phase: Phase,
     head: Head,
-    /// Text of a head that has not fully arrived; empty between heads, and allocated only for split ones.
+    /// The text of a head of which only a part has arrived. It is empty between heads, and allocated only for a head
+    /// that is split over several reads.
     held: Vec<u8>,
     limits: Limits,
-    /// A request that was not taken over has just ended, and what is left of the read is to be dropped.
+    /// A request with [`flag::UPGRADE`] that was treated as an ordinary one has just ended: the rest of the read is
+    /// dropped.
     dropping: bool,
-    /// Behind the head of one that asks to be taken over, the read goes on.
+    /// More input followed the head with [`flag::UPGRADE`] in the same read.
     has_rest: bool,
-    /// The last feed has begun a head.
+    /// Whether the last feed saw the beginning of a head.
     began: bool,
 }
 
 impl Conn {
-    /// A connection of a server's, on which nothing has arrived.
+    /// Creates a server's end, before any input.
     pub fn new(limits: Limits) -> Self {
         Self::with_role(Role::Server, limits)
     }
 
-    /// A connection of a client's, on which nothing is expected yet.
+    /// Creates a client's end, before any request was sent.
     pub fn client(limits: Limits) -> Self {
         Self::with_role(Role::Client(None), limits)
     }
@@ -236,7 +245,8 @@ impl Conn {
         }
     }
 
-    /// A client has sent a request: its response is to come. Whether the connection can carry it, having ended the one before.
+    /// Tells a client's end that a request was sent and a response is expected. Returns whether the connection was
+    /// free: the response before it must have ended.
     pub fn expect(&mut self, expected: Expected, limits: Limits) -> bool {
         let fit = matches!(self.role, Role::Client(None)) && self.is_idle();
         if fit {
@@ -251,7 +261,8 @@ impl Conn {
         matches!(self.phase, Phase::Head) && self.head.is_untouched()
     }
 
-    /// Whether a request has begun and not ended (what `requestTimeout` is about), or never will: an error cut it short.
+    /// Whether a request has begun and not ended, which `requestTimeout` limits. After an error within a message this
+    /// stays true.
     pub fn is_reading(&self) -> bool {
         match self.phase {
             Phase::Head => !self.head.is_untouched(),
@@ -260,40 +271,42 @@ impl Conn {
         }
     }
 
-    /// Whether the next byte begins a message, whatever came before: the same bytes mean the same then.
+    /// Whether the parser is in its initial state, in which the same bytes always give the same events.
     pub fn is_fresh(&self) -> bool {
         self.is_idle() && !self.dropping && !self.has_rest
     }
 
-    /// The most bytes of a head, see [`Limits`].
+    /// The limit on the bytes of a head, see [`Limits`].
     pub fn max_header_size(&self) -> usize {
         self.limits.max_header_size
     }
 
-    /// Whether no whole head has come yet of what is to come next: what `headersTimeout` is about.
+    /// Whether the next message's head has not been read completely, which `headersTimeout` limits.
     pub fn in_head(&self) -> bool {
         matches!(self.phase, Phase::Head | Phase::Failed { in_head: true, .. })
     }
 
-    /// Whether the last [`Conn::feed`] has begun a request that it did not end.
+    /// Whether the last [`Conn::feed`] saw the beginning of a request that it did not complete.
     pub fn has_begun(&self) -> bool {
         self.began && self.is_reading()
     }
 
-    /// Forgets what was read after the end of a request that [persists](flag::KEEP_ALIVE): it will be fed again.
+    /// Discards what was read after the end of a request that [persists](flag::KEEP_ALIVE). Those bytes will be fed
+    /// again.
     pub fn rewind(&mut self) {
         *self = Conn::with_role(self.role, self.limits);
     }
 
-    /// Reads `input` (under 4 GiB) until it ends or something must happen first. Returns how many bytes were taken and why it
-    /// stopped.
+    /// Reads `input` (less than 4 GiB) until it ends or the caller has to act. Returns the number of bytes consumed
+    /// and the reason for stopping.
     pub fn feed(&mut self, input: &[u8], batch: &mut Batch<'_>) -> (usize, Stop) {
         let mut at = 0;
         self.decide_upgrade();
         if std::mem::take(&mut self.dropping) {
             return (input.len(), Stop::Drained);
         }
-        // Behind a response, in the same read, llhttp reads on and finds fault with what it finds.
+        // Checked only at the start of a feed: behind a response in the same read, llhttp parses on and reports the
+        // first fault that it finds.
         if matches!(self.role, Role::Client(None)) && self.is_idle() && !input.is_empty() {
             self.phase = Phase::Failed {
                 error: ParseError::Unsolicited,
@@ -338,10 +351,11 @@ impl Conn {
         (at, Stop::Drained)
     }
 
-    /// The peer will send nothing more. `Err` when that cuts a message short; one without another end is complete.
+    /// Tells the parser that the peer will send nothing more. A message that only the end of the connection delimits
+    /// is complete then.
     ///
     /// # Errors
-    /// [`ParseError::EndOfInput`], Node's `HPE_INVALID_EOF_STATE`.
+    /// [`ParseError::EndOfInput`], Node's `HPE_INVALID_EOF_STATE`, if a message is cut short.
     pub fn finish(&self) -> Result<(), ParseError> {
         match self.phase {
             Phase::Head if self.head.is_untouched() => Ok(()),
@@ -350,8 +364,8 @@ impl Conn {
         }
     }
 
-    /// Goes on after [`Stop::Upgrade`]: the request was not taken over and is an ordinary one. What else was read with it behind its end was
-    /// meant for the other protocol and is dropped, as by llhttp.
+    /// Continues after [`Stop::Upgrade`] with the message as an ordinary one. Bytes after its end in the same read
+    /// were meant for the other protocol and are dropped, as by llhttp.
     pub fn decide_upgrade(&mut self) {
         if matches!(self.phase, Phase::Undecided) {
             self.begin_body();
@@ -366,7 +380,7 @@ impl Conn {
         let stepped = self
             .head
             .step(&input[at..], batch.text, base, self.limits.max_header_size);
-        // Line ends before a request are not yet the request.
+        // Line ends before a request do not belong to it.
         self.began |= untouched && (stepped.is_err() || !self.head.is_untouched());
         let step = stepped?;
         if !step.done {
@@ -408,7 +422,7 @@ impl Conn {
             Some(Expected::NoBody) => head.flags &= !flag::HAS_BODY,
             _ => {}
         }
-        // Others than 101 announce a final response to come.
+        // Informational responses other than 101 announce that a final response follows.
         if !matches!(head.status, 100 | 102..200) || head.flags & flag::UPGRADE != 0 {
             self.role = Role::Client(None);
         }
@@ -424,7 +438,8 @@ impl Conn {
                 (row::STATUS, u32::from(head.status)),
             ],
         );
-        // There being no body, the connection's end is not needed for its end; llhttp says so only after it has shown the head.
+        // Without a body, the end of the connection is not needed to end the response. llhttp sets this flag only
+        // after it has delivered the head.
         if expected == Some(Expected::NoBody) && head.persists() {
             head.flags |= flag::KEEP_ALIVE;
         }

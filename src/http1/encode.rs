@@ -1,18 +1,19 @@
-//! The way back: status line, default headers and body framing, in the order and spelling of Node's `_http_outgoing`.
+//! Writes response heads: the status line, default headers and body framing, in the order and spelling of Node's
+//! `_http_outgoing`.
 
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The end of the year 9999.
+/// The last second of the year 9999, in seconds since 1970.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// A response's head, ready to be written.
+/// The head of a response to write.
 #[derive(Clone, Copy, Debug)]
 pub struct ResponseHead<'a> {
-    /// 100 to 999.
+    /// The status code, 100 to 999.
     pub status: u16,
-    /// The application's own header lines, `Name: value\\r\\n` each, already checked.
+    /// The application's own header lines, each `Name: value\\r\\n`. They must have been validated.
     pub headers: &'a [u8],
-    /// What to say about the connection.
+    /// The `Connection` header to add.
     pub connection: Connection,
     /// How the body is delimited.
     pub framing: Framing,
@@ -21,16 +22,16 @@ pub struct ResponseHead<'a> {
 /// The `Connection` header of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Connection {
-    /// `keep-alive`, with a `Keep-Alive` hint of so many seconds if there is a limit.
+    /// `keep-alive`, with a `Keep-Alive` header that states the timeout in seconds, if there is one.
     KeepAlive(Option<u32>),
     /// `close`.
     Close,
 }
 
-/// How a response's end is found.
+/// How the body of a response is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// No header of ours: the application's says it, there is no body, or the connection's end is its end.
+    /// No header is added: the application has set it, there is no body, or the body ends with the connection.
     Given,
     /// `Content-Length`.
     Length(u64),
@@ -74,10 +75,11 @@ pub fn head(out: &mut Vec<u8>, head: &ResponseHead<'_>, date: &DateCache) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Appends one chunk whose `length` bytes `fill` appends. Nothing for an empty one, which would end the body.
+/// Appends one chunk, whose `length` bytes `fill` appends. Appends nothing if `length` is 0, because an empty chunk
+/// would end the body.
 ///
 /// # Errors
-/// What `fill` returns.
+/// The error that `fill` returns.
 pub fn chunk<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
     if length == 0 {
         return Ok(());
@@ -88,10 +90,10 @@ pub fn chunk<E>(out: &mut Vec<u8>, length: u64, fill: impl FnOnce(&mut Vec<u8>) 
     Ok(())
 }
 
-/// What follows the bytes of a chunk.
+/// The bytes after the data of a chunk.
 pub const CHUNK_END: &[u8] = b"\r\n";
 
-/// Appends what precedes the bytes of a chunk. There must be some: a chunk without bytes is the last.
+/// Appends the size line before the data of a chunk. `length` must not be 0: an empty chunk would end the body.
 pub fn chunk_head(out: &mut Vec<u8>, length: u64) {
     let mut digits = [0; 16];
     let mut at = digits.len();
@@ -124,7 +126,7 @@ fn decimal(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
-/// The `Date` header line of the current second, formatted once per second.
+/// The `Date` header line of the current second. It is formatted at most once per second.
 #[derive(Clone, Debug)]
 pub struct DateCache {
     second: u64,
@@ -141,7 +143,7 @@ impl Default for DateCache {
 }
 
 impl DateCache {
-    /// Moves to `second`, in seconds since 1970-01-01 UTC. Cheap when it has not changed.
+    /// Sets the current second since 1970-01-01 UTC. Cheap if it has not changed.
     #[inline]
     pub fn set(&mut self, second: u64) {
         if second != self.second {
@@ -150,12 +152,13 @@ impl DateCache {
         }
     }
 
-    /// `Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n`.
+    /// The header line, for example `Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n`.
     pub fn line(&self) -> &[u8] {
         self.line.as_bytes()
     }
 
-    /// `Sun, 06 Nov 1994 08:49:37 GMT`; nothing before there was a time.
+    /// The value of the header, for example `Sun, 06 Nov 1994 08:49:37 GMT`. Empty before the first
+    /// [`DateCache::set`].
     pub fn value(&self) -> &[u8] {
         let line = self.line();
         line.get("Date: ".len()..line.len().saturating_sub(2))
@@ -164,13 +167,13 @@ impl DateCache {
 }
 
 fn date_line(second: u64) -> String {
-    // A clock past the year 9999, which the format cannot say, is as wrong as one before 1970.
+    // The format cannot express years after 9999. A clock that late is as wrong as one before 1970.
     let second = second.min(LAST_SECOND);
     let time = UNIX_EPOCH + Duration::from_secs(second);
     format!("Date: {}\r\n", httpdate::HttpDate::from(time))
 }
 
-/// Node's `http.STATUS_CODES`, with `unknown` for the rest.
+/// The reason phrase of Node's `http.STATUS_CODES`, or `unknown`.
 pub fn reason_phrase(status: u16) -> &'static str {
     match status {
         100 => "Continue",

@@ -1,16 +1,16 @@
-//! Why a message was refused: Node's `HPE_*` code and llhttp's reason, word for word, since programs match on both.
+//! Why a message is rejected: Node's `HPE_*` code and llhttp's reason, word for word, because programs match on both.
 
 macro_rules! parse_errors {
     ($($(#[$doc:meta])* $name:ident = $code:literal, $reason:literal;)*) => {
-        /// A refusal. Its number (`as u32`) crosses to JavaScript and indexes [`ParseError::TABLE`].
+        /// A parse error. Its number (`as u32`) is passed to JavaScript and is its index in [`ParseError::TABLE`].
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum ParseError { $(#[doc = $reason] $name,)* }
 
         impl ParseError {
-            /// Code and reason of every refusal, in the order of their numbers.
+            /// The code and reason of every error, in the order of their numbers.
             pub const TABLE: &[(&str, &str)] = &[$(($code, $reason),)*];
-            /// Every refusal, in the order of their numbers.
+            /// Every error, in the order of their numbers.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
         }
     };
@@ -83,12 +83,12 @@ parse_errors! {
 }
 
 impl ParseError {
-    /// Node's `error.code`.
+    /// The error's `code` in Node.
     pub fn code(self) -> &'static str {
         Self::TABLE[self as usize].0
     }
 
-    /// Node's `error.reason`.
+    /// The error's `reason` in Node.
     pub fn reason(self) -> &'static str {
         Self::TABLE[self as usize].1
     }

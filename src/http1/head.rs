@@ -1,9 +1,10 @@
-//! A head: its first line ([`super::request_line`] or [`super::status_line`]) and its header section, one byte run at a time
-//! (RFC 9112 §3 to §5).
+//! Reads a message head: the first line ([`super::request_line`] or [`super::status_line`]) and the header section
+//! (RFC 9112 §3 to §5). It consumes runs of bytes of the same class.
 //!
-//! [`Head`] can stop after any byte and go on with the next slice; nothing is scanned twice. What it accepts it appends to
-//! `text` as `url\0name\0value\0name\0value…` (latin1, without the whitespace around values; in a response the reason phrase
-//! stands where the URL does), the form that JavaScript splits. Trailers go through the same states with [`Head::trailers`].
+//! [`Head`] can stop after any byte and continue with the next slice without scanning anything twice. It appends
+//! accepted input to `text` as `url\0name\0value\0name\0value…`, the form that JavaScript splits: latin1, without the
+//! whitespace around values. In a response, the reason phrase takes the place of the URL. [`Head::trailers`] reads
+//! trailers with the same states.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +15,7 @@ use super::method;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// Before the first byte of a request; stray line ends are skipped (RFC 9112 §2.2).
+    /// Before the first byte of a request. Line ends here are skipped (RFC 9112 §2.2).
     Start,
     Method,
     BeforeUrl,
@@ -27,25 +28,25 @@ pub(super) enum State {
     UrlPath,
     UrlQuery,
     UrlFragment,
-    /// HTTP/0.9: the line ended after the URL.
+    /// HTTP/0.9: the line ended directly after the URL.
     SimpleLf,
     BeforeVersion,
-    /// Inside the name of the protocol, at this byte of it.
+    /// Inside the protocol name; the number is the index of the next byte.
     Protocol(ProtocolName, u8),
     Major,
     Dot,
     Minor,
     VersionCr,
     VersionLf,
-    /// Before the first byte of a response; stray line ends are skipped.
+    /// Before the first byte of a response. Line ends here are skipped.
     StatusStart,
-    /// Inside the name of the protocol, at this byte of it.
+    /// Inside the protocol name; the number is the index of the next byte.
     StatusProtocol(ProtocolName, u8),
     StatusMajor,
     StatusDot,
     StatusMinor,
     StatusSpace,
-    /// At this digit of the status code.
+    /// Before a digit of the status code; the number is its index.
     StatusCode(u8),
     AfterStatusCode,
     Reason,
@@ -60,10 +61,10 @@ pub(super) enum State {
     FinalLf,
 }
 
-/// How many headers Node's server looks at where `maxHeadersCount` is not set.
+/// How many headers Node's server examines if `maxHeadersCount` is not set.
 const LOOKED_AT: u32 = 1000;
 
-/// What stands before a version. llhttp knows three.
+/// The protocol name before a version. llhttp knows three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProtocolName {
     Http,
@@ -72,7 +73,7 @@ pub(super) enum ProtocolName {
 }
 
 impl ProtocolName {
-    /// The one that begins with `byte`.
+    /// The protocol name that begins with `byte`.
     pub(super) fn of(byte: u8) -> Option<Self> {
         match byte {
             b'H' => Some(Self::Http),
@@ -91,7 +92,7 @@ impl ProtocolName {
     }
 }
 
-/// The header whose value is being read, when the framing of the message depends on it.
+/// The header whose value is being read, if the framing of the message depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Special {
     None,
@@ -104,47 +105,47 @@ enum Special {
     KeepAlive,
 }
 
-/// A head being read.
+/// The state of reading one head.
 #[derive(Clone, Debug)]
 pub struct Head {
     pub(super) state: State,
     special: Special,
     trailing: bool,
     response: bool,
-    /// Bits of [`flag`] found so far.
+    /// The bits of [`flag`] found so far.
     pub flags: u32,
-    /// The method's place in [`method::METHODS`].
+    /// The method's index in [`method::METHODS`].
     pub method: u8,
     /// `x` of `HTTP/x.y`.
     pub major: u8,
     /// `y` of `HTTP/x.y`.
     pub minor: u8,
-    /// A response's status code; 0 in a request.
+    /// The status code of a response; 0 in a request.
     pub status: u16,
-    /// Declared body length; 0 without one.
+    /// The declared length of the body in bytes; 0 if none is declared.
     pub content_length: u64,
-    /// Bytes of `text` that are the URL or the reason phrase.
+    /// The length of the URL or reason phrase at the start of `text`.
     pub url_len: u32,
-    /// How many headers (or trailers) were read.
+    /// The number of headers (or trailers) read.
     pub headers: u32,
-    /// Where in this head's text the current name or value begins.
+    /// Where the current name or value begins in this head's text.
     pub(super) span: usize,
-    /// Bytes of URL, names and values so far: what `max_header_size` bounds, as in Node.
+    /// The bytes of URL, names and values so far, which `max_header_size` limits as in Node.
     pub(super) counted: usize,
-    /// Every byte so far, so that what is not counted (whitespace, colons) is bounded as well.
+    /// All bytes so far. Whitespace and colons are not in `counted`, so this limits them.
     pub(super) total: usize,
 }
 
-/// What [`Head::step`] did.
+/// The result of [`Head::step`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Bytes taken from the input.
+    /// How many bytes of the input were consumed.
     pub consumed: usize,
     /// Whether the head is complete.
     pub done: bool,
 }
 
-/// A refusal and how far into the input it was noticed.
+/// A parse error, and its offset in the input.
 pub type Refused = (ParseError, usize);
 
 impl Default for Head {
@@ -170,7 +171,7 @@ impl Default for Head {
 }
 
 impl Head {
-    /// A reader for the trailer section that follows a chunked body of the message that `self` is the head of.
+    /// Creates a reader for the trailers after a chunked body. `self` is the head of that message.
     pub fn trailers(&self) -> Self {
         Self {
             state: State::FieldStart,
@@ -184,7 +185,7 @@ impl Head {
         }
     }
 
-    /// A reader for a response's head.
+    /// Creates a reader for the head of a response.
     pub fn response() -> Self {
         Self {
             state: State::StatusStart,
@@ -193,21 +194,21 @@ impl Head {
         }
     }
 
-    /// The version as one number, see [`row::VERSION`](super::row::VERSION).
+    /// The version as a number, see [`row::VERSION`](super::row::VERSION).
     pub fn version(&self) -> u32 {
         u32::from(self.major) << 8 | u32::from(self.minor)
     }
 
-    /// Whether nothing of a message has arrived yet.
+    /// Whether no byte of a message has arrived yet.
     pub fn is_untouched(&self) -> bool {
         matches!(self.state, State::Start | State::StatusStart)
     }
 
-    /// Reads on. `text[base..]` is this head's text so far; a head that is not done by the end of `input` must be given the
-    /// same text again with the next slice.
+    /// Reads more of the head. `text[base..]` is this head's text so far. If the head is not complete at the end of
+    /// `input`, the same text must be passed again with the next slice.
     ///
     /// # Errors
-    /// The first byte that cannot stand where it stands, or a limit passed: after that the reader is of no more use.
+    /// A byte that is not allowed at its place, or an exceeded limit. The reader cannot be used after that.
     pub fn step(
         &mut self,
         input: &[u8],
@@ -218,7 +219,7 @@ impl Head {
         let mut at = 0;
         while at < input.len() {
             let state = self.state;
-            // No run is read past the limit, so that an overflow is one wherever the reads cut the head.
+            // No run is read past the limit, so that the result does not depend on where reads split the head.
             let room = (max_header_size - self.counted)
                 .saturating_sub(self.open(text, base))
                 .max(1);
@@ -259,7 +260,7 @@ impl Head {
             let taken = taken.map_err(|(error, offset)| (error, at + offset))?;
             at += taken;
             self.total += taken;
-            // Names and separators may outweigh what is counted, but not without bound.
+            // Bytes that are not counted may exceed the limit, but only up to a bound of their own.
             if self.counted + self.open(text, base) >= max_header_size || self.total > 4 * max_header_size + 4096 {
                 return Err((ParseError::HeaderOverflow, at + self.run_left(&input[at..])));
             }
@@ -277,7 +278,7 @@ impl Head {
         })
     }
 
-    /// Bytes of the URL, name or value that is being read.
+    /// The length so far of the URL, name or value that is being read.
     fn open(&self, text: &[u8], base: usize) -> usize {
         use State::*;
         match self.state {
@@ -287,9 +288,9 @@ impl Head {
         }
     }
 
-    /// How far the URL, name or value goes on: Node says of an overflow that it was noticed at the end.
+    /// How many more bytes the current URL, name or value has: Node reports the offset of an overflow at its end.
     fn run_left(&self, input: &[u8]) -> usize {
-        // Of a name or value, with the byte behind it.
+        // For a name or value, the byte after it is included.
         let field = |length: usize| (length + 1).min(input.len());
         match self.state {
             State::FieldName => field(run(input, chars::TOKEN)),
@@ -300,7 +301,7 @@ impl Head {
         }
     }
 
-    /// One header line, or the empty line that ends the section.
+    /// Reads a part of a header line, or the empty line that ends the section.
     fn field(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let byte = input[0];
         self.state = match self.state {
@@ -321,7 +322,7 @@ impl Head {
                 }
                 _ if !chars::is(byte, chars::TOKEN) => return Err((ParseError::HeaderToken, 0)),
                 _ => {
-                    // Trailers have no URL before them: their first name opens the text.
+                    // Trailers have no URL before them, so their first name begins the text.
                     if !(self.trailing && self.headers == 0) {
                         text.push(0);
                     }
@@ -348,7 +349,7 @@ impl Head {
             State::Value => return self.value(input, text, base),
             State::ValueLf if byte == b'\n' => State::FieldStart,
             State::ValueLf => return Err((ParseError::HeaderValueLf, 0)),
-            // Where it stays: a head that is done is replaced, not read on.
+            // The final state. A complete head is replaced, not read further.
             State::FinalLf if byte == b'\n' => State::FinalLf,
             _ => return Err((ParseError::HeadersLf, 0)),
         };
@@ -403,7 +404,7 @@ impl Head {
             _ => return Err((ParseError::HeaderValueChar, len)),
         }
         let start = base + self.span;
-        // What the framing depends on is read as llhttp reads it, to which a tab at the end may be part of the value.
+        // Values that decide about framing are read as llhttp does: a tab at the end may be part of the value.
         self.value_end(without_spaces(&text[start..]))
             .map_err(|error| (error, len))?;
         while matches!(text.last(), Some(b' ' | b'\t')) && text.len() > start {
@@ -414,17 +415,17 @@ impl Head {
         Ok(len + 1)
     }
 
-    /// A complete value: takes from it what the message's framing depends on.
+    /// Evaluates a complete value that affects the framing of the message.
     fn value_end(&mut self, value: &[u8]) -> Result<(), ParseError> {
         self.headers += 1;
         match self.special {
             Special::None => {}
-            // llhttp looks no further at one without a value.
+            // llhttp ignores an `Upgrade` header without a value.
             Special::Upgrade if value.is_empty() => {}
             Special::Upgrade => self.flags |= flag::UPGRADE_HEADER,
             Special::KeepAlive => self.flags |= flag::KEEP_ALIVE_HEADER,
             Special::Expect => self.flags |= flag::EXPECT,
-            // Node's server looks at so many headers, and does not see one behind them.
+            // Node's server examines only this many headers, and does not find a `Host` after them.
             Special::Host if self.headers > LOOKED_AT => {}
             Special::Host => self.flags |= flag::HOST,
             Special::Connection => self.flags |= connection_flags(value),
@@ -453,10 +454,11 @@ impl Head {
         Ok(())
     }
 
-    /// `chunked` must be the last coding and, in a request, stand once (RFC 9112 §6.1); codings before it are the application's
-    /// business. A response with others, or none, ends with its connection (§6.3).
+    /// Checks a transfer coding. In a request, `chunked` must be the last coding and appear once (RFC 9112 §6.1).
+    /// Codings before it are left to the application. A response without a final `chunked` ends with its connection
+    /// (§6.3).
     fn transfer_encoding(&mut self, value: &[u8]) -> Result<(), ParseError> {
-        // llhttp ignores it before 9.4; that is no ground to guess where the body ends.
+        // llhttp before 9.4 ignores an empty value, but then the end of the body would be a guess.
         if value.is_empty() {
             return Err(ParseError::EmptyTransferEncoding);
         }
@@ -475,7 +477,7 @@ impl Head {
         Ok(())
     }
 
-    /// The head is complete: what its headers mean together.
+    /// The head is complete: evaluates its headers together.
     fn finish(&mut self) -> Result<(), ParseError> {
         if !self.trailing {
             if self.response {
@@ -484,7 +486,7 @@ impl Head {
                 self.finish_request()?;
             }
         }
-        // A trailer section may say `Connection: close` as well.
+        // Trailers may contain `Connection: close` as well.
         if self.persists() && !self.needs_end() {
             self.flags |= flag::KEEP_ALIVE;
         } else {
@@ -493,17 +495,17 @@ impl Head {
         Ok(())
     }
 
-    /// Whether the sender means to keep the connection once the message has ended.
+    /// Whether the sender wants to keep the connection after this message.
     pub fn persists(&self) -> bool {
-        // llhttp takes what ends in `.0` for 1.0, 2.0 too, and lets `keep-alive` outweigh `close` there.
+        // llhttp treats every version `x.0`, including 2.0, like 1.0. There, `keep-alive` outweighs `close`.
         if self.major > 0 && self.minor > 0 {
             return self.flags & flag::CONNECTION_CLOSE == 0;
         }
-        // A transfer coding in a 1.0 message is faulty framing: answer it, then close (RFC 9112 §6.1).
+        // A transfer coding in an HTTP/1.0 message is faulty framing: answer it, then close (RFC 9112 §6.1).
         self.flags & flag::CONNECTION_KEEP_ALIVE != 0 && self.flags & flag::TRANSFER_ENCODING == 0
     }
 
-    /// Whether only the connection's end ends this response, as far as its head says.
+    /// Whether only the end of the connection ends this response, according to its head.
     fn needs_end(&self) -> bool {
         self.response
             && !self.is_bodiless()
@@ -514,12 +516,13 @@ impl Head {
             }
     }
 
-    /// Whether the status alone says that there is no body.
+    /// Whether the status code alone means that there is no body.
     fn is_bodiless(&self) -> bool {
         matches!(self.status, 100..200 | 204 | 304)
     }
 
-    /// What the head says of the body. That of a response to HEAD or CONNECT means nothing: [`super::Conn`] knows.
+    /// Derives the body's framing from the head. For a response to `HEAD` or `CONNECT` the result is meaningless;
+    /// [`super::Conn`] handles those.
     fn finish_response(&mut self) {
         let flags = &mut self.flags;
         let asks = *flags & flag::UPGRADE_HEADER != 0 && *flags & flag::CONNECTION_UPGRADE != 0;
@@ -551,15 +554,16 @@ fn is_number(value: &[u8]) -> bool {
     value.iter().all(u8::is_ascii_digit)
 }
 
-/// Whether a tab behind a number or an option of `Connection` is white space, as it is since llhttp 9.4. Before, it was part of the value.
+/// Whether a tab after a number or after an option of `Connection` is whitespace, as since llhttp 9.4. Before, it was
+/// part of the value.
 static TABS_END_VALUES: AtomicBool = AtomicBool::new(true);
 
-/// Has every reader of this process agree with the llhttp of the Node that it runs in.
+/// Adapts all readers of this process to the llhttp of the Node that they run in.
 pub fn set_tabs_end_values(tabs: bool) {
     TABS_END_VALUES.store(tabs, Ordering::Relaxed);
 }
 
-/// Without the white space at the end that does not count.
+/// Removes insignificant whitespace at the end.
 fn trimmed(value: &[u8]) -> &[u8] {
     let tabs = TABS_END_VALUES.load(Ordering::Relaxed);
     let blank = |byte: &u8| *byte == b' ' || tabs && *byte == b'\t';
@@ -567,7 +571,8 @@ fn trimmed(value: &[u8]) -> &[u8] {
     &value[..end]
 }
 
-/// Without the spaces at the end: behind a transfer coding, where it decides about the framing, a tab never counted as white space.
+/// Removes spaces at the end. After a transfer coding, which decides about framing, llhttp never treated a tab as
+/// whitespace.
 fn without_spaces(value: &[u8]) -> &[u8] {
     let end = value.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
     &value[..end]
@@ -585,7 +590,7 @@ fn special(name: &[u8]) -> Special {
         7 if is(b"upgrade") => Special::Upgrade,
         10 if is(b"connection") => Special::Connection,
         10 if is(b"keep-alive") => Special::KeepAlive,
-        // What old clients say to proxies; llhttp takes it at its word.
+        // Old clients send this to proxies. llhttp treats it like `Connection`.
         16 if is(b"proxy-connection") => Special::Connection,
         14 if is(b"content-length") => Special::ContentLength,
         17 if is(b"transfer-encoding") => Special::TransferEncoding,

@@ -1,7 +1,7 @@
-//! The request methods llhttp knows. A method's number is its place in [`METHODS`].
+//! The request methods that llhttp knows. The number of a method is its index in [`METHODS`].
 
-/// Every method a request line may start with. The first 35 of them may be used with `HTTP/x.y`, the rest
-/// belong to RTSP and are refused after `HTTP/` with a reason of their own, as Node does.
+/// Every method that may begin a request line. The first 35 may be used with `HTTP/x.y`. The rest belong to RTSP:
+/// with `HTTP/` they are rejected with a reason of their own, as in Node.
 pub const METHODS: &[&str] = &[
     "GET",
     "POST",
@@ -51,12 +51,12 @@ pub const METHODS: &[&str] = &[
     "FLUSH",
 ];
 
-/// How many of [`METHODS`] belong to HTTP.
+/// The number of [`METHODS`] that belong to HTTP.
 pub const HTTP_METHODS: u8 = 35;
-/// The number of `CONNECT`, whose request target is an authority.
+/// The number of `CONNECT`, whose request target is only an authority.
 pub const CONNECT: u8 = 7;
 
-/// The number of `SOURCE`, the one method of `ICE/x.y`.
+/// The number of `SOURCE`, the only method of `ICE/x.y`.
 pub const SOURCE: u8 = 34;
 
 /// Whether a method may be used with `RTSP/x.y`.
@@ -65,7 +65,7 @@ pub fn is_rtsp(number: u8) -> bool {
     number >= HTTP_METHODS || SHARED.contains(&METHODS[number as usize])
 }
 
-/// The number of the method spelled exactly `name`.
+/// The number of the method named `name`. Case matters.
 #[inline]
 pub fn lookup(name: &[u8]) -> Option<u8> {
     METHODS
@@ -74,7 +74,7 @@ pub fn lookup(name: &[u8]) -> Option<u8> {
         .map(|index| index as u8)
 }
 
-/// How many bytes of `name` some method starts with: the place where llhttp notices a wrong one.
+/// How many bytes of `name` match the beginning of some method. At this offset, llhttp reports an unknown method.
 pub fn longest_prefix(name: &[u8]) -> usize {
     let common = |method: &&str| method.bytes().zip(name).take_while(|(a, b)| a == *b).count();
     METHODS.iter().map(common).max().unwrap_or(0)

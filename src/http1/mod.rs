@@ -1,12 +1,13 @@
 //! HTTP/1.1 as sans-I/O state machines: bytes in, events and bytes out (RFC 9110, RFC 9112).
 //!
-//! [`Conn`] reads one connection, a server's requests or a client's responses: fields and body framing are the same, the first
-//! lines and what ends a body are not. Each call of [`Conn::feed`] takes the bytes of one read, however they were split, and
-//! appends to a [`Batch`]: a table of fixed-width events, one latin1 text for every head, and the body bytes. The binding
-//! shows that batch to JavaScript in one call. [`Head`] and [`Chunked`] are its two parts; [`encode`] writes the way back.
+//! [`Conn`] reads one connection: a server's requests or a client's responses. Headers and body framing are the same
+//! for both; the first line and the rules for the end of a body differ. Each call of [`Conn::feed`] takes the bytes
+//! of one read, wherever they were split, and appends to a [`Batch`]: a table of fixed-width events, one latin1 text
+//! for all heads, and the positions of the body bytes. The binding passes that batch to JavaScript in one call.
+//! [`Head`] and [`Chunked`] are the parts of `Conn`; [`encode`] writes responses.
 //!
-//! What is accepted and what is refused, and with which code and reason, follows llhttp 9 in its strict mode, which is the
-//! parser inside Node. Where RFC 9112 is stricter than llhttp about message framing, the RFC wins.
+//! What is accepted and what is rejected, and with which code and reason, follows llhttp 9 in strict mode, which is
+//! Node's own parser. Where RFC 9112 is stricter than llhttp about message framing, the RFC wins.
 
 mod chars;
 mod chunked;

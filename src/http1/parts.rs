@@ -1,21 +1,23 @@
-//! Where the parts of bodies lie. [`Conn`](super::Conn) says it within the bytes that it was fed; what shows them may keep those elsewhere.
+//! The positions of body parts. [`Conn`](super::Conn) gives them relative to the bytes that it was fed. The caller
+//! may keep these bytes elsewhere, and adjusts the positions with this module.
 
 use super::{EVENT_WORDS, event, row};
 use std::ops::Range;
 
-/// The events that are a part of a body.
+/// The body-part events among `events`.
 fn each(events: &mut [u32]) -> impl Iterator<Item = &mut [u32]> {
     events
         .chunks_exact_mut(EVENT_WORDS)
         .filter(|words| words[0] == event::BODY)
 }
 
-/// The parts lie so many bytes further on: all the bytes do that they were found in.
+/// Adds `by` to the position of each part, after all input bytes have moved by that distance.
 pub fn move_on(events: &mut [u32], by: usize) {
     each(events).for_each(|words| words[row::PART] += by as u32);
 }
 
-/// Counts the parts from the first one's begin on. Returns the range that they lie in, which is empty when there are none.
+/// Makes the positions relative to the start of the first part. Returns the range that spans all parts, which is
+/// empty if there are none.
 pub fn trim(events: &mut [u32]) -> Range<usize> {
     let mut span = 0..0;
     for words in each(events) {
@@ -27,7 +29,7 @@ pub fn trim(events: &mut [u32]) -> Range<usize> {
     span
 }
 
-/// Copies the parts, and nothing else of `bytes`, to the end of `body`.
+/// Copies only the body parts of `bytes` to the end of `body`, and adjusts their positions to that.
 pub fn gather(events: &mut [u32], bytes: &[u8], body: &mut Vec<u8>) {
     for words in each(events) {
         let (start, length) = (words[row::PART] as usize, words[row::PART_LENGTH] as usize);
@@ -40,7 +42,7 @@ pub fn gather(events: &mut [u32], bytes: &[u8], body: &mut Vec<u8>) {
 mod tests {
     use super::*;
 
-    /// A head, two parts of a body with something between them, and the end.
+    /// A head, two body parts with other bytes between them, and the end of the body.
     fn events() -> Vec<u32> {
         let mut events = vec![0; 4 * EVENT_WORDS];
         for (at, kind, start, length) in [

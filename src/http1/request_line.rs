@@ -1,4 +1,5 @@
-//! The request line (RFC 9112 §3). Its method becomes a number, its target is checked part by part but kept whole.
+//! The request line (RFC 9112 §3). The method is converted to a number. The target is validated part by part, but
+//! kept as a whole.
 
 use super::chars::{self, run};
 use super::error::ParseError;
@@ -6,7 +7,7 @@ use super::head::{Head, ProtocolName, Refused, State, digit};
 use super::method;
 
 impl Head {
-    /// Each protocol has methods of its own.
+    /// Checks that the method belongs to the protocol.
     fn check_method(&self, protocol: ProtocolName) -> Result<(), ParseError> {
         match protocol {
             ProtocolName::Http if self.method >= method::HTTP_METHODS => Err(ParseError::MethodForHttp),
@@ -16,12 +17,12 @@ impl Head {
         }
     }
 
-    /// Everything of the first line but the URL. Takes at least one byte.
+    /// Reads everything of the request line except the URL. Consumes at least one byte.
     pub(super) fn request_line(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let byte = input[0];
         self.state = match self.state {
             State::Start if byte == b'\r' || byte == b'\n' => {
-                // Stray line ends belong to no head and must not add up to one.
+                // Line ends before a request do not belong to it, so they must not count towards its limit.
                 self.total = 0;
                 State::Start
             }
@@ -41,7 +42,7 @@ impl Head {
             State::BeforeVersion => State::Protocol(ProtocolName::of(byte).ok_or((ParseError::Protocol, 0))?, 1),
             State::Protocol(protocol, n) if protocol.name()[n as usize] == byte => {
                 let left = protocol.name().len() - (n as usize + 1);
-                // Before the slash.
+                // The last byte before the slash.
                 if left == 1 {
                     self.check_method(protocol).map_err(|error| (error, 0))?;
                 }
@@ -75,7 +76,7 @@ impl Head {
         Ok(1)
     }
 
-    /// The method collects in `text` until its space arrives, then leaves it again for its number.
+    /// Reads the method. It is collected in `text` until the space after it arrives, and then replaced by its number.
     fn method(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         self.state = State::Method;
         let earlier = text.len() - base;
@@ -115,7 +116,7 @@ impl Head {
         ))
     }
 
-    /// The request target, checked part by part but kept whole.
+    /// Reads the request target. It is validated part by part, but kept as a whole.
     pub(super) fn url(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let class = match self.state {
             State::UrlPath | State::UrlQuery | State::UrlFragment => chars::URL,

@@ -1,4 +1,5 @@
-//! The client's half held against itself over every split, and against what llhttp says of single inputs.
+//! Tests of the client's end: results must not depend on how input is split, and single inputs must give the results
+//! of llhttp.
 
 use proptest::prelude::*;
 
@@ -15,14 +16,14 @@ struct Response {
     complete: bool,
 }
 
-/// What was read, what went wrong, and how much of the last part is another protocol's.
+/// The responses, the error, and how many bytes of the last part belong to another protocol.
 type Read = (Vec<Response>, Option<ParseError>, usize);
 
 fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| byte as char).collect()
 }
 
-/// Reads `parts` one after the other; each of `expected` is asked for once the one before it is complete.
+/// Reads `parts` in turn. Each of `expected` is announced when the response before it is complete.
 fn read(parts: &[&[u8]], rows: usize, expected: &[Expected]) -> Read {
     let mut conn = Conn::client(Limits::default());
     let mut waiting = expected.iter();
@@ -87,7 +88,7 @@ fn read(parts: &[&[u8]], rows: usize, expected: &[Expected]) -> Read {
     (responses, None, 0)
 }
 
-/// The same whole, cut in two at every place, and byte by byte.
+/// Asserts that the result is the same for the whole input, every cut in two, and single bytes.
 fn same_however_split(input: &[u8], expected: Expected) -> Read {
     let whole = read(&[input], 16, &[expected]);
     for cut in 0..=input.len() {
@@ -162,7 +163,7 @@ fn another_protocol_begins_after_101_and_connect() {
     let tunnel = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nraw";
     let (responses, _, left) = same_however_split(tunnel, Expected::Tunnel);
     assert_eq!((responses[0].flags & flag::UPGRADE, left), (flag::UPGRADE, 3));
-    // An answer that only mentions a protocol is an answer.
+    // A response that only mentions a protocol does not switch to it.
     let mention = ordinary(b"HTTP/1.1 426 x\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 1\r\n\r\nx");
     assert_eq!((mention.flags & flag::UPGRADE, mention.body.as_str()), (0, "x"));
 }
@@ -199,7 +200,8 @@ fn what_llhttp_refuses() {
 #[test]
 fn what_nobody_asked_for_is_nobodys_answer() {
     let one: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    // Right behind the response llhttp reads on; later it is noticed as what it is.
+    // Directly behind the response, llhttp reads on and reports a protocol error. In a later read, the bytes are
+    // reported as unsolicited.
     assert_eq!(
         read(&[&[one, b"hi"].concat()], 16, &[Expected::Ordinary]).1,
         Some(ParseError::Protocol)
@@ -221,7 +223,7 @@ proptest! {
         let cut = input.len() / 2;
         let whole = read(&[&input], 16, &[Expected::Ordinary]);
         let mut halves = read(&[&input[..cut], &input[cut..]], 2, &[Expected::Ordinary]);
-        // A response that ended in the first half leaves the second unasked for.
+        // A response that ends in the first half makes the second half unsolicited.
         if halves.1 == Some(ParseError::Unsolicited) {
             halves.1 = whole.1;
         }

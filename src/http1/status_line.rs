@@ -4,7 +4,7 @@ use super::error::ParseError;
 use super::head::{Head, ProtocolName, Refused, State, digit};
 
 impl Head {
-    /// Everything before a response's first header. Takes at least one byte.
+    /// Reads everything before the first header of a response. Consumes at least one byte.
     pub(super) fn status_line(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         use State::*;
         let byte = input[0];
@@ -54,7 +54,7 @@ impl Head {
         Ok(1)
     }
 
-    /// The reason phrase may hold any byte but the ends of lines, as llhttp has it.
+    /// Reads the reason phrase, which may contain any byte except line ends, as in llhttp.
     fn reason(&mut self, input: &[u8], text: &mut Vec<u8>, base: usize) -> Result<usize, Refused> {
         let len = memchr::memchr2(b'\r', b'\n', input).unwrap_or(input.len());
         text.extend_from_slice(&input[..len]);

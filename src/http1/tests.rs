@@ -1,10 +1,11 @@
-//! The reader held against itself over every split, and against what RFC 9112 and llhttp say of single inputs.
+//! Tests of the server's end: results must not depend on how input is split, and single inputs must give the results
+//! of RFC 9112 and llhttp.
 
 use proptest::prelude::*;
 
 use super::{Batch, Conn, EVENT_WORDS, Limits, METHODS, ParseError, Stop, encode, event, flag, row};
 
-/// One request as the application would see it.
+/// One request as the application sees it.
 #[derive(Debug, Default, PartialEq, Eq, Clone)]
 struct Request {
     method: String,
@@ -17,7 +18,7 @@ struct Request {
     complete: bool,
 }
 
-/// Reads `parts` one after the other through a table of `rows` events, a fresh text per batch.
+/// Reads `parts` in turn through a table of `rows` events, with a new text for each batch.
 fn read(parts: &[&[u8]], rows: usize) -> (Vec<Request>, Option<ParseError>) {
     let mut conn = Conn::new(Limits::default());
     let mut requests: Vec<Request> = Vec::new();
@@ -78,7 +79,7 @@ fn whole(input: &[u8]) -> (Vec<Request>, Option<ParseError>) {
     read(&[input], 16)
 }
 
-/// Reads whole, cut in two at every place, and byte by byte, and demands the same result each time.
+/// Asserts that the result is the same for the whole input, every cut in two, and single bytes.
 fn same_however_split(input: &[u8]) -> (Vec<Request>, Option<ParseError>) {
     let expected = whole(input);
     for cut in 0..=input.len() {
@@ -228,7 +229,7 @@ fn an_upgrade_waits_for_a_decision() {
     let mut declined = conn.clone();
     declined.decide_upgrade();
     assert!(!declined.is_reading());
-    // To feed on says the same; the rest of that read is dropped, and the next read is another request.
+    // Feeding more input has the same effect: the rest of that read is dropped, and the next read is a new request.
     let rest = &input[taken..];
     assert_eq!(conn.feed(rest, &mut batch), (rest.len(), Stop::Drained));
     assert_eq!(batch.count, 1);
@@ -326,7 +327,7 @@ fn dates_over_the_centuries() {
 }
 
 proptest! {
-    /// Requests put together at random arrive as they were meant, wherever the reads cut them.
+    /// Random requests are read correctly, wherever the input is split.
     #[test]
     fn any_split_reads_the_same(
         parts in prop::collection::vec(("[a-z]{0,8}", prop::collection::vec(("[A-Za-z-]{1,6}", "[ -~]{0,9}"), 0..4),
@@ -361,7 +362,7 @@ proptest! {
         prop_assert_eq!(read, bodies);
     }
 
-    /// Arbitrary bytes never panic and are judged alike whole and byte by byte.
+    /// Arbitrary bytes never cause a panic, and give the same result as a whole and byte by byte.
     #[test]
     fn noise_is_judged_alike(noise in prop::collection::vec(prop::sample::select(
         b"GET POST/HTTP/1.1\r\n\r\n:a0 5;=\"chunkedTransfer-Encoding: \t\0\xff".to_vec()), 0..120), good in any::<bool>()) {

@@ -1,4 +1,4 @@
-//! What can go wrong with a schema, and where.
+//! Errors of schemas, with their position.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use super::schema::Position;
 pub struct Error {
     /// The file, as it was imported.
     pub file: Box<str>,
-    /// Where; line 0 where there is no place in a source (a descriptor, a file that cannot be found).
+    /// The position. Line 0 means that there is none in a source, as for a descriptor or a missing file.
     pub position: Position,
-    /// What is wrong and what is right.
+    /// What is wrong, and what would be right.
     pub message: String,
 }
 
 impl Error {
-    /// An error at a place of a file.
+    /// Creates an error at a position in a file.
     pub fn new(file: &str, position: Position, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),

@@ -1,7 +1,7 @@
-//! Protocol Buffers: the language, the linked schema, and the wire.
+//! Protocol Buffers: the language, the linked schema, and the wire format.
 //!
-//! `source text → lexer → parser (syntax tree) → link → `[`schema::Schema`], which everything else works on. Pure Rust: imports come
-//! through a callback, nothing here touches a file or Node.
+//! `source text → lexer → parser (syntax tree) → link → `[`schema::Schema`], on which everything else works. This is
+//! pure Rust: imports come through a callback, and nothing here accesses a file or Node.
 //!
 //! ```
 //! use ironwire::proto::{CompileOptions, compile_source};

@@ -1,22 +1,25 @@
-//! How schemas are compiled: leniency and limits.
+//! The options of the schema compiler: leniency and limits.
 
 /// Options of the compiler.
 #[derive(Clone, Debug)]
 pub struct CompileOptions {
-    /// Take what npm `protocol-buffers` takes: see [`CompileOptions::lenient`]. Off: what `protoc` takes.
+    /// Whether to accept what npm `protocol-buffers` accepts, see [`CompileOptions::lenient`]. If `false`, only what
+    /// `protoc` accepts.
     ///
-    /// On, these are no errors: a repeated field name, field number or enum value name, a default of the wrong type, a field
-    /// without label in a file without syntax line, options that nothing declares, `required` and enums that do not start at 0 in
-    /// proto3, imports that are not there; and a file sees every file loaded before it. `docs/protobuf-language.md` has the list.
+    /// In lenient mode, these are not errors: a repeated field name, field number or enum value name; a default of
+    /// the wrong type; a field without a label in a file without a syntax line; undeclared options; `required`, and
+    /// enums that do not start at 0, in proto3; missing imports. A file also sees every file loaded before it.
+    /// `docs/protobuf-language.md` has the list.
     pub lenient: bool,
-    /// Field number 0 is legal where the source declares it. npm `protocol-buffers` takes it, `protoc` does not.
+    /// Whether field number 0 is legal if the source declares it. npm `protocol-buffers` accepts it, `protoc` does
+    /// not.
     pub allow_field_number_zero: bool,
     /// Limits.
     pub limits: Limits,
 }
 
 impl Default for CompileOptions {
-    /// Strict, number 0 allowed, default limits.
+    /// Strict, but with field number 0 allowed, and with the default limits.
     fn default() -> Self {
         Self {
             lenient: false,
@@ -27,7 +30,7 @@ impl Default for CompileOptions {
 }
 
 impl CompileOptions {
-    /// What `protoc` takes and nothing else.
+    /// Exactly what `protoc` accepts.
     pub fn strict() -> Self {
         Self {
             allow_field_number_zero: false,
@@ -35,7 +38,7 @@ impl CompileOptions {
         }
     }
 
-    /// What npm `protocol-buffers` takes, besides all that `protoc` takes.
+    /// Everything that `protoc` or npm `protocol-buffers` accepts.
     pub fn lenient() -> Self {
         Self {
             lenient: true,
@@ -44,23 +47,25 @@ impl CompileOptions {
     }
 }
 
-/// Limits on schemas that came from elsewhere. Real schemas stay far below each.
+/// Limits for schemas from untrusted sources. Real schemas stay far below each.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of all sources together. 64 MiB: far above what anybody compiles at once.
+    /// The most bytes of all sources together. Default 64 MiB, far more than anyone compiles at once.
     pub source_bytes: usize,
-    /// Depth of nested messages, groups and `{…}` option values. 64: `protoc` stops at 32 for messages.
+    /// The deepest nesting of messages, groups and `{…}` option values. Default 64; `protoc` allows 32 for messages.
     pub nesting: usize,
-    /// Depth of imports of imports. 128: they are followed one inside the other.
+    /// The deepest chain of imports. Default 128. All files of a chain are open at the same time.
     pub import_depth: usize,
-    /// Files of one schema. 10,000: far above what anybody compiles at once.
+    /// The most files of one schema. Default 10,000, far more than anyone compiles at once.
     pub files: usize,
-    /// Different options set on one element, or fields set in one `{…}`. 1,000: `FileOptions`, the largest, has about 20.
+    /// The most different options set on one element, or fields set in one `{…}`. Default 1,000; `FileOptions`, the
+    /// largest, has about 20.
     pub options: usize,
-    /// Bytes of a full name, `package.Outer.Inner`. 512: every declaration holds its own, so a long name around many others would
-    /// multiply.
+    /// The most bytes of a full name, such as `package.Outer.Inner`. Default 512. Every declaration stores its own
+    /// full name, so a long outer name would multiply.
     pub full_name: usize,
-    /// Declared names of one schema: messages, fields, enums, values, oneofs, services, methods. 1,000,000: they take 465 MB while being compiled.
+    /// The most declared names of one schema: messages, fields, enums, values, oneofs, services, methods. Default
+    /// 1,000,000, which take 465 MB during compilation.
     pub symbols: usize,
 }
 

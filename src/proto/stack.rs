@@ -1,15 +1,16 @@
-//! Room on the stack for what recurses once a level of nesting.
+//! Makes sure that there is enough stack for functions that recurse once per level of nesting.
 //!
-//! How much of it there is depends on the caller: a worker thread may have little, and JavaScript that recurses calls from near its end.
+//! The free stack depends on the caller: a worker thread may have little, and recursive JavaScript may call when
+//! little is left.
 
-/// What a level takes at most, of whatever recurses here: twice what tests measured.
+/// The most bytes of stack that a level takes in any recursive function here: twice what tests measured.
 const LEVEL: usize = if cfg!(debug_assertions) { 16 << 10 } else { 4 << 10 };
 
-/// What does not recurse.
+/// The bytes of stack for everything that does not recurse.
 const BASE: usize = 128 << 10;
 
-/// Runs `work` with room for so many levels: on the stack that is there or, where that is too small, on one made for the call. `work`
-/// must not call JavaScript, which knows the bounds of its own stack only.
+/// Runs `work` with stack for `levels` levels: on the current stack, or on a new one if that is too small. `work`
+/// must not call JavaScript, because V8 knows only the bounds of its own stack.
 pub(super) fn with_room<T>(levels: usize, work: impl FnOnce() -> T) -> T {
     let need = BASE + levels * LEVEL;
     stacker::maybe_grow(need, need, work)

@@ -2,8 +2,8 @@
 //!
 //! Everything that reads or writes the binary format in Rust goes through here: the codec and the descriptors.
 //!
-//! Source: the protobuf encoding specification. A varint is at most 10 bytes, one of 11 is an error; bits of a tenth byte beyond the
-//! 64th are dropped, as protobuf's own parsers drop them.
+//! Source: the protobuf encoding specification. A varint has at most 10 bytes; an eleventh is an error. Bits of the
+//! tenth byte beyond the 64th are dropped, as protobuf's own parsers do.
 
 use std::fmt;
 

@@ -1,13 +1,15 @@
-//! Records on a disk: length (4 bytes, big-endian), CRC-32C of length and payload (4 bytes, big-endian), payload.
+//! The on-disk format of records: length (4 bytes, big-endian), CRC-32C of length and payload (4 bytes, big-endian),
+//! payload.
 //!
-//! The length is part of the sum, so that neither a run of zeroes nor a length that was hit reads as a record.
+//! The checksum covers the length, so that neither a run of zeros nor a corrupted length is taken for a record.
 
 use prost::Message;
 
-/// Bytes in front of a payload.
+/// The size in bytes of the header before a payload.
 const HEAD: usize = 8;
 
-/// Bytes of a payload at most: an instance with all that its limits allow is far below, a length above is no length.
+/// The largest payload in bytes. An instance that uses all its limits is far smaller, so a larger length must be
+/// corrupt.
 pub const MAX_RECORD: usize = 1 << 20;
 
 const CRC: crc::Crc<u32, crc::Table<16>> = crc::Crc::<u32, crc::Table<16>>::new(&crc::CRC_32_ISCSI);
@@ -28,24 +30,24 @@ pub fn frame(out: &mut Vec<u8>, message: &impl Message) {
     out.extend_from_slice(&payload);
 }
 
-/// The payloads of a file, up to the first bytes that are no whole record.
+/// An iterator over the payloads of a file. It ends at the first bytes that are not a complete record.
 pub struct Records<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Records<'a> {
-    /// Of a whole file.
+    /// Iterates over the contents of a whole file.
     pub fn new(bytes: &'a [u8]) -> Records<'a> {
         Records { bytes, at: 0 }
     }
 
-    /// Where the records that were given end.
+    /// The offset behind the last record returned.
     pub fn position(&self) -> usize {
         self.at
     }
 
-    /// The next record as a message; it stays the next when it is not one.
+    /// Returns the next record as a message. If it cannot be decoded, the position does not advance.
     pub fn message<M: Message + Default>(&mut self) -> Option<M> {
         let at = self.at;
         let message = self.next().and_then(|payload| M::decode(payload).ok());

@@ -1,168 +1,168 @@
-//! The messages of `lib/rpc/registry.proto`, field by field; a test holds the two together.
+//! The messages of `lib/rpc/registry.proto` as Rust types. A test checks that both agree field by field.
 
 use prost::{Enumeration, Message, Oneof};
 use std::collections::BTreeMap;
 
-/// The schema that these messages follow.
+/// The schema that these messages implement.
 pub const SCHEMA: &str = include_str!("../../lib/rpc/registry.proto");
 
-/// One place where a service is reached.
+/// One instance of a service.
 #[derive(Clone, PartialEq, Message)]
 pub struct Instance {
     /// Unique within the service.
     #[prost(string, tag = "1")]
     pub id: String,
-    /// Where to connect to; opaque here.
+    /// The address to connect to. The registry does not interpret it.
     #[prost(string, tag = "2")]
     pub address: String,
-    /// Share of the calls; 1 when absent.
+    /// Its relative share of the calls; 1 if absent.
     #[prost(uint32, optional, tag = "3")]
     pub weight: Option<u32>,
-    /// Where it stands.
+    /// The zone in which it runs.
     #[prost(string, tag = "4")]
     pub zone: String,
-    /// Whatever its owner wants to be known.
+    /// Arbitrary metadata of its owner.
     #[prost(btree_map = "string, string", tag = "5")]
     pub metadata: BTreeMap<String, String>,
 }
 
-/// Asks to be known.
+/// Registers an instance.
 #[derive(Clone, PartialEq, Message)]
 pub struct RegisterRequest {
-    /// What it serves.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// Who serves it.
+    /// The instance to register.
     #[prost(message, optional, tag = "2")]
     pub instance: Option<Instance>,
-    /// For how long, in milliseconds.
+    /// The requested lease in milliseconds.
     #[prost(uint32, tag = "3")]
     pub lease_ms: u32,
-    /// A secret of the one who registers.
+    /// A secret that identifies the registering client.
     #[prost(string, tag = "4")]
     pub owner: String,
 }
 
-/// It is known, and on disk if there is one.
+/// The instance is registered, and stored on disk if the registry has one.
 #[derive(Clone, PartialEq, Message)]
 pub struct RegisterReply {
-    /// The lease as granted.
+    /// The granted lease in milliseconds.
     #[prost(uint32, tag = "1")]
     pub lease_ms: u32,
     /// The registry's epoch.
     #[prost(string, tag = "2")]
     pub epoch: String,
-    /// The change's revision.
+    /// The revision of this change.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
 }
 
-/// Asks to be known no longer.
+/// Removes an instance.
 #[derive(Clone, PartialEq, Message)]
 pub struct DeregisterRequest {
-    /// What it served.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// Which instance.
+    /// The id of the instance.
     #[prost(string, tag = "2")]
     pub id: String,
-    /// As it was registered.
+    /// The owner's secret, as in the registration.
     #[prost(string, tag = "3")]
     pub owner: String,
 }
 
-/// It is known no longer.
+/// The instance is no longer registered.
 #[derive(Clone, PartialEq, Message)]
 pub struct DeregisterReply {
-    /// Whether there was such an instance of that owner.
+    /// Whether this owner had such an instance.
     #[prost(bool, tag = "1")]
     pub removed: bool,
 }
 
-/// Names one registration.
+/// Identifies one registration.
 #[derive(Clone, PartialEq, Message)]
 pub struct Lease {
-    /// Its service.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// Its id.
+    /// The id of the instance.
     #[prost(string, tag = "2")]
     pub id: String,
-    /// Its owner.
+    /// The owner's secret.
     #[prost(string, tag = "3")]
     pub owner: String,
 }
 
-/// Extends leases.
+/// Renews leases.
 #[derive(Clone, PartialEq, Message)]
 pub struct KeepAliveRequest {
-    /// Which.
+    /// The registrations to renew.
     #[prost(message, repeated, tag = "1")]
     pub leases: Vec<Lease>,
 }
 
-/// What has become of a lease.
+/// The result of renewing a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enumeration)]
 #[repr(i32)]
 pub enum Status {
-    /// It is as long again.
+    /// The lease was renewed for its full duration.
     Kept = 0,
-    /// There is none.
+    /// There is no such registration.
     Unknown = 1,
-    /// Another owner has the id.
+    /// Another owner has registered this id.
     Replaced = 2,
 }
 
-/// What has become of each lease.
+/// The results of renewing leases.
 #[derive(Clone, PartialEq, Message)]
 pub struct KeepAliveReply {
-    /// In the request's order.
+    /// One [`Status`] for each lease, in the order of the request.
     #[prost(enumeration = "Status", repeated, tag = "1")]
     pub statuses: Vec<i32>,
 }
 
-/// Asks for a service's instances, once they are others than known.
+/// Requests a service's instances as soon as they differ from a known state.
 #[derive(Clone, PartialEq, Message)]
 pub struct WatchRequest {
-    /// Which service.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// The epoch known.
+    /// The known epoch.
     #[prost(string, tag = "2")]
     pub epoch: String,
-    /// The revision known.
+    /// The known revision.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
-    /// How long to wait for another, in milliseconds.
+    /// How long to wait for a change, in milliseconds.
     #[prost(uint32, tag = "4")]
     pub wait_ms: u32,
 }
 
-/// A service's instances.
+/// The instances of a service.
 #[derive(Clone, PartialEq, Message)]
 pub struct WatchReply {
     /// The registry's epoch.
     #[prost(string, tag = "1")]
     pub epoch: String,
-    /// Of the service's last change; 0 when it has no instances.
+    /// The revision of the service's last change; 0 if it has no instances.
     #[prost(uint64, tag = "2")]
     pub revision: u64,
-    /// All of them, by id.
+    /// All its instances, ordered by id.
     #[prost(message, repeated, tag = "3")]
     pub instances: Vec<Instance>,
-    /// They are those that the request knew.
+    /// Whether the state is the one known to the request.
     #[prost(bool, tag = "4")]
     pub unchanged: bool,
 }
 
-/// Asks for every service.
+/// Requests the list of services.
 #[derive(Clone, PartialEq, Message)]
 pub struct ListRequest {}
 
-/// Every service.
+/// The list of services.
 #[derive(Clone, PartialEq, Message)]
 pub struct ListReply {
-    /// By name.
+    /// The services, ordered by name.
     #[prost(message, repeated, tag = "1")]
     pub services: Vec<ListedService>,
 }
@@ -170,35 +170,35 @@ pub struct ListReply {
 /// `ListReply.Service`.
 #[derive(Clone, PartialEq, Message)]
 pub struct ListedService {
-    /// Its name.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub name: String,
-    /// How many serve it.
+    /// The number of its instances.
     #[prost(uint32, tag = "2")]
     pub instances: u32,
 }
 
-/// What a file begins with.
+/// The first record of a file.
 #[derive(Clone, PartialEq, Message)]
 pub struct FileHead {
-    /// Of what is remembered.
+    /// The epoch of the stored state.
     #[prost(string, tag = "1")]
     pub epoch: String,
-    /// Which snapshot and journal belong together.
+    /// A number that a snapshot and its journal have in common.
     #[prost(uint64, tag = "2")]
     pub generation: u64,
-    /// A snapshot's last revision.
+    /// The last revision in a snapshot.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
-    /// How many records follow in a snapshot.
+    /// The number of records that follow in a snapshot.
     #[prost(uint64, tag = "4")]
     pub records: u64,
 }
 
-/// A change.
+/// One change in a journal or snapshot.
 #[derive(Clone, PartialEq, Message)]
 pub struct Record {
-    /// Which.
+    /// The change.
     #[prost(oneof = "Change", tags = "1, 2")]
     pub change: Option<Change>,
 }
@@ -206,44 +206,44 @@ pub struct Record {
 /// The kinds of changes.
 #[derive(Clone, PartialEq, Oneof)]
 pub enum Change {
-    /// An instance is known from now on, or is another.
+    /// An instance was registered or changed.
     #[prost(message, tag = "1")]
     Put(Put),
-    /// It is known no longer.
+    /// An instance was removed.
     #[prost(message, tag = "2")]
     Removed(Removed),
 }
 
-/// An instance as it is known.
+/// A stored registration.
 #[derive(Clone, PartialEq, Message)]
 pub struct Put {
-    /// What it serves.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// Who serves it.
+    /// The instance.
     #[prost(message, optional, tag = "2")]
     pub instance: Option<Instance>,
-    /// The lease as granted.
+    /// The granted lease in milliseconds.
     #[prost(uint32, tag = "3")]
     pub lease_ms: u32,
-    /// Whose it is.
+    /// The owner's secret.
     #[prost(string, tag = "4")]
     pub owner: String,
-    /// The change's revision.
+    /// The revision of the change.
     #[prost(uint64, tag = "5")]
     pub revision: u64,
 }
 
-/// An instance that is known no longer.
+/// A removed registration.
 #[derive(Clone, PartialEq, Message)]
 pub struct Removed {
-    /// What it served.
+    /// The name of the service.
     #[prost(string, tag = "1")]
     pub service: String,
-    /// Which it was.
+    /// The id of the instance.
     #[prost(string, tag = "2")]
     pub id: String,
-    /// The change's revision.
+    /// The revision of the change.
     #[prost(uint64, tag = "3")]
     pub revision: u64,
 }

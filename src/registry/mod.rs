@@ -1,8 +1,9 @@
-//! The addressing server: which instances serve a name, and where they are reached.
+//! The registry: which instances provide a service, and at which addresses.
 //!
-//! [`Server`] is sans-I/O: it takes requests (protobuf, by [`messages`]) with a ticket and a time, and gives answers by ticket; what a disk has
-//! to know leaves as a [`Commit`], and nothing that a commit carries is answered before it has ended. [`Store`] carries commits out on a
-//! [`Disk`], and finds at the next start what they have left: it waits for the disk, so it works on a pool's thread.
+//! [`Server`] does no I/O. It takes requests (protobuf, see [`messages`]) with a ticket and the current time, and
+//! returns answers by ticket. Changes to be stored are handed out as a [`Commit`], and a change is answered only
+//! after its commit has ended. [`Store`] writes commits to a [`Disk`] and loads the stored state at the next start.
+//! It waits for the disk, so it runs on a thread of a pool.
 
 mod journal;
 pub mod messages;

@@ -1,4 +1,4 @@
-//! Requests in, answers and commits out.
+//! The state machine of the registry: takes requests, yields answers and commits.
 
 use super::journal::frame;
 use super::messages::{
@@ -11,11 +11,12 @@ use prost::Message;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// What the time may advance by between two looks at the clock, in milliseconds. A process that stood still (stopped, suspended, starved) has
-/// not heard those that kept their leases alive meanwhile: such time is nobody's lease.
+/// The most that time advances between two readings of the clock, in milliseconds. While the process was stopped,
+/// suspended or starved, it could not receive renewals, so that time must not count against any lease.
 const MAX_STEP: u64 = 1000;
 
-/// While there are leases the clock is looked at so often, in milliseconds, so that only standing still looks like standing still.
+/// How often the clock is read while there are leases, in milliseconds. It is less than [`MAX_STEP`], so that a
+/// longer gap really means that the process stood still.
 const LOOK: u64 = 500;
 
 /// The methods of the protocol.
@@ -34,7 +35,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// All, with their names in the schema.
+    /// All methods, with their names in the schema.
     pub const ALL: [(&str, Method); 5] = [
         ("Register", Method::Register),
         ("Deregister", Method::Deregister),
@@ -44,19 +45,19 @@ impl Method {
     ];
 }
 
-/// Why a request is not served.
+/// Why a request failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is malformed, or something in it is.
+    /// The request, or a value in it, is invalid.
     Invalid(String),
     /// A limit is reached.
     Full(String),
-    /// The disk did not take it; nothing has changed.
+    /// The disk failed to store the change. Nothing has changed.
     Storage(String),
 }
 
 impl Refusal {
-    /// Its code and text for the caller.
+    /// The error's code and message for the client.
     pub fn parts(&self) -> (&'static str, &str) {
         match self {
             Refusal::Invalid(text) => ("IRONWIRE_REGISTRY_INVALID", text),
@@ -68,28 +69,28 @@ impl Refusal {
 
 type Ticket = u32;
 
-/// A reply's bytes, or why there is none.
+/// The bytes of a reply, or the error.
 pub type Answer = Result<Vec<u8>, Refusal>;
 
-/// What the disk is to hold from now on.
+/// Changes to be written to the disk.
 pub struct Commit {
-    /// Changes, as records one after the other.
+    /// The changes, as consecutive records.
     pub records: Vec<u8>,
-    /// Everything, instead: begin anew with it.
+    /// If set, the complete state: start a new generation with it.
     pub snapshot: Option<Snapshot>,
 }
 
-/// Everything that is known.
+/// The complete state.
 pub struct Snapshot {
-    /// Of what is remembered.
+    /// The epoch of the state.
     pub epoch: String,
-    /// The last revision given.
+    /// The last revision.
     pub revision: u64,
-    /// Every instance.
+    /// Every registration.
     pub puts: Vec<Arc<Put>>,
 }
 
-/// A change that is not on the disk yet, and how it is taken back.
+/// A change that is not on the disk yet, with what is needed to undo it.
 struct Pending {
     ticket: Ticket,
     reply: Vec<u8>,
@@ -104,30 +105,30 @@ struct Watch {
     revision: u64,
 }
 
-/// How far the disk is.
+/// The progress of writing to the disk.
 struct Disk {
-    /// A commit is under way.
+    /// Whether a commit is in progress.
     busy: bool,
-    /// The next commit is a snapshot: the journal is long, or not to be trusted.
+    /// Whether the next commit must be a snapshot, because the journal is long or may be damaged.
     anew: bool,
-    /// Records in the journal.
+    /// The number of records in the journal.
     written: usize,
-    /// Records for the next commit, and how many.
+    /// The records for the next commit, and their number.
     records: Vec<u8>,
     count: usize,
 }
 
-/// The registry.
+/// The registry. See the module's documentation.
 pub struct Server {
     limits: Limits,
     epoch: String,
     state: State,
-    /// The clock as last seen, and the time that is made of it.
+    /// The last reading of the clock, and the registry's own time derived from it.
     seen: u64,
     time: u64,
-    /// None: in memory only.
+    /// `None` for a registry that is only in memory.
     disk: Option<Disk>,
-    /// Changes of the commit that is under way, and of the next.
+    /// The changes in the current commit, and those for the next one.
     committing: Vec<Pending>,
     pending: Vec<Pending>,
     watches: HashMap<Ticket, Watch>,
@@ -151,7 +152,7 @@ fn read<M: Message + Default>(body: &[u8]) -> Result<M, Refusal> {
 }
 
 impl Server {
-    /// In memory, with nothing known yet. `epoch` tells it from every other.
+    /// Creates an empty registry in memory. `epoch` distinguishes it from every other.
     pub fn new(limits: Limits, epoch: String, now: u64) -> Server {
         Server {
             limits,
@@ -169,7 +170,8 @@ impl Server {
         }
     }
 
-    /// With what a store has found, and for it. Everyone gets a whole lease to be heard of again.
+    /// Creates a registry from the state that a store has loaded. Its commits must go to that store. Every instance
+    /// gets a full lease, so that its owner has time to renew it.
     pub fn restore(limits: Limits, loaded: Loaded, now: u64) -> Server {
         let mut server = Server::new(limits, loaded.epoch, now);
         server.state = State::new(loaded.revision);
@@ -179,7 +181,7 @@ impl Server {
         }
         server.disk = Some(Disk {
             busy: false,
-            // What was found is written down before anything is added to it.
+            // The loaded state is written as a snapshot before any change is added to it.
             anew: true,
             written: 0,
             records: Vec::new(),
@@ -188,7 +190,7 @@ impl Server {
         server
     }
 
-    /// Takes a request of `ticket`, which no other unanswered one has.
+    /// Handles a request. `ticket` must differ from those of all unanswered requests.
     pub fn request(&mut self, ticket: Ticket, method: Method, body: &[u8], now: u64) {
         self.advance(now);
         let done = match method {
@@ -205,17 +207,17 @@ impl Server {
         }
     }
 
-    /// Nobody waits for this answer any more. (A change that is on its way to the disk goes on.)
+    /// The client no longer waits for this answer. A change that is being written continues.
     pub fn cancel(&mut self, ticket: Ticket) {
         self.unwatch(ticket);
     }
 
-    /// Looks at the clock: leases and watches end.
+    /// Reads the clock: ends leases and watches that are due.
     pub fn tick(&mut self, now: u64) {
         self.advance(now);
     }
 
-    /// In how many milliseconds [`Server::tick`] has something to do.
+    /// After how many milliseconds [`Server::tick`] has something to do; `None` if never.
     pub fn next_tick(&self) -> Option<u64> {
         let watch = self.timeouts.first().map(|(until, _)| until.saturating_sub(self.time));
         let lease = self
@@ -225,12 +227,12 @@ impl Server {
         watch.into_iter().chain(lease).min()
     }
 
-    /// What has been answered since.
+    /// Takes the answers that have become ready.
     pub fn take_answers(&mut self) -> Vec<(u32, Answer)> {
         std::mem::take(&mut self.answers)
     }
 
-    /// What the disk is to do now, if anything: then [`Server::committed`] tells how it went.
+    /// Takes the next commit, if there is one. [`Server::committed`] must report its result.
     pub fn take_commit(&mut self) -> Option<Commit> {
         let disk = self.disk.as_mut()?;
         if disk.busy || disk.count == 0 {
@@ -251,8 +253,8 @@ impl Server {
         Some(Commit { records, snapshot })
     }
 
-    /// How the commit went. After a failure nothing that waited has happened, and the next commit begins anew: what a disk has kept of a failed
-    /// write, nobody knows.
+    /// Reports the result of a commit. After a failure, all its changes are undone, and the next commit is a
+    /// snapshot: it is unknown how much of the failed write the disk has kept.
     pub fn committed(&mut self, result: Result<(), String>) {
         let Some(disk) = &mut self.disk else { return };
         disk.busy = false;
@@ -276,12 +278,12 @@ impl Server {
         }
     }
 
-    /// Instances, services, and watches that wait.
+    /// The numbers of instances, services and waiting watches.
     pub fn counts(&self) -> (usize, usize, usize) {
         (self.state.count(), self.state.services.len(), self.watches.len())
     }
 
-    /// Of what is remembered.
+    /// The epoch of the state.
     pub fn epoch(&self) -> &str {
         &self.epoch
     }
@@ -306,7 +308,8 @@ impl Server {
         let same = known.as_ref().is_some_and(|put| {
             put.instance.as_ref() == Some(&instance) && put.owner == owner && put.lease_ms == lease_ms
         });
-        // Said again (the reply was lost, most likely): nobody needs to hear of it, but it must be on the disk when this is answered.
+        // A repeated registration, most likely because the reply was lost. Watches need not be notified, but it must
+        // be on the disk before it is answered.
         let revision = match &known {
             Some(put) if same => put.revision,
             _ => self.state.revision + 1,
@@ -347,7 +350,8 @@ impl Server {
             if known.is_some() || is_settled || !can_be {
                 return Ok(Some(reply));
             }
-            // It is not there, but what a disk has kept of a failed write, nobody knows: that must be settled before this is answered.
+            // The instance does not exist, but the disk may have kept a part of an earlier failed write. The removal
+            // must be on the disk before it is answered.
             let change = removed(&service, &id, self.state.revision);
             return Ok(self.keep(ticket, change, reply, (service, id, None)));
         }
@@ -439,7 +443,7 @@ impl Server {
             .iter()
             .map(|(key, value)| key.len() + value.len())
             .sum();
-        // Empty keys and values are no way around the limit.
+        // Counts each entry as one byte more, so that many empty keys and values cannot get around the limit.
         let bytes = bytes + instance.metadata.len();
         let most = self.limits.metadata_bytes;
         if bytes > most {
@@ -450,7 +454,7 @@ impl Server {
         Ok(())
     }
 
-    /// Makes the time of the clock: it goes on, and in small steps only.
+    /// Advances the registry's time: never backwards, and by at most [`MAX_STEP`].
     fn advance(&mut self, now: u64) {
         self.time += now.saturating_sub(self.seen).min(MAX_STEP);
         self.seen = now;
@@ -471,7 +475,7 @@ impl Server {
         }
     }
 
-    /// A change that is answered once it is on the disk; at once where there is none.
+    /// Registers a change to be answered when it is on the disk. Without a disk, it is answered at once.
     fn keep(
         &mut self,
         ticket: Ticket,
@@ -500,7 +504,7 @@ impl Server {
         }
     }
 
-    /// Undoes a change, which is a change, too.
+    /// Undoes a change. That is a change with a revision of its own.
     fn take_back(&mut self, pending: &Pending) {
         let revision = self.state.revision + 1;
         match &pending.before {
@@ -519,7 +523,7 @@ impl Server {
         self.tell(&pending.service);
     }
 
-    /// A service has changed.
+    /// Notifies the watches of a service that it has changed.
     fn tell(&mut self, service: &str) {
         let Some(tickets) = self.watched.get(service).cloned() else {
             return;

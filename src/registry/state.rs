@@ -1,32 +1,32 @@
-//! What is known: services, their instances, and when each lease ends.
+//! The registered services, their instances, and when each lease ends.
 
 use super::messages::{Instance, Put};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-/// Bounds of what peers can make the registry hold.
+/// Limits on what clients can make the registry store.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Names of services at once.
+    /// The most services.
     pub services: usize,
-    /// Instances of one service.
+    /// The most instances of one service.
     pub instances_per_service: usize,
-    /// Instances of all of them.
+    /// The most instances of all services.
     pub instances: usize,
-    /// Bytes of one service's instances: they are told in one message, which must fit into a frame.
+    /// The most bytes of the instances of one service: they are sent in one message, which must fit into a frame.
     pub service_bytes: usize,
-    /// Bytes of a name, an id, an address, a zone or an owner.
+    /// The most bytes of a name, an id, an address, a zone or an owner.
     pub name_bytes: usize,
-    /// Bytes of an instance's metadata, keys and values together.
+    /// The most bytes of an instance's metadata, keys and values together.
     pub metadata_bytes: usize,
-    /// Leases are at least and at most so long, in milliseconds.
+    /// The shortest and the longest lease in milliseconds.
     pub lease_ms: (u32, u32),
-    /// Watches that wait at once.
+    /// The most watches that wait at the same time.
     pub watches: usize,
-    /// A watch waits so long at most, in milliseconds.
+    /// The longest time that a watch waits, in milliseconds.
     pub wait_ms: u32,
-    /// A snapshot replaces the journal after so many of its records.
+    /// The number of journal records after which a snapshot replaces the journal.
     pub records_per_snapshot: usize,
 }
 
@@ -60,30 +60,30 @@ impl Entry {
     }
 }
 
-/// Bytes of an instance in a list of them.
+/// The bytes that an instance takes in a list of instances.
 fn size(instance: &Instance) -> usize {
-    // With the tag and the longest length that it can have.
+    // Includes the tag and the longest possible length prefix.
     instance.encoded_len() + 4
 }
 
-/// One service, which has an instance at least.
+/// A service. It has at least one instance.
 #[derive(Default)]
 pub(super) struct Service {
-    /// Of its last change.
+    /// The revision of its last change.
     pub revision: u64,
-    /// Of all instances as messages.
+    /// The bytes of all its instances as messages.
     pub bytes: usize,
     pub instances: BTreeMap<Arc<str>, Entry>,
 }
 
-/// All services. Times are milliseconds of whatever clock the caller has.
+/// All services. Times are in milliseconds of the caller's clock.
 pub(super) struct State {
-    /// The last one given.
+    /// The last revision that was assigned.
     pub revision: u64,
     pub services: HashMap<Arc<str>, Service>,
-    /// Instances of all services.
+    /// The number of instances of all services.
     count: usize,
-    /// Every instance by the end of its lease.
+    /// All instances, ordered by the end of their lease.
     expiries: BTreeSet<(u64, Arc<str>, Arc<str>)>,
 }
 
@@ -101,12 +101,12 @@ impl State {
         self.services.get(service)?.instances.get(id)
     }
 
-    /// The revision of a service's last change; 0 where there is no instance.
+    /// The revision of a service's last change; 0 if it has no instances.
     pub fn revision_of(&self, service: &str) -> u64 {
         self.services.get(service).map_or(0, |service| service.revision)
     }
 
-    /// Why an instance of `service` has no room, if it has none.
+    /// Why there is no room for an instance of `service`; `None` if there is.
     pub fn full(&self, service: &str, instance: &Instance, limits: &Limits) -> Option<String> {
         let known = self.services.get(service);
         let before = known.and_then(|service| service.instances.get(instance.id.as_str()));
@@ -130,7 +130,7 @@ impl State {
         (self.count >= limits.instances).then(|| format!("the registry knows {} instances already", limits.instances))
     }
 
-    /// Puts an instance in; returns the one that it replaces.
+    /// Stores a registration. Returns the one that it replaces.
     pub fn put(&mut self, put: Arc<Put>, expires: u64) -> Option<Arc<Put>> {
         let name: Arc<str> = match self.services.get_key_value(put.service.as_str()) {
             Some((name, _)) => name.clone(),
@@ -158,7 +158,7 @@ impl State {
         }
     }
 
-    /// Takes an instance out.
+    /// Removes a registration and returns it.
     pub fn remove(&mut self, name: &str, id: &str, revision: u64) -> Option<Arc<Put>> {
         let service = self.services.get_mut(name)?;
         let (key, entry) = service.instances.remove_entry(id)?;
@@ -175,7 +175,7 @@ impl State {
         Some(entry.put)
     }
 
-    /// Makes a lease as long again, from `now`.
+    /// Renews a lease for its full duration from `now`.
     pub fn extend(&mut self, name: &str, id: &str, now: u64) {
         let Some(entry) = self
             .services
@@ -200,20 +200,20 @@ impl State {
         self.expiries.first().map(|(expires, ..)| *expires)
     }
 
-    /// An instance whose lease has ended by `now`.
+    /// Returns an instance whose lease has ended by `now`, as service and id.
     pub fn expired(&self, now: u64) -> Option<(Arc<str>, Arc<str>)> {
         let (expires, name, id) = self.expiries.first()?;
         (*expires <= now).then(|| (name.clone(), id.clone()))
     }
 
-    /// The instances of a service, by id.
+    /// The instances of a service, ordered by id.
     pub fn instances(&self, service: &str) -> Vec<Instance> {
         let service = self.services.get(service);
         let instances = service.into_iter().flat_map(|service| service.instances.values());
         instances.filter_map(|entry| entry.put.instance.clone()).collect()
     }
 
-    /// All that a snapshot has to hold.
+    /// All registrations, for a snapshot.
     pub fn puts(&self) -> Vec<Arc<Put>> {
         let services = self.services.values();
         services

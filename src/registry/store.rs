@@ -1,9 +1,9 @@
-//! What of a registry survives its process: a snapshot, and a journal of what came after it.
+//! The stored state of a registry: a snapshot, and a journal of the changes since.
 //!
-//! `snapshot` holds everything as of its generation G; `journal.G` what has changed since. A new snapshot is written beside the old one as
-//! `snapshot.new`, made durable, and renamed over it; from then on `journal.G+1` counts, which does not exist yet. So there is no moment at which
-//! a crash leaves less than what was acknowledged. A file's tail that is no whole record (a write that a crash has cut, or a disk that has
-//! forgotten) is not guessed at: what is before it counts, and the file is kept as `….damaged`.
+//! `snapshot` holds the complete state at its generation G; `journal.G` holds the changes since. A new snapshot is
+//! written to `snapshot.new`, made durable, and renamed over the old one. From then on, `journal.G+1` counts. A crash
+//! at any moment leaves everything that was acknowledged. If the tail of a file is not a complete record (a write cut
+//! by a crash, or lost by the disk), the records before it count, and a copy of the file is kept as `….damaged`.
 
 use super::journal::{Records, frame};
 use super::messages::{Change, FileHead, Put, Record};
@@ -21,7 +21,7 @@ fn journal(generation: u64) -> String {
     format!("journal.{generation}")
 }
 
-/// The generations of all journals, in their order.
+/// The generations of all journals, in ascending order.
 fn journals(disk: &mut impl Disk) -> io::Result<Vec<u64>> {
     let names = disk.list()?;
     let numbers = names
@@ -32,7 +32,8 @@ fn journals(disk: &mut impl Disk) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// Keeps a copy of a damaged file: until there is a new snapshot, the file itself is what there is.
+/// Copies a damaged file to `….damaged` and notes it in `cuts`. The file itself stays in use until there is a new
+/// snapshot.
 fn set_aside(disk: &mut impl Disk, name: &str, bytes: &[u8], at: usize, cuts: &mut Vec<Cut>) -> io::Result<()> {
     let file = format!("{name}.damaged");
     disk.write(&file, bytes)?;
@@ -41,49 +42,49 @@ fn set_aside(disk: &mut impl Disk, name: &str, bytes: &[u8], at: usize, cuts: &m
     Ok(())
 }
 
-/// The files of one folder. What has returned is durable, but for names, which [`Disk::sync`] makes durable.
+/// The files of one folder. Contents are durable when a call returns; names are durable only after [`Disk::sync`].
 pub trait Disk: Send {
-    /// All of a file; nothing where there is none.
+    /// Reads a whole file; `None` if it does not exist.
     fn read(&mut self, name: &str) -> io::Result<Option<Vec<u8>>>;
-    /// Writes a whole file, over an old one.
+    /// Writes a whole file and replaces an existing one.
     fn write(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
-    /// Adds to the end of a file that may not exist yet.
+    /// Appends to a file, which is created if it does not exist.
     fn append(&mut self, name: &str, bytes: &[u8]) -> io::Result<()>;
-    /// Gives a file another name, whatever had it before.
+    /// Renames a file and replaces an existing one.
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()>;
-    /// Takes a file away, if there is one.
+    /// Removes a file, if it exists.
     fn remove(&mut self, name: &str) -> io::Result<()>;
-    /// Every file's name.
+    /// Lists the names of all files.
     fn list(&mut self) -> io::Result<Vec<String>>;
     /// Makes names durable.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A file whose tail was no whole record.
+/// A file whose tail was not a complete record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
-    /// What it is called now.
+    /// The name of the copy.
     pub file: String,
-    /// Where the whole records end.
+    /// The offset behind the last complete record.
     pub at: usize,
-    /// How long the file is.
+    /// The length of the file in bytes.
     pub length: usize,
 }
 
-/// What was found.
+/// The loaded state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
-    /// Of what is remembered.
+    /// The epoch of the state.
     pub epoch: String,
-    /// The last revision given.
+    /// The last revision.
     pub revision: u64,
-    /// Every instance.
+    /// Every registration.
     pub puts: Vec<std::sync::Arc<Put>>,
-    /// Files that were damaged.
+    /// The files that were damaged.
     pub cuts: Vec<Cut>,
 }
 
-/// Applies a journal to what a snapshot holds, as far as its records are whole; returns how far that is. For any bytes at all.
+/// Applies a journal's complete records to `known`. Returns the offset behind the last one. Accepts any bytes.
 pub fn replay(bytes: &[u8], known: &mut BTreeMap<(String, String), Put>, revision: &mut u64) -> usize {
     let mut records = Records::new(bytes);
     while let Some(Record { change }) = records.message() {
@@ -97,7 +98,7 @@ pub fn replay(bytes: &[u8], known: &mut BTreeMap<(String, String), Put>, revisio
                 *revision = removed.revision.max(*revision);
                 known.remove(&(removed.service, removed.id));
             }
-            // A change of a kind that came later than this version.
+            // A kind of change that a later version has introduced.
             None => {}
         }
     }
@@ -107,16 +108,16 @@ pub fn replay(bytes: &[u8], known: &mut BTreeMap<(String, String), Put>, revisio
 /// The snapshot and the journal of one registry.
 pub struct Store<D> {
     disk: D,
-    /// Of the snapshot that is there; 0 when there is none yet.
+    /// The generation of the current snapshot; 0 if there is none yet.
     generation: u64,
-    /// Set by a failure: the journal may have a torn tail, so nothing may be added behind it.
+    /// Set by a failure: the journal may end with an incomplete record, so nothing may be appended to it.
     broken: bool,
-    /// Files of earlier generations have been cleared away, or there were none.
+    /// Whether the files of earlier generations have been removed, or there were none.
     tidy: bool,
 }
 
 impl<D: Disk> Store<D> {
-    /// Reads what is there. `epoch` names the beginning, where nothing is.
+    /// Loads the stored state. `epoch` is the epoch of a new registry if there is none.
     pub fn open(mut disk: D, epoch: String) -> io::Result<(Store<D>, Loaded)> {
         let mut loaded = Loaded {
             epoch: epoch.clone(),
@@ -144,7 +145,7 @@ impl<D: Disk> Store<D> {
                 set_aside(&mut disk, SNAPSHOT, &bytes, end, &mut loaded.cuts)?;
             }
         }
-        // Where no snapshot says which journal counts, all that there are do.
+        // Without a snapshot that names the journal that counts, all of them do.
         let journals = match generation {
             Some(generation) => vec![generation],
             None => journals(&mut disk)?,
@@ -167,7 +168,8 @@ impl<D: Disk> Store<D> {
         }
         let generation = journals.last().copied().unwrap_or(0);
         if !loaded.cuts.is_empty() {
-            // Something may be missing: whoever knows more must not believe that it has been taken out.
+            // Changes may be missing. With a new epoch, clients that know more do not conclude that the missing
+            // instances were removed.
             loaded.epoch = epoch;
         }
         loaded.puts = known.into_values().map(std::sync::Arc::new).collect();
@@ -180,7 +182,7 @@ impl<D: Disk> Store<D> {
         Ok((store, loaded))
     }
 
-    /// Carries a commit out; when it returns without an error it is durable.
+    /// Writes a commit. If it returns without an error, the commit is durable.
     pub fn commit(&mut self, commit: &Commit) -> io::Result<()> {
         let done = match &commit.snapshot {
             Some(snapshot) => self.begin(snapshot),
@@ -191,7 +193,7 @@ impl<D: Disk> Store<D> {
         done
     }
 
-    /// A new generation, which begins with a snapshot.
+    /// Starts a new generation with a snapshot.
     fn begin(&mut self, snapshot: &Snapshot) -> io::Result<()> {
         let generation = self.generation + 1;
         let mut head = FileHead {
@@ -207,20 +209,21 @@ impl<D: Disk> Store<D> {
             frame(&mut bytes, &Record { change });
         }
         self.disk.write(SNAPSHOT_NEW, &bytes)?;
-        // Over what a generation that never began has left.
+        // Overwrites a journal left behind by a generation that was never completed.
         (head.revision, head.records, bytes) = (0, 0, Vec::new());
         frame(&mut bytes, &head);
         self.disk.write(&journal(generation), &bytes)?;
         self.disk.sync()?;
         self.disk.rename(SNAPSHOT_NEW, SNAPSHOT)?;
-        // Whatever comes now, the old journal may not be added to: the new snapshot may be there already.
+        // From here on, nothing may be appended to the old journal, even after an error: the new snapshot may already
+        // be in place.
         let old = std::mem::replace(&mut self.generation, generation);
         self.disk.sync()?;
         self.clear_away(old);
         Ok(())
     }
 
-    /// What the new snapshot has taken the place of. That it cannot be removed harms nobody.
+    /// Removes the files that the new snapshot replaces. Errors are ignored: leftover files do no harm.
     fn clear_away(&mut self, old: u64) {
         if self.tidy {
             let _ = self.disk.remove(&journal(old));
@@ -235,17 +238,18 @@ impl<D: Disk> Store<D> {
     }
 }
 
-/// A folder of the file system, locked for this process.
+/// A folder of the file system, locked by this process.
 pub struct Folder {
     path: PathBuf,
-    /// Held as long as the folder is.
+    /// Holds the lock as long as the folder is in use.
     _lock: fs::File,
-    /// The file that was last added to.
+    /// The file that was appended to last.
     appended: Option<(String, fs::File)>,
 }
 
 impl Folder {
-    /// Opens a folder, makes it where it is not there, and locks it: `WouldBlock` when another process has it.
+    /// Opens and locks a folder, which is created if it does not exist. Fails with `WouldBlock` if another process
+    /// has locked it.
     pub fn open(path: &Path) -> io::Result<Folder> {
         fs::create_dir_all(path)?;
         let lock = lock(&path.join(LOCK))?;
@@ -261,7 +265,7 @@ impl Folder {
     }
 }
 
-/// The lock ends with the process, however it ends.
+/// Locks a file. The system releases the lock when the process ends, however it ends.
 #[cfg(unix)]
 fn lock(path: &Path) -> io::Result<fs::File> {
     let file = fs::File::options()
@@ -336,7 +340,7 @@ impl Disk for Folder {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        // Elsewhere a folder cannot be opened, and renaming is as durable as it gets.
+        // On other systems a folder cannot be opened, and a rename cannot be made more durable.
         #[cfg(unix)]
         fs::File::open(&self.path)?.sync_all()?;
         Ok(())

@@ -1,4 +1,4 @@
-//! The registry under a clock and a disk that the tests make up.
+//! Tests of the registry with a scripted clock and disk.
 
 use super::journal::Records;
 use super::messages::*;
@@ -84,7 +84,7 @@ fn memory() -> Server {
     Server::new(Limits::default(), "first".into(), 0)
 }
 
-/// Lets the time pass as a process does that is awake.
+/// Lets time pass as for a running process, in small steps.
 fn pass(server: &mut Server, from: u64, to: u64) {
     for now in (from..=to).step_by(250) {
         server.tick(now);
@@ -116,7 +116,7 @@ fn the_messages_are_those_of_the_schema() {
                 );
             }
             let back = codec.from_json(id, &json, &ParseOptions::default()).unwrap();
-            // Other types of the same text (an int32 for a uint32) would have other bytes.
+            // A field of another type with the same text (an int32 for a uint32) would be encoded differently.
             assert_eq!(back, value.encode_to_vec(), "{name}");
             seen.push(name);
             value
@@ -228,7 +228,7 @@ fn the_messages_are_those_of_the_schema() {
             revision: big,
         }
     );
-    // Of the oneof one at a time: each message names what the other lacks.
+    // The members of the oneof are checked one at a time: each message has fields that the other lacks.
     for (change, field) in [(Change::Put(put), "put"), (Change::Removed(removed), "removed")] {
         let id = codec.schema().message_by_name("ironwire.registry.v1.Record").unwrap();
         let bytes = Record { change: Some(change) }.encode_to_vec();
@@ -237,7 +237,7 @@ fn the_messages_are_those_of_the_schema() {
         assert_eq!(codec.from_json(id, &json, &ParseOptions::default()).unwrap(), bytes);
     }
     let declared = SCHEMA.lines().filter(|line| line.trim_start().starts_with("message "));
-    // `Record`, a oneof, is the one that is not in the list.
+    // `Record` has a oneof, and is checked outside the list.
     assert_eq!(
         declared.count(),
         seen.len() + 1,
@@ -301,11 +301,11 @@ fn a_watch_is_answered_by_the_next_change_or_when_its_time_is_up() {
     assert_eq!(answers.keys().collect::<Vec<_>>(), [&1, &5]);
     let told = WatchReply::decode(&**answers[&1].as_ref().unwrap()).unwrap();
     assert_eq!((told.instances.len(), told.unchanged), (1, false));
-    // With what it knows now it waits; with another epoch it does not.
+    // With the current state known, the watch waits; with another epoch it does not.
     server.request(6, Method::Watch, &watch("echo", "first", told.revision, 10_000), 1200);
     server.request(7, Method::Watch, &watch("echo", "second", told.revision, 10_000), 1200);
     assert_eq!(answered(&mut server).keys().collect::<Vec<_>>(), [&7]);
-    // Said again, nothing is new.
+    // A repeated registration changes nothing.
     server.request(8, Method::Register, &register("echo", "a", 1), 1300);
     assert_eq!(answered(&mut server).keys().collect::<Vec<_>>(), [&8]);
     // The end of a lease is a change.
@@ -320,7 +320,7 @@ fn a_process_that_stood_still_takes_nobodys_lease() {
     ask(&mut server, Method::Register, &register("echo", "a", 1), 0).unwrap();
     server.tick(1_000_000);
     assert_eq!(ids(&mut server, 1_000_000), ["a"]);
-    // A clock that goes back does no harm either.
+    // A clock that goes backwards does no harm.
     server.tick(5);
     assert_eq!(ids(&mut server, 5), ["a"]);
     pass(&mut server, 5, 4100);
@@ -386,7 +386,7 @@ fn one_service_fits_into_a_frame() {
     let mut server = Server::new(limits, "first".into(), 0);
     let registered = |server: &mut Server, id: &str| ask(server, Method::Register, &register("echo", id, 1), 0).is_ok();
     let room = (0..10).filter(|id| registered(&mut server, &id.to_string())).count();
-    // Each is a tag, a length of three bytes at most, an id of 3 and an address of 13 bytes.
+    // Each is a tag, a length of at most three bytes, an id of 3 bytes and an address of 13.
     assert_eq!(room, 5);
     assert!(registered(&mut server, "0"), "what is there may be said again");
     ask(&mut server, Method::Deregister, &deregister("echo", "0", "me"), 0).unwrap();
@@ -395,7 +395,8 @@ fn one_service_fits_into_a_frame() {
 
 // ---- on a disk
 
-/// A disk that forgets, fails and stops as it is told. What `write` and `append` have returned from is durable; names are after `sync`.
+/// A disk that loses data, fails and stops as scripted. Contents are durable when `write` or `append` returns; names
+/// are durable after `sync`.
 #[derive(Clone, Default)]
 struct MadeUp(Arc<Mutex<Platter>>);
 
@@ -405,14 +406,14 @@ struct Platter {
     names: BTreeMap<String, usize>,
     durable: BTreeMap<String, usize>,
     operations: usize,
-    /// These fail, having done a part of their work.
+    /// The operations that fail after doing a part of their work.
     fails: Vec<usize>,
-    /// From this one on all do: the power is gone.
+    /// All operations from this one on fail: the power is gone.
     stops: Option<usize>,
 }
 
 impl MadeUp {
-    /// Starts an operation; how much of it is done before it fails, if it does, in 256ths.
+    /// Starts an operation. Returns how much of it is done before it fails, in 256ths; `None` if it succeeds.
     fn operate(&self) -> (std::sync::MutexGuard<'_, Platter>, Option<usize>) {
         let mut platter = self.0.lock().unwrap();
         let at = platter.operations;
@@ -427,7 +428,7 @@ impl MadeUp {
         (platter, fails.then_some(part))
     }
 
-    /// The power comes back: of each name that was not durable, the old or the new file is there.
+    /// Simulates a restart: for each name that was not durable, either the old or the new file is present.
     fn restart(&self, choice: u64) {
         let mut platter = self.0.lock().unwrap();
         let names: Vec<String> = platter.names.keys().chain(platter.durable.keys()).cloned().collect();
@@ -478,7 +479,7 @@ impl Disk for MadeUp {
     }
     fn rename(&mut self, from: &str, to: &str) -> io::Result<()> {
         let (mut platter, part) = self.operate();
-        // One that fails may have happened.
+        // A failed rename may have happened.
         if part.is_none_or(|part| part > 128) {
             let file = platter.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
             platter.names.insert(to.into(), file);
@@ -600,7 +601,7 @@ fn nothing_is_answered_before_it_is_on_the_disk_and_many_share_a_commit() {
     assert_eq!(answered(&mut machine.server).len(), 100);
     let commit = machine.server.take_commit().unwrap();
     assert_eq!(Records::new(&commit.records).count(), 1);
-    // What does not change anything does not wait for it.
+    // A request that changes nothing does not wait for the disk.
     assert_eq!(status(&mut machine.server, "5", "me", 0), Status::Kept);
 }
 
@@ -658,7 +659,7 @@ fn a_journal_cut_anywhere_gives_what_was_whole() {
                 "kept for who wants to look"
             );
         }
-        // And it goes on from there.
+        // The registry can continue from there.
         found.ask(Method::Register, &register("echo", "z", 1)).unwrap();
         assert_eq!(Machine::start(&cut, Limits::default(), "third").ids().len(), 2 + whole);
     }
@@ -719,7 +720,7 @@ fn a_folder_is_one_process_s_at_a_time() {
 enum Step {
     Put(u8, u16),
     Remove(u8),
-    /// The operation so many from now fails.
+    /// The operation this many steps ahead fails.
     Fail(usize),
     Crash(usize, u64),
 }
@@ -737,7 +738,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn what_a_failed_write_may_have_kept_is_not_there_once_somebody_was_told_so() {
     let disk = MadeUp::default();
     let mut machine = Machine::start(&disk, Limits::default(), "first");
-    // The first commit writes a snapshot, the journal, syncs, and renames the snapshot: that happens, and is said to have failed.
+    // The first commit writes a snapshot and the journal, syncs, and renames the snapshot. The rename happens but is
+    // reported as failed.
     disk.0.lock().unwrap().fails = vec![4];
     disk.clone().sync().unwrap();
     let failed = machine.ask(Method::Register, &register("echo", "a", 1));
@@ -750,7 +752,7 @@ fn what_a_failed_write_may_have_kept_is_not_there_once_somebody_was_told_so() {
     assert!(Machine::start(&disk, Limits::default(), "third").ids().is_empty());
 }
 
-/// What a key may be after a restart: what was acknowledged last, or what was tried since.
+/// The states that a key may have after a restart: the last acknowledged one, or any attempted since.
 type Allowed = BTreeMap<u8, Vec<Option<String>>>;
 
 fn check(machine: &mut Machine, allowed: &mut Allowed) {
@@ -796,7 +798,7 @@ proptest! {
                         let mut platter = disk.0.lock().unwrap();
                         platter.stops = Some(platter.operations + after);
                     }
-                    // Something is under way when the power goes.
+                    // A change is in progress when the power goes.
                     for id in 0..6u8 {
                         let port = u16::from(id) + 7;
                         let answer = machine.ask(Method::Register, &register("echo", &id.to_string(), port));

@@ -1,115 +1,119 @@
-//! One frame: its kinds, its header, and what makes it malformed.
+//! One frame: its kinds, its header, and its validation.
 
 use std::fmt;
 
-/// The first four bytes that either peer sends.
+/// The first four bytes that each peer sends.
 pub const MAGIC: [u8; 4] = *b"IWRP";
-/// The highest protocol version spoken here. A connection uses the lower of its two peers' versions.
+/// The highest protocol version that this implementation speaks. A connection uses the lower version of its two
+/// peers.
 pub const VERSION: u8 = 2;
-/// Bytes of the preface: magic, version, flags, the window, two `u32` limits.
+/// The size of the preface in bytes: magic, version, flags, window, and two `u32` limits.
 pub const PREFACE_SIZE: usize = 16;
-/// Where the fields of the preface stand after the magic.
+/// The offsets of the preface's fields, of which the magic is the first.
 pub mod preface {
     /// The version, one byte.
     pub const VERSION: usize = 4;
-    /// The flags, another: bits of [`preface_flag`](super::preface_flag). Version 1 sends 0.
+    /// The flags, one byte: bits of [`preface_flag`](super::preface_flag). Version 1 sends 0.
     pub const FLAGS: usize = 5;
-    /// The initial credit of each stream, a `u16` in units of [`WINDOW_UNIT`](super::WINDOW_UNIT) bytes; version 1 sends 0.
+    /// The initial credit of each stream: a `u16` in units of [`WINDOW_UNIT`](super::WINDOW_UNIT) bytes. Version 1
+    /// sends 0.
     pub const WINDOW: usize = 6;
-    /// The largest frame, a `u32`.
+    /// The largest frame that the sender accepts: a `u32` in bytes.
     pub const MAX_FRAME: usize = 8;
-    /// The most unanswered requests, a `u32`.
+    /// The most unanswered requests that the sender accepts: a `u32`.
     pub const MAX_CALLS: usize = 12;
 }
-/// The flags of the preface. A receiver does not look at those that it does not know.
+/// The flags of the preface. A receiver ignores flags that it does not know.
 pub mod preface_flag {
-    /// The sender proves that it knows the secret, and wants the same of its peer, before any other frame.
+    /// The sender proves that it knows the secret and requires the same from its peer, before any other frame.
     pub const SECRET: u8 = 1;
 }
-/// Bytes that are drawn at random for each handshake, by either end.
+/// The size in bytes of the random nonce that each peer creates for a handshake.
 pub const NONCE_SIZE: usize = 32;
-/// Bytes of the proof of a secret: an HMAC-SHA-256.
+/// The size in bytes of the proof of a secret, an HMAC-SHA-256.
 pub const PROOF_SIZE: usize = 32;
 const _: () = assert!(
     NONCE_SIZE == PROOF_SIZE,
     "a client tells the server's two by their order alone"
 );
-/// Bytes of a unit of the preface's window.
+/// The unit of the preface's window, in bytes.
 pub const WINDOW_UNIT: u32 = 1024;
-/// What a message costs of its stream's credit besides its body, in bytes: about what a receiver needs to keep one, so that empty
-/// messages are bounded too.
+/// How many bytes of a stream's credit a message costs besides its body. This is about the memory that a receiver
+/// needs per message, so that the number of empty messages is bounded too.
 pub const MESSAGE_COST: u32 = 64;
-/// Bytes of the length prefix, which it does not count itself.
+/// The size of the length prefix in bytes. The prefix does not count itself.
 pub const LENGTH_SIZE: usize = 4;
-/// Bytes of the header that every frame has after its length: kind, flags, sequence number.
+/// The size in bytes of the header after the length prefix: kind, flags, sequence number.
 pub const HEADER_SIZE: usize = 6;
-/// Where the fields of that header stand in a frame, whose length prefix comes first.
+/// The offsets of the header's fields in a frame, including the length prefix.
 pub mod header {
-    /// The kind, one byte, and the flags, another.
+    /// The kind, one byte, followed by the flags, one byte.
     pub const KIND: usize = 4;
     /// The sequence number, a `u32`.
     pub const SEQUENCE: usize = 6;
 }
-/// Bytes of the code that a payload begins with, where its kind has one.
+/// The size in bytes of the code at the start of a payload, if its kind has one.
 pub const CODE_SIZE: usize = 2;
-/// Bytes of the amount that follows: the milliseconds left, with [`flag::DEADLINE`], or the bytes of a credit.
+/// The size in bytes of the amount after the code: the milliseconds left with [`flag::DEADLINE`], or the bytes of a
+/// credit.
 pub const AMOUNT_SIZE: usize = 4;
-/// Bytes of the length that a metadata block and an error's details begin with.
+/// The size in bytes of the length prefix of a metadata block and of an error's details.
 pub const BLOCK_SIZE: usize = 2;
-/// The flags of frames. Fields that a flag announces stand behind the code, in the order of their bits.
+/// The flags of frames. Fields announced by flags follow the code, in the order of the bits.
 pub mod flag {
-    /// A request carries the milliseconds that its caller still waits.
+    /// The request states how many milliseconds its caller will still wait.
     pub const DEADLINE: u8 = 1;
-    /// A request, reply or error carries metadata.
+    /// The request, reply or error carries metadata.
     pub const METADATA: u8 = 2;
-    /// The caller of a request streams messages, up to an `End`; its body is empty.
+    /// The caller streams messages up to an `End`. The request's body is empty.
     pub const STREAMS: u8 = 4;
-    /// The caller of a request takes a stream of messages before the reply.
+    /// The caller accepts a stream of messages before the reply.
     pub const TAKES_STREAM: u8 = 8;
-    /// Nothing answers the request, and its sequence number means nothing.
+    /// The request gets no answer, and its sequence number has no meaning.
     pub const ONE_WAY: u8 = 16;
-    /// An error carries details, bytes that the protocol does not look into.
+    /// The error carries details, which are bytes without meaning to the protocol.
     pub const DETAILS: u8 = 4;
 }
-/// Longest method name in bytes: names are identifiers, and a server keeps every declared one per connection.
+/// The maximum length of a method name in bytes. A server stores every declared name for each connection, so they are
+/// limited.
 pub const MAX_METHOD_NAME: usize = 255;
-/// Why a peer ends the connection, as it says in a `Goaway`: listed in `docs/rpc-protocol.md`.
+/// Why a peer ends the connection, as sent in a `Goaway`. See `docs/rpc-protocol.md`.
 pub mod reason {
-    /// It closes.
+    /// The sender is shutting down.
     pub const SHUTDOWN: u16 = 0;
-    /// The other one broke the protocol.
+    /// The receiver violated the protocol.
     pub const PROTOCOL: u16 = 1;
-    /// A frame is above the announced limit.
+    /// A frame exceeds the announced limit.
     pub const FRAME_TOO_LARGE: u16 = 2;
-    /// The other one speaks something else.
+    /// The receiver speaks another protocol.
     pub const NOT_RPC: u16 = 3;
-    /// The other one does not read.
+    /// The receiver does not read.
     pub const SLOW_READER: u16 = 4;
-    /// Nothing is heard of the other one.
+    /// Nothing was heard from the receiver.
     pub const SILENT: u16 = 5;
-    /// The other one has calls started and cancels them, faster than is allowed.
+    /// The receiver starts and cancels calls faster than allowed.
     pub const TOO_FAST: u16 = 6;
-    /// The other one has not proven that it knows the secret.
+    /// The receiver has not proven that it knows the secret.
     pub const UNAUTHENTICATED: u16 = 7;
 }
 
-/// Bytes that an error's payload has at least: status and length of the code.
+/// The minimum payload of an error in bytes: the status and the length of the code.
 pub const ERROR_PREFIX: usize = 4;
 
-/// Which end of the connection reads the frames. Each kind travels in one direction only, or in both.
+/// Which end of the connection reads the frames. Some kinds travel in one direction only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Reads methods, requests and cancellations.
+    /// The server's end: reads methods, requests and cancellations.
     Server,
-    /// Reads replies and errors.
+    /// The client's end: reads replies and errors.
     Client,
 }
 
-/// What a frame is. The discriminant is the byte on the wire.
+/// The kind of a frame. The discriminant is its byte on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Kind {
-    /// Client to server: from here on this number stands for this name.
+    /// Client to server: assigns a number to a method name from here on.
     Method = 1,
     /// Client to server: a call.
     Request = 2,
@@ -119,20 +123,20 @@ pub enum Kind {
     Error = 4,
     /// Client to server: the caller no longer waits. The server still answers, once.
     Cancel = 5,
-    /// Either way: answer with a `Pong` of the same sequence number.
+    /// Either way: a request for a `Pong` with the same sequence number.
     Ping = 6,
     /// Either way: the answer to a `Ping`.
     Pong = 7,
-    /// Either way: send no new requests; the connection ends once those in flight are answered.
+    /// Either way: the receiver must send no new requests. The connection ends when those in flight are answered.
     Goaway = 8,
-    /// Either way, from version 2 on, as the following: a message of a call's stream.
+    /// Either way: a message of a call's stream. This and the following kinds exist from version 2 on.
     Message = 9,
     /// Client to server: the caller's stream of messages is complete.
     End = 10,
-    /// Either way: so many bytes more may be sent as messages of a call.
+    /// Either way: permission to send this many more bytes as messages of a call.
     Credit = 11,
-    /// Either way, between peers that have a secret, before any other frame: the server's nonce, then the client's with its proof, then the
-    /// server's proof.
+    /// Either way, between peers with a secret, before any other frame: first the server's nonce, then the client's
+    /// nonce and proof, then the server's proof.
     Auth = 12,
 }
 
@@ -163,7 +167,7 @@ impl Kind {
         }
     }
 
-    /// Whether a frame of this kind may have these flags.
+    /// Whether a frame of this kind may have these flags in this version.
     fn allows(self, flags: u8, version: u8) -> bool {
         let known = match self {
             Kind::Request if version == 1 => flag::DEADLINE,
@@ -178,23 +182,23 @@ impl Kind {
     }
 }
 
-/// The limits that a peer announces before its first frame.
+/// What a peer announces before its first frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preface {
     /// The highest version that the peer speaks.
     pub version: u8,
-    /// Bits of [`preface_flag`], and others of a version to come.
+    /// Bits of [`preface_flag`], and possibly unknown bits of a later version.
     pub flags: u8,
     /// The largest value of a length prefix that the peer accepts, in bytes.
     pub max_frame: u32,
     /// The most unanswered requests that the peer accepts on this connection; 0 from a client.
     pub max_calls: u32,
-    /// The credit that each stream towards the peer begins with, in units of [`WINDOW_UNIT`] bytes.
+    /// The initial credit of each stream towards the peer, in units of [`WINDOW_UNIT`] bytes.
     pub window: u16,
 }
 
 impl Preface {
-    /// Appends the preface's 16 bytes to `out`.
+    /// Appends the 16 bytes of the preface to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&MAGIC);
         out.extend_from_slice(&[self.version, self.flags]);
@@ -203,7 +207,7 @@ impl Preface {
         out.extend_from_slice(&self.max_calls.to_be_bytes());
     }
 
-    /// Reads the preface from its 16 bytes, whose magic the splitter has seen already.
+    /// Parses the 16 bytes of a preface. The splitter has checked the magic.
     pub(super) fn parse(bytes: &[u8; PREFACE_SIZE]) -> Result<Preface, ProtocolError> {
         let version = bytes[preface::VERSION];
         if version == 0 {
@@ -220,27 +224,29 @@ impl Preface {
     }
 }
 
-/// One frame, its body borrowed from the bytes that it arrived in.
+/// One frame. Its body borrows the bytes that it arrived in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
-    /// What the frame is.
+    /// The frame's kind.
     pub kind: Kind,
     /// Bits of [`flag`].
     pub flags: u8,
-    /// Which call it belongs to; opaque for pings; 0 where it has no meaning.
+    /// The number of the call it belongs to. For pings, any number of the sender's choice; 0 if it has no meaning.
     pub sequence: u32,
-    /// The method's number in `Method` and `Request`, the status in `Error`, the reason in `Goaway`, otherwise 0.
+    /// The number of the method in `Method` and `Request`, the status in `Error`, the reason in `Goaway`, otherwise
+    /// 0.
     pub code: u16,
-    /// The milliseconds that the caller of a `Request` with [`flag::DEADLINE`] still waits, the bytes that a `Credit` grants,
-    /// otherwise 0.
+    /// The milliseconds that the caller will still wait in a `Request` with [`flag::DEADLINE`], the bytes granted by
+    /// a `Credit`, otherwise 0.
     pub amount: u32,
-    /// The request's, reply's or message's body; the method's name; after an error's status the length of its code (`u16`), the
-    /// code and the message; the message of a `Goaway`; nonce and proof of an `Auth`. Metadata and details stand before that, each behind its length (`u16`).
+    /// The rest of the frame. In a request, reply or message: its body. In a `Method`: the name. In an `Error`: the
+    /// length of its code (`u16`), the code, and the message. In a `Goaway`: the message. In an `Auth`: nonce and
+    /// proof. Metadata and details come first, each after its length (`u16`).
     pub body: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Appends the frame, length prefix included, to `out`. The caller keeps to the receiver's limit.
+    /// Appends the frame with its length prefix to `out`. The caller must respect the receiver's limit.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let start = out.len();
         out.extend_from_slice(&[0; LENGTH_SIZE]);
@@ -257,8 +263,8 @@ impl<'a> Frame<'a> {
         out[start..start + LENGTH_SIZE].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// Reads what follows a length prefix: at least [`HEADER_SIZE`] bytes, which the splitter has made sure of.
-    /// `version` is the one that the connection uses.
+    /// Parses what follows a length prefix: at least [`HEADER_SIZE`] bytes, as the splitter has checked. `version` is
+    /// the version of the connection.
     pub(super) fn parse(payload: &'a [u8], role: Role, version: u8) -> Result<Frame<'a>, ProtocolError> {
         let Some((&[kind_byte, flags, s0, s1, s2, s3], mut rest)) = payload.split_first_chunk::<HEADER_SIZE>() else {
             return Err(ProtocolError::TooShort {
@@ -313,7 +319,7 @@ fn has_amount(kind: Kind, flags: u8) -> bool {
     kind == Kind::Credit || (kind == Kind::Request && flags & flag::DEADLINE != 0)
 }
 
-/// Whether a body for the end `role` holds what its kind and flags prescribe.
+/// Whether the body has the structure that its kind and flags require. `role` is the end that reads it.
 fn is_sound(kind: Kind, flags: u8, body: &[u8], role: Role) -> bool {
     let mut rest = body;
     if flags & flag::METADATA != 0 {
@@ -336,20 +342,21 @@ fn is_sound(kind: Kind, flags: u8, body: &[u8], role: Role) -> bool {
         Kind::Cancel | Kind::Ping | Kind::Pong | Kind::End | Kind::Credit => rest.is_empty(),
         Kind::Request => rest.is_empty() || flags & flag::STREAMS == 0,
         Kind::Auth if role == Role::Server => rest.len() == NONCE_SIZE + PROOF_SIZE,
-        // A nonce or a proof, which are of one size.
+        // A nonce or a proof: both have this size.
         Kind::Auth => rest.len() == PROOF_SIZE,
         Kind::Reply | Kind::Goaway | Kind::Message => true,
     }
 }
 
-/// What begins with its length, and what follows it.
+/// Splits a block off, which begins with its length. Returns the block and the rest.
 fn split_block(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (size, rest) = bytes.split_first_chunk::<BLOCK_SIZE>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*size)))
 }
 
-/// Whether a block is metadata: entries of a key behind its length (`u8`) and a value behind its length (`u16`). Keys have lower-case
-/// letters, digits, `-`, `_` and `.`; values are text, but those of keys that end in `-bin` any bytes.
+/// Whether a block is valid metadata: entries of a key after its length (`u8`) and a value after its length (`u16`).
+/// Keys consist of lower-case letters, digits, `-`, `_` and `.`. Values are text, except that values of keys ending
+/// in `-bin` are any bytes.
 fn is_metadata(mut block: &[u8]) -> bool {
     while let Some((&size, rest)) = block.split_first() {
         let Some((key, rest)) = rest.split_at_checked(usize::from(size)) else {
@@ -370,43 +377,44 @@ fn is_metadata(mut block: &[u8]) -> bool {
     true
 }
 
-/// Why a stream cannot be read on. The connection is of no further use: after a bad frame nobody knows where the next one begins.
+/// Why a stream cannot be read further. The connection cannot be used any more: after a malformed frame, the start of
+/// the next one is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProtocolError {
-    /// The stream does not begin with [`MAGIC`]: the peer speaks something else.
+    /// The stream does not begin with [`MAGIC`]: the peer speaks another protocol.
     NotRpc,
-    /// It begins as a record of TLS does.
+    /// The stream begins like a TLS record.
     Tls,
-    /// The peer's version is not one that this side can lower itself to.
+    /// A version that this implementation cannot speak.
     Version(u8),
-    /// A length prefix above the limit that this side announced.
+    /// A length prefix exceeds the limit that this end announced.
     TooLarge {
-        /// What the prefix said, in bytes.
+        /// The value of the prefix, in bytes.
         length: u32,
         /// The limit, in bytes.
         limit: u32,
     },
-    /// A frame shorter than its kind's fixed fields; kind 0 when even the header is not whole.
+    /// A frame is shorter than the fixed fields of its kind. The kind is 0 if even the header is incomplete.
     TooShort {
-        /// The kind's byte.
+        /// The byte of the kind.
         kind: u8,
         /// The frame's length, in bytes.
         length: usize,
     },
-    /// A kind that this version does not have.
+    /// A kind that does not exist in this version.
     UnknownKind(u8),
     /// A kind that only the other end may send.
     WrongDirection(Kind),
-    /// A flag that this version does not have for this kind.
+    /// A flag that this kind does not have in this version.
     UnknownFlags {
         /// The frame's kind.
         kind: Kind,
-        /// All of its flags.
+        /// All flags of the frame.
         flags: u8,
     },
-    /// A frame ahead of the proof that its sender knows the secret.
+    /// A frame came before the proof that its sender knows the secret.
     Unproven(Kind),
-    /// A body that does not hold what the kind prescribes.
+    /// A body without the structure that its kind requires.
     BadBody {
         /// The frame's kind.
         kind: Kind,
@@ -416,7 +424,7 @@ pub enum ProtocolError {
 }
 
 impl ProtocolError {
-    /// The [`reason`] to give in a `Goaway`.
+    /// The [`reason`] to send in a `Goaway`.
     pub fn reason(&self) -> u16 {
         match self {
             ProtocolError::TooLarge { .. } => reason::FRAME_TOO_LARGE,

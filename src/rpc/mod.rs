@@ -1,8 +1,9 @@
-//! The RPC wire format: frames on a byte stream, as `docs/rpc-protocol.md` lays them down byte by byte.
+//! The wire format of RPC: frames on a byte stream, as specified in `docs/rpc-protocol.md`.
 //!
-//! Pure and sans-I/O: [`Splitter`] takes slices of a stream, cut anywhere, and gives whole [`Frame`]s; [`Frame::encode`] is its
-//! inverse. What a frame means (calls, deadlines, reconnection) is decided above, in `lib/rpc`. On the hot path JavaScript writes
-//! its frames itself; the encoder here is the reference that its output is tested against.
+//! This module does no I/O. [`Splitter`] takes slices of a stream, cut anywhere, and yields whole [`Frame`]s;
+//! [`Frame::encode`] is its inverse. The meaning of frames (calls, deadlines, reconnection) is implemented in
+//! `lib/rpc`. On the hot path JavaScript writes its frames itself; the encoder here is the reference against which
+//! its output is tested.
 
 mod frame;
 mod splitter;

@@ -1,49 +1,50 @@
-//! Cuts a byte stream into frames, however the stream was cut before.
+//! Splits a byte stream into frames, wherever the reads cut the stream.
 
 use super::frame::{Frame, HEADER_SIZE, Kind, LENGTH_SIZE, MAGIC, PREFACE_SIZE, Preface, ProtocolError, Role, VERSION};
 use crate::codec::framing::{Assembler, Extent, Units};
 
-/// The largest length prefix before a proof, in bytes: room for a proof, and for a goaway that explains itself.
+/// The largest length prefix accepted before a proof, in bytes: enough for a proof, or for a goaway with an
+/// explanation.
 const UNPROVEN_LIMIT: u32 = 1024;
 
-/// What begins a record of TLS (RFC 8446, 5.1): an alert, or a part of the handshake.
+/// The first byte of a TLS record (RFC 8446 §5.1): an alert, or a part of the handshake.
 const TLS_RECORDS: [u8; 2] = [21, 22];
 
-/// What the stream holds next.
+/// A unit of the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// The peer's preface: exactly once, first.
+    /// The peer's preface. It comes exactly once, as the first unit.
     Preface(Preface),
     /// A frame.
     Frame(Frame<'a>),
 }
 
-/// The kind of a preface's record: there is no such frame.
+/// The kind in the record of a preface. No frame has it.
 pub const PREFACE_RECORD: u32 = 0;
 
-/// Words of a unit's record in the table that JavaScript reads.
+/// The number of words in a unit's record, which is a row of the table that JavaScript reads.
 pub const RECORD_WORDS: usize = 6;
 
-/// Where the words of a record stand.
+/// The positions of the words in a record.
 pub mod record {
-    /// The bits of the first word that are the kind.
+    /// The bits of the first word that hold the kind.
     pub const KIND: u32 = 0xff;
-    /// The first bit there of the flags, of a preface too.
+    /// The lowest bit of the flags in the first word, also for a preface.
     pub const FLAGS: u32 = 8;
-    /// The sequence number; of a preface the calls that it allows.
+    /// The sequence number. For a preface, the number of calls it allows.
     pub const SEQUENCE: usize = 1;
-    /// The code; of a preface the version.
+    /// The code. For a preface, the version.
     pub const CODE: usize = 2;
-    /// The frame's amount; of a preface the largest frame that it accepts.
+    /// The amount. For a preface, the largest frame it accepts.
     pub const AMOUNT: usize = 3;
-    /// Where in the slab the body lies.
+    /// The offset of the body in the slab.
     pub const BODY: usize = 4;
-    /// The body's length; of a preface its window.
+    /// The length of the body. For a preface, its window.
     pub const LENGTH: usize = 5;
 }
 
 impl<'a> Event<'a> {
-    /// The unit's payload, to be copied to where JavaScript can read it.
+    /// The unit's body, which the caller copies to memory that JavaScript can read.
     pub fn body(&self) -> &'a [u8] {
         match self {
             Event::Preface(_) => &[],
@@ -51,8 +52,8 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The unit as JavaScript sees it, with the words of [`record`], its body being at `offset` of a slab. A preface is of
-    /// [a kind of its own](PREFACE_RECORD).
+    /// The unit as a row for JavaScript, with the words of [`record`]. `offset` is the position of its body in the
+    /// slab. The kind of a preface is [`PREFACE_RECORD`].
     pub fn record(&self, offset: u32) -> [u32; RECORD_WORDS] {
         let mut words = [0; RECORD_WORDS];
         words[record::BODY] = offset;
@@ -82,7 +83,7 @@ impl<'a> Event<'a> {
                 words[record::SEQUENCE] = sequence;
                 words[record::CODE] = u32::from(code);
                 words[record::AMOUNT] = amount;
-                // A body is shorter than its frame, whose length is a u32.
+                // A body is shorter than its frame, whose length is a `u32`, so it fits.
                 words[record::LENGTH] = body.len() as u32;
             }
         }
@@ -92,14 +93,16 @@ impl<'a> Event<'a> {
 
 /// The reading half of one connection.
 ///
-/// Lengths are checked as soon as their four bytes are there, before the [`Assembler`] keeps any.
+/// A length is checked as soon as its four bytes have arrived, before the [`Assembler`] stores any bytes of the
+/// frame.
 #[derive(Debug)]
 pub struct Splitter {
     assembler: Assembler<Stream>,
 }
 
 impl Splitter {
-    /// A splitter for the end `role` of a connection; `max_frame` is the largest length prefix it accepts, in bytes.
+    /// Creates a splitter for the end `role` of a connection. `max_frame` is the largest length prefix it accepts, in
+    /// bytes.
     pub fn new(role: Role, max_frame: u32) -> Splitter {
         Splitter {
             assembler: Assembler::new(Stream {
@@ -111,8 +114,9 @@ impl Splitter {
         }
     }
 
-    /// The peer is to prove that it knows a secret: until its last frame of [`Kind::Auth`] only these and a goaway are read, and nothing
-    /// larger than a goaway is held. Whether the proof is good is decided above, where what follows it arrives after it.
+    /// Requires the peer to prove that it knows a secret. Until its last [`Kind::Auth`] frame, only those frames and
+    /// a goaway are accepted, and nothing larger than `UNPROVEN_LIMIT` is stored. This module does not verify the
+    /// proof: the caller does, before it handles the frames that follow.
     pub fn guarded(mut self) -> Splitter {
         let stream = self.assembler.units();
         stream.proofs = match stream.role {
@@ -122,9 +126,10 @@ impl Splitter {
         self
     }
 
-    /// Takes the next bytes of the stream and offers every unit that they complete to `sink`, in order, until it refuses one.
-    /// Returns how many bytes are taken: the others, and the unit that was refused, come with the next push, of the rest of the
-    /// input even where that is nothing. After an error, which every later call repeats, what was given before it still holds.
+    /// Takes the next bytes of the stream and passes each completed unit to `sink`, in order, until `sink` returns
+    /// `false`. Returns the number of bytes consumed. The remaining bytes, and the unit that was refused, must come
+    /// with the next push: call it with the rest of the input, even if that is empty. Every call after an error
+    /// returns the same error; the units passed before it remain valid.
     pub fn push(&mut self, input: &[u8], mut sink: impl FnMut(Event<'_>) -> bool) -> Result<usize, ProtocolError> {
         self.assembler.push(input, |stream, unit| {
             let event = stream.read(unit.bytes)?;
@@ -136,20 +141,21 @@ impl Splitter {
         })
     }
 
-    /// Bytes held of a unit that is not whole yet: when the stream ends, anything but 0 means that it was cut short.
+    /// The number of bytes stored of an incomplete unit. If it is not 0 when the stream ends, the stream was cut
+    /// short.
     pub fn buffered(&self) -> usize {
         self.assembler.held().len()
     }
 }
 
-/// What the units of a connection are: a preface, then frames.
+/// The structure of a connection's stream: a preface, then frames.
 #[derive(Debug)]
 struct Stream {
     role: Role,
     max_frame: u32,
-    /// The version that the connection uses, the lower of its ends'; 0 until the preface has been read.
+    /// The version of the connection, which is the lower of its two ends'; 0 until the preface has been read.
     version: u8,
-    /// How many frames of [`Kind::Auth`] come before any others.
+    /// How many [`Kind::Auth`] frames must come before any others.
     proofs: u8,
 }
 
@@ -168,7 +174,7 @@ impl Units for Stream {
                     ProtocolError::NotRpc
                 });
             }
-            // To be asked again until all of the magic has come, which has as many bytes.
+            // Asked again until the whole magic has arrived.
             return Ok(first.map(|_| Extent {
                 head: 0,
                 body: PREFACE_SIZE as u64,
@@ -199,7 +205,7 @@ impl Units for Stream {
 }
 
 impl Stream {
-    /// The largest length prefix that is read now.
+    /// The largest length prefix that is accepted now.
     fn limit(&self) -> u32 {
         if self.proofs == 0 {
             self.max_frame
@@ -211,7 +217,7 @@ impl Stream {
     #[inline]
     fn read<'a>(&self, unit: &'a [u8]) -> Result<Event<'a>, ProtocolError> {
         if self.version == 0 {
-            // `measure` has asked for exactly this many.
+            // `measure` has requested exactly this many bytes.
             let bytes = unit.first_chunk::<PREFACE_SIZE>().ok_or(ProtocolError::NotRpc)?;
             return Ok(Event::Preface(Preface::parse(bytes)?));
         }
@@ -225,7 +231,7 @@ impl Stream {
         Ok(Event::Frame(frame))
     }
 
-    /// What a unit that was taken changes for those that follow.
+    /// Updates the state for the units that follow `event`.
     fn note(&mut self, event: &Event<'_>) {
         match event {
             Event::Preface(preface) => self.version = preface.version.min(VERSION),
@@ -390,7 +396,7 @@ mod tests {
         assert_eq!(feed(Role::Server, 64, bytes.chunks(1)), (units, Ok(())));
     }
 
-    /// The lower of the two versions is spoken: this end's is 2.
+    /// The lower of the two versions is used; this end's is 2.
     #[test]
     fn the_preface_says_what_is_understood() {
         for (version, understood) in [(1, false), (2, true), (255, true)] {
@@ -416,7 +422,7 @@ mod tests {
         }
     }
 
-    /// What comes before a proof, by who reads it: the rest may follow in the same read.
+    /// The units before and including the proof, by the role of the reader. More may follow in the same read.
     fn guarded_stream(role: Role) -> (Vec<Owned>, usize) {
         let auth = |size| Owned::Frame {
             kind: Kind::Auth,
@@ -470,11 +476,11 @@ mod tests {
             again.push(units[proven - 1].clone());
             let (seen, result) = feed_to(guarded(), 1 << 20, std::iter::once(&stream(&again)[..]));
             assert_eq!((seen.len(), result), (proven + 1, Err(ProtocolError::UnknownKind(12))));
-            // A goaway says why there will be no proof.
+            // A goaway explains why there will be no proof.
             let goaway = b"\0\0\0\x08\x08\0\0\0\0\0\0\x07";
             let (seen, result) = feed_to(guarded(), 1 << 20, [&stream(&units[..1])[..], goaway].into_iter());
             assert_eq!((seen.len(), result), (2, Ok(())));
-            // Where nothing is to be proven, there is no such kind.
+            // Without a secret, the `Auth` kind does not exist.
             let (seen, result) = feed(role, 1 << 20, std::iter::once(&bytes[..]));
             assert_eq!((seen.len(), result), (1, Err(ProtocolError::UnknownKind(12))));
         }
@@ -543,7 +549,7 @@ mod tests {
             "a failed splitter stays failed"
         );
         assert_eq!((count, splitter.buffered(), splitter.assembler.capacity()), (1, 0, 0));
-        // An announced length within the limit costs nothing until its bytes come either.
+        // A length within the limit does not cause an allocation before its bytes arrive.
         let mut splitter = Splitter::new(Role::Client, u32::MAX);
         splitter.push(&bytes[..PREFACE_SIZE], |_| true).unwrap();
         splitter.push(&[0xff; 4], |_| true).unwrap();
@@ -596,7 +602,7 @@ mod tests {
         };
         let bare = move |kind| any::<u32>().prop_map(move |sequence| frame(kind, 0, sequence, 0, 0, vec![]));
         let block = || prop::collection::vec(any::<u8>(), 0..40);
-        // Metadata in front, with its flag, or none.
+        // Optional metadata at the front, with its flag.
         let metadata = move || {
             any::<Option<[u8; 3]>>().prop_map(|value| match value {
                 Some(value) => (flag::METADATA, [&b"\0\x0b\x05k-bin\0\x03"[..], &value].concat()),
@@ -676,7 +682,7 @@ mod tests {
         })
     }
 
-    /// Cuts `bytes` into pieces of the sizes that `sizes` gives in turn.
+    /// Cuts `bytes` into pieces whose sizes repeat `sizes`.
     fn cut<'a>(mut bytes: &'a [u8], sizes: &'a [usize]) -> impl Iterator<Item = &'a [u8]> {
         let mut turn = sizes.iter().cycle();
         std::iter::from_fn(move || {
@@ -690,14 +696,14 @@ mod tests {
     }
 
     proptest! {
-        /// Encoding and splitting are inverse, however the stream is cut.
+        /// Encoding and splitting are inverse, wherever the stream is cut.
         #[test]
         fn round_trip((role, units) in any_stream(), sizes in prop::collection::vec(1usize..400, 1..8)) {
             let bytes = stream(&units);
             prop_assert_eq!(feed(role, 4096, cut(&bytes, &sizes)), (units, Ok(())));
         }
 
-        /// A sink that refuses units gets each of them again, and nothing twice.
+        /// A sink that refuses units gets each of them again, and none twice.
         #[test]
         fn refused_units_come_again(
             (role, units) in any_stream(),
@@ -711,7 +717,7 @@ mod tests {
             for chunk in cut(&bytes, &sizes) {
                 let mut rest = chunk;
                 loop {
-                    // One more than it is patient with, so that each push gets somewhere.
+                    // It accepts one more each time, so that each push makes progress.
                     let (mut left, mut refused) = (1 + patience.next().unwrap(), false);
                     let taken = splitter.push(rest, |event| {
                         refused = left == 0;
@@ -731,7 +737,7 @@ mod tests {
             prop_assert_eq!((seen, splitter.buffered()), (units, 0));
         }
 
-        /// What version 1 understands of a stream, version 2 understands alike.
+        /// What version 1 understands of a stream, version 2 understands in the same way.
         #[test]
         fn version_2_extends_version_1((role, mut units) in any_stream(), limit in 40u32..400) {
             let mut seen = [1, 2].map(|version| {
@@ -746,7 +752,7 @@ mod tests {
             prop_assert_eq!(first, second);
         }
 
-        /// Any bytes at all give the same events and the same error cut as whole.
+        /// Arbitrary bytes give the same events and the same error when cut as when whole.
         #[test]
         fn cutting_changes_nothing(
             (role, units) in any_stream(),

@@ -1,9 +1,10 @@
-//! Hooks that run before the loop waits for I/O, and after it has handled what came.
+//! Hooks that run in each turn of the loop: before it waits for I/O, after it has handled events, or to keep it from
+//! waiting.
 
 use super::handle::{Handle, context};
 use super::{Errno, Loop, sys};
 
-/// A hook of the loop. A started one keeps the loop alive, so that nothing is left undone.
+/// A hook of the loop. While started, it keeps the loop alive, so that pending work is finished.
 pub struct Hook {
     handle: Handle,
     kind: Kind,
@@ -17,7 +18,7 @@ enum Kind {
 }
 
 impl Hook {
-    /// A stopped hook that runs before each wait: [`super::Events::prepare`].
+    /// Creates a stopped hook that is reported before each wait as [`super::Events::prepare`].
     pub fn prepare(uv: &Loop, token: u32) -> Result<Hook, Errno> {
         Ok(Hook {
             handle: Handle::new(uv, sys::PREPARE, token, sys::uv_prepare_init)?,
@@ -25,7 +26,8 @@ impl Hook {
         })
     }
 
-    /// A stopped hook that runs after the events of each wait: [`super::Events::check`].
+    /// Creates a stopped hook that is reported after each wait, when its events are handled, as
+    /// [`super::Events::check`].
     pub fn check(uv: &Loop, token: u32) -> Result<Hook, Errno> {
         Ok(Hook {
             handle: Handle::new(uv, sys::CHECK, token, sys::uv_check_init)?,
@@ -33,7 +35,7 @@ impl Hook {
         })
     }
 
-    /// A stopped hook that reports nothing: while it is started, the loop does not wait, but goes round.
+    /// Creates a stopped hook that reports nothing. While it is started, the loop polls instead of waiting.
     pub fn idle(uv: &Loop, token: u32) -> Result<Hook, Errno> {
         Ok(Hook {
             handle: Handle::new(uv, sys::IDLE, token, sys::uv_idle_init)?,
@@ -41,7 +43,7 @@ impl Hook {
         })
     }
 
-    /// Reports each time from now on.
+    /// Starts the hook: it is reported in each turn from now on.
     pub fn start(&self) {
         let raw = self.handle.raw();
         match self.kind {
@@ -54,7 +56,7 @@ impl Hook {
         };
     }
 
-    /// No more reports.
+    /// Stops the hook.
     pub fn stop(&self) {
         let raw = self.handle.raw();
         match self.kind {

@@ -6,40 +6,40 @@ use super::{Address, Errno, Loop, READ_BUFFER, sys};
 use bytes::Bytes;
 use std::ffi::{c_int, c_uint};
 
-/// The most parts of one [`Stream::try_write`].
+/// The most parts that one [`Stream::try_write`] writes.
 const PARTS: usize = 16;
 
 /// A TCP socket or a pipe.
 pub struct Stream {
     handle: Handle,
     tcp: bool,
-    /// It was connected from its beginning.
+    /// Whether the stream came from `accept` and so was connected from the start.
     accepted: bool,
 }
 
-/// How a TCP port is taken.
+/// Options for binding a TCP port.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct ListenOptions {
-    /// `IPV6_V6ONLY`: an IPv6 socket does not take IPv4 connections.
+    /// `IPV6_V6ONLY`: an IPv6 socket does not accept IPv4 connections.
     pub ipv6_only: bool,
-    /// `SO_REUSEPORT`: several processes listen on the port and the kernel spreads connections over them.
+    /// `SO_REUSEPORT`: several processes can listen on the port, and the kernel distributes connections among them.
     pub reuse_port: bool,
 }
 
-/// A copy of an open descriptor.
+/// Duplicates an open descriptor.
 #[cfg(unix)]
 pub(super) fn copy(fd: i32) -> Result<std::os::fd::OwnedFd, Errno> {
     if fd < 0 {
         return Err(Errno::EBADF);
     }
-    // SAFETY: not -1; whether it is open the copy below finds out.
+    // SAFETY: the descriptor is not -1. If it is not open, duplicating it fails.
     let borrowed = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
     borrowed
         .try_clone_to_owned()
         .map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))
 }
 
-/// What the kernel has taken; nothing when it takes nothing now.
+/// Maps a result of the kernel: the number of bytes taken, or `None` if it takes none now.
 #[cfg(target_os = "linux")]
 fn taken(result: rustix::io::Result<usize>) -> Result<Option<usize>, Errno> {
     match result {
@@ -50,7 +50,7 @@ fn taken(result: rustix::io::Result<usize>) -> Result<Option<usize>, Errno> {
 }
 
 impl Stream {
-    /// An unconnected TCP stream.
+    /// Creates an unconnected TCP stream.
     pub fn tcp(uv: &Loop, token: u32) -> Result<Stream, Errno> {
         Ok(Stream {
             handle: Handle::new(uv, sys::TCP, token, sys::uv_tcp_init)?,
@@ -59,7 +59,7 @@ impl Stream {
         })
     }
 
-    /// An unconnected pipe.
+    /// Creates an unconnected pipe.
     pub fn pipe(uv: &Loop, token: u32) -> Result<Stream, Errno> {
         Ok(Stream {
             handle: Handle::new(uv, sys::NAMED_PIPE, token, pipe_init)?,
@@ -68,9 +68,10 @@ impl Stream {
         })
     }
 
-    /// A stream over an open file descriptor: a socket or a pipe, whichever it is. The descriptor is ours from then on.
+    /// Creates a stream over an open file descriptor of a socket or a pipe. On success, the stream owns the
+    /// descriptor.
     pub fn open(uv: &Loop, token: u32, fd: i32) -> Result<Stream, Errno> {
-        // SAFETY: a pure query; a bad descriptor gives UV_UNKNOWN_HANDLE.
+        // SAFETY: only queries the descriptor; an invalid one yields UV_UNKNOWN_HANDLE.
         let kind = unsafe { sys::uv_guess_handle(fd) };
         match kind {
             sys::TCP => {
@@ -89,7 +90,7 @@ impl Stream {
         }
     }
 
-    /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
+    /// Like [`Stream::open`], but over a duplicate of the descriptor. The original stays with its owner.
     #[cfg(unix)]
     pub fn open_copy(uv: &Loop, token: u32, fd: i32) -> Result<Stream, Errno> {
         use std::os::fd::{AsRawFd, IntoRawFd};
@@ -100,13 +101,13 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Like [`Stream::open`], over a copy of the descriptor: the original stays its owner's.
+    /// Like [`Stream::open`], but over a duplicate of the descriptor. The original stays with its owner.
     #[cfg(not(unix))]
     pub fn open_copy(_uv: &Loop, _token: u32, _fd: i32) -> Result<Stream, Errno> {
         Err(Errno::ENOTSUP)
     }
 
-    /// Descriptors of two sockets that are connected with each other. They are the caller's.
+    /// Creates two sockets that are connected with each other. The caller owns both descriptors.
     #[cfg(unix)]
     pub fn pair() -> Result<[i32; 2], Errno> {
         use std::os::fd::IntoRawFd;
@@ -115,20 +116,22 @@ impl Stream {
         Ok([one, other].map(IntoRawFd::into_raw_fd))
     }
 
-    /// Descriptors of two sockets that are connected with each other. They are the caller's.
+    /// Creates two sockets that are connected with each other. The caller owns both descriptors.
     #[cfg(not(unix))]
     pub fn pair() -> Result<[i32; 2], Errno> {
         Err(Errno::ENOTSUP)
     }
 
-    /// A copy of the descriptor, which is the caller's: the connection lives until both are closed.
+    /// Duplicates the descriptor for the caller, who owns the duplicate. The connection stays open until both are
+    /// closed.
     #[cfg(unix)]
     pub fn copy_fd(&self) -> Result<i32, Errno> {
         use std::os::fd::IntoRawFd;
         Ok(copy(self.fd())?.into_raw_fd())
     }
 
-    /// A copy of the descriptor, which is the caller's: the connection lives until both are closed.
+    /// Duplicates the descriptor for the caller, who owns the duplicate. The connection stays open until both are
+    /// closed.
     #[cfg(not(unix))]
     pub fn copy_fd(&self) -> Result<i32, Errno> {
         Err(Errno::ENOTSUP)
@@ -139,12 +142,13 @@ impl Stream {
         self.tcp
     }
 
-    /// libuv would take any handle for what the call's name says, and write over its memory.
+    /// Rejects a stream of the wrong kind. libuv does not check this: it would treat the handle as the kind that the
+    /// call expects, and overwrite its memory.
     fn expect(&self, right_kind: bool) -> Result<(), Errno> {
         if right_kind { Ok(()) } else { Err(Errno::EINVAL) }
     }
 
-    /// Keeps the loop alive, or no longer.
+    /// Sets whether the stream keeps the loop alive.
     pub fn set_ref(&self, referenced: bool) {
         self.handle.set_ref(referenced);
     }
@@ -154,12 +158,12 @@ impl Stream {
         self.handle.has_ref()
     }
 
-    /// The descriptor under the stream; -1 where there is none (Windows, not connected yet).
+    /// The stream's descriptor, or -1 if it has none (on Windows, or before connecting).
     pub fn fd(&self) -> i32 {
         #[cfg(unix)]
         {
             let mut fd: c_int = -1;
-            // SAFETY: the handle is open; on an error `fd` stays -1.
+            // SAFETY: the handle is open; if the call fails, `fd` stays -1.
             unsafe { sys::uv_fileno(self.handle.raw(), &raw mut fd) };
             fd
         }
@@ -167,7 +171,7 @@ impl Stream {
         -1
     }
 
-    /// Binds a TCP stream to a local address (port 0: any).
+    /// Binds a TCP stream to a local address. With port 0, the system chooses the port.
     pub fn bind_tcp(&self, ip: &str, port: u16, options: ListenOptions) -> Result<(), Errno> {
         self.expect(self.tcp)?;
         if options.reuse_port {
@@ -179,7 +183,7 @@ impl Stream {
         Errno::check(unsafe { sys::uv_tcp_bind(self.handle.raw(), addr.as_ptr(), flags) })
     }
 
-    /// Node 20's libuv knows no `UV_TCP_REUSEPORT`: the socket is made and bound here, and handed over.
+    /// Node 20's libuv has no `UV_TCP_REUSEPORT`, so the socket is created and bound here and then given to libuv.
     #[cfg(unix)]
     fn bind_reuse_port(&self, ip: &str, port: u16, options: ListenOptions) -> Result<(), Errno> {
         use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -209,7 +213,8 @@ impl Stream {
         Err(Errno::ENOTSUP)
     }
 
-    /// Binds a pipe to a path (Unix; a leading NUL: Linux's abstract names) or pipe name (Windows).
+    /// Binds a pipe to a path (on Unix; a leading NUL means an abstract name of Linux) or to a pipe name (on
+    /// Windows).
     pub fn bind_pipe(&self, path: &[u8]) -> Result<(), Errno> {
         self.expect(!self.tcp)?;
         let (name, length) = (path.as_ptr().cast(), path.len());
@@ -217,7 +222,8 @@ impl Stream {
         Errno::check(unsafe { sys::uv_pipe_bind2(self.handle.raw(), name, length, sys::PIPE_NO_TRUNCATE) })
     }
 
-    /// Opens a bound pipe to other users: bit 0 readable, bit 1 writable (`UV_READABLE`, `UV_WRITABLE`).
+    /// Sets which other users may open a bound pipe: bit 0 for reading, bit 1 for writing (`UV_READABLE`,
+    /// `UV_WRITABLE`).
     pub fn chmod_pipe(&self, mode: i32) -> Result<(), Errno> {
         if self.tcp {
             return Err(Errno::ENOTSUP);
@@ -226,20 +232,20 @@ impl Stream {
         Errno::check(unsafe { sys::uv_pipe_chmod(self.handle.raw(), mode) })
     }
 
-    /// Starts to listen; each connection is an [`super::Events::connection`].
+    /// Starts to listen. Each connection is reported as [`super::Events::connection`].
     pub fn listen(&self, backlog: i32) -> Result<(), Errno> {
         // SAFETY: the handle is open.
         Errno::check(unsafe { sys::uv_listen(self.handle.raw(), backlog, on_connection) })
     }
 
-    /// Takes a connection that was reported, as a stream of the same kind under `token`.
+    /// Accepts a reported connection, as a stream of the same kind under `token`.
     pub fn accept(&self, uv: &Loop, token: u32) -> Result<Stream, Errno> {
         let client = if self.tcp {
             Stream::tcp(uv, token)?
         } else {
             Stream::pipe(uv, token)?
         };
-        // SAFETY: both handles are open and of one kind.
+        // SAFETY: both handles are open and of the same kind.
         Errno::check(unsafe { sys::uv_accept(self.handle.raw(), client.handle.raw()) })?;
         Ok(Stream {
             accepted: true,
@@ -247,7 +253,7 @@ impl Stream {
         })
     }
 
-    /// Starts to connect; the end is an [`super::Events::connected`].
+    /// Starts to connect. The result is reported as [`super::Events::connected`].
     pub fn connect_tcp(&self, ip: &str, port: u16) -> Result<(), Errno> {
         self.expect(self.tcp)?;
         let addr = SockAddr::parse(ip, port)?;
@@ -257,7 +263,7 @@ impl Stream {
         })
     }
 
-    /// Starts to connect to a pipe; the end is an [`super::Events::connected`].
+    /// Starts to connect to a pipe. The result is reported as [`super::Events::connected`].
     pub fn connect_pipe(&self, path: &[u8]) -> Result<(), Errno> {
         self.expect(!self.tcp)?;
         let (name, length) = (path.as_ptr().cast(), path.len());
@@ -267,19 +273,20 @@ impl Stream {
         })
     }
 
-    /// Starts to read: bytes, end and errors come as [`super::Events::read`].
+    /// Starts to read. Bytes, the end and errors are reported as [`super::Events::read`].
     pub fn read_start(&self) -> Result<(), Errno> {
         // SAFETY: the handle is open.
         Errno::check(unsafe { sys::uv_read_start(self.handle.raw(), on_alloc, on_read) })
     }
 
-    /// Stops to read; the kernel's buffer fills and the peer feels it.
+    /// Stops reading. The kernel's buffer then fills up, which slows the peer down.
     pub fn read_stop(&self) {
         // SAFETY: the handle is open. Stopping cannot fail.
         unsafe { sys::uv_read_stop(self.handle.raw()) };
     }
 
-    /// Writes what the kernel takes at once, of at most [`PARTS`] parts; returns how many bytes that is, 0 when it takes none now.
+    /// Writes as much of the first [`PARTS`] parts as the kernel takes at once. Returns the number of bytes, 0 if it
+    /// takes none now.
     pub fn try_write(&self, parts: &[&[u8]]) -> Result<usize, Errno> {
         let mut bufs = [const { sys::Buf::EMPTY }; PARTS];
         for (buf, bytes) in bufs.iter_mut().zip(parts) {
@@ -295,15 +302,15 @@ impl Stream {
         }
     }
 
-    /// Whether this is the server's end of a TCP connection, and so has been connected from its beginning: [`Stream::send`] may be used when no
-    /// write is queued.
+    /// Whether this is a TCP connection from [`Stream::accept`], which is connected from the start. [`Stream::send`]
+    /// may be used on it when no write is queued.
     #[cfg(target_os = "linux")]
     pub fn can_send(&self) -> bool {
         self.tcp && self.accepted
     }
 
-    /// Like [`Stream::try_write`], past libuv: a socket's own calls cost less than those for all files. With `more`, what comes next goes
-    /// into the same packet.
+    /// Like [`Stream::try_write`], but bypasses libuv: the system calls for sockets cost less than those for all
+    /// files. `more` tells the kernel to put the following bytes into the same packet.
     #[cfg(target_os = "linux")]
     pub fn send(&self, parts: &[&[u8]], more: bool) -> Result<usize, Errno> {
         use rustix::net::{SendAncillaryBuffer, SendFlags, send, sendmsg};
@@ -322,8 +329,9 @@ impl Stream {
         Ok(taken(sent)?.unwrap_or(0))
     }
 
-    /// Sends what the kernel takes at once of a file's bytes from `offset` on; waits for the disk when they are not in memory. Returns how
-    /// many that is (0: the file ends there), nothing when none are taken now. No write may be queued.
+    /// Sends as much of a file's bytes from `offset` as the kernel takes at once, at most `length`. Waits for the
+    /// disk if they are not in memory. Returns the number of bytes (0 at the end of the file), or `None` if the
+    /// kernel takes none now. No write may be queued.
     #[cfg(target_os = "linux")]
     pub fn send_file(&self, file: &std::fs::File, mut offset: u64, length: usize) -> Result<Option<usize>, Errno> {
         taken(rustix::fs::sendfile(self.borrow_fd()?, file, Some(&mut offset), length))
@@ -335,45 +343,45 @@ impl Stream {
         if fd < 0 {
             return Err(Errno::EBADF);
         }
-        // SAFETY: the descriptor is the open handle's, which stays open as long as `self` is borrowed.
+        // SAFETY: the descriptor belongs to the open handle, which stays open while `self` is borrowed.
         Ok(unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) })
     }
 
-    /// Bytes of queued writes that the kernel has not taken; 0 after one of them failed.
+    /// The number of bytes of queued writes that the kernel has not taken; 0 after one of them failed.
     pub fn queued(&self) -> usize {
         // SAFETY: the handle is open.
         unsafe { sys::uv_stream_get_write_queue_size(self.handle.raw()) }
     }
 
-    /// Queues bytes, in this order; the end is an [`super::Events::written`].
+    /// Queues bytes in this order. The result is reported as [`super::Events::written`].
     pub fn write(&self, parts: Vec<Bytes>) -> Result<(), Errno> {
         let bufs: Vec<sys::Buf> = parts.iter().map(|part| sys::Buf::of(part)).collect();
         request(&self.handle, sys::REQ_WRITE, parts, |req| {
             let count = bufs.len() as c_uint;
-            // SAFETY: request, handle and the bytes, which the request keeps where they are, live until the callback; libuv copies the
-            // buffers' addresses.
+            // SAFETY: the request, the handle and the bytes, whose addresses the request keeps stable, live until the
+            // callback. libuv copies the buffer descriptors.
             unsafe { sys::uv_write(req, self.handle.raw(), bufs.as_ptr(), count, on_write) }
         })
     }
 
-    /// Ends our side after all queued writes; the end is an [`super::Events::shutdown`].
+    /// Ends our side after all queued writes. The result is reported as [`super::Events::shutdown`].
     pub fn shutdown(&self) -> Result<(), Errno> {
         request(&self.handle, sys::REQ_SHUTDOWN, Vec::new(), |req| {
-            // SAFETY: request and handle are live until the callback.
+            // SAFETY: the request and the handle live until the callback.
             unsafe { sys::uv_shutdown(req, self.handle.raw(), on_shutdown) }
         })
     }
 
-    /// Closes a TCP connection with RST instead of FIN.
+    /// Closes a TCP connection with RST instead of FIN. A failure closes it in the ordinary way.
     pub fn reset(self) -> Result<(), Errno> {
         if !self.tcp {
             return Err(Errno::ENOTSUP);
         }
         let raw = self.handle.into_raw();
-        // SAFETY: the handle is open; when the call succeeds it closes it and `on_close` frees it.
+        // SAFETY: the handle is open. If the call succeeds, it closes the handle, and `on_close` frees it.
         let code = unsafe { sys::uv_tcp_close_reset(raw, on_close) };
         if code < 0 {
-            // libuv did not close it: the ordinary way does.
+            // libuv did not close the handle, so it is closed in the ordinary way.
             drop(Handle::from_raw(raw));
         }
         Errno::check(code)
@@ -388,7 +396,7 @@ impl Stream {
         Errno::check(unsafe { sys::uv_tcp_nodelay(self.handle.raw(), c_int::from(enable)) })
     }
 
-    /// `SO_KEEPALIVE`, the first probe after `delay` seconds of silence (at least 1).
+    /// `SO_KEEPALIVE`. The first probe is sent after `delay` seconds without traffic (at least 1).
     pub fn set_keepalive(&self, enable: bool, delay: u32) -> Result<(), Errno> {
         if !self.tcp {
             return Err(Errno::ENOTSUP);
@@ -397,7 +405,8 @@ impl Stream {
         Errno::check(unsafe { sys::uv_tcp_keepalive(self.handle.raw(), c_int::from(enable), delay.max(1)) })
     }
 
-    /// How many seconds lie between two probes of keep-alive (`TCP_KEEPINTVL`), and how many may go unanswered (`TCP_KEEPCNT`).
+    /// The interval between two keep-alive probes in seconds (`TCP_KEEPINTVL`), and how many may go unanswered
+    /// (`TCP_KEEPCNT`).
     pub fn set_keepalive_probes(&self, interval: Option<u32>, count: Option<u32>) -> Result<(), Errno> {
         let mut probes = socket2::TcpKeepalive::new();
         if let Some(interval) = interval {
@@ -409,7 +418,7 @@ impl Stream {
         self.option(|socket| socket.set_tcp_keepalive(&probes))
     }
 
-    /// `IP_TOS`, or `IPV6_TCLASS`: the byte that asks the network for a kind of treatment.
+    /// `IP_TOS` or `IPV6_TCLASS`: the byte that requests a class of treatment from the network.
     pub fn set_type_of_service(&self, tos: u32) -> Result<(), Errno> {
         #[cfg(target_os = "linux")]
         if self.local_address()?.is_v6() {
@@ -418,7 +427,7 @@ impl Stream {
         self.option(|socket| socket.set_tos_v4(tos))
     }
 
-    /// The byte that [`Stream::set_type_of_service`] sets.
+    /// The byte set by [`Stream::set_type_of_service`].
     pub fn type_of_service(&self) -> Result<u32, Errno> {
         #[cfg(target_os = "linux")]
         if self.local_address()?.is_v6() {
@@ -427,7 +436,7 @@ impl Stream {
         self.option(|socket| socket.tos_v4())
     }
 
-    /// An option of the socket that libuv has no function for, in all its versions.
+    /// Reads or sets a socket option for which not every version of libuv has a function.
     #[cfg(unix)]
     fn option<T>(&self, set: impl FnOnce(socket2::SockRef) -> std::io::Result<T>) -> Result<T, Errno> {
         self.expect(self.tcp)?;
@@ -435,7 +444,7 @@ impl Stream {
         if fd < 0 {
             return Err(Errno::EBADF);
         }
-        // SAFETY: the descriptor is the open handle's, which outlives this call.
+        // SAFETY: the descriptor belongs to the open handle, which outlives this call.
         let fd = unsafe { std::os::fd::BorrowedFd::borrow_raw(fd) };
         set(socket2::SockRef::from(&fd)).map_err(|error| Errno(-error.raw_os_error().unwrap_or(libc::EINVAL)))
     }
@@ -445,12 +454,12 @@ impl Stream {
         Err(Errno::ENOTSUP)
     }
 
-    /// Our end of a TCP stream.
+    /// The local address of a TCP stream.
     pub fn local_address(&self) -> Result<Address, Errno> {
         self.address(sys::uv_tcp_getsockname)
     }
 
-    /// The peer's end of a TCP stream.
+    /// The peer's address of a TCP stream.
     pub fn peer_address(&self) -> Result<Address, Errno> {
         self.address(sys::uv_tcp_getpeername)
     }
@@ -470,7 +479,7 @@ impl Stream {
 }
 
 unsafe extern "C" fn pipe_init(uv: *mut sys::Loop, handle: *mut sys::Handle) -> c_int {
-    // SAFETY: the caller's promise; 0: no descriptors are passed over it.
+    // SAFETY: guaranteed by the caller. The 0 means that no descriptors are passed over the pipe.
     unsafe { sys::uv_pipe_init(uv, handle, 0) }
 }
 
@@ -480,7 +489,8 @@ unsafe extern "C" fn on_connection(raw: *mut sys::Handle, status: c_int) {
     context.emit(|events| events.connection(context.token, Errno::check(status)));
 }
 
-/// One buffer serves every read of the loop: libuv asks for it right before it reads and reports right after.
+/// Provides the buffer for a read. One buffer serves every read of the loop, because libuv asks for it right before
+/// it reads and reports the read right after.
 unsafe extern "C" fn on_alloc(raw: *mut sys::Handle, _suggested: usize, buf: *mut sys::Buf) {
     // SAFETY: libuv passes an open handle.
     let context = unsafe { context(raw) };
@@ -493,10 +503,11 @@ unsafe extern "C" fn on_alloc(raw: *mut sys::Handle, _suggested: usize, buf: *mu
             base: memory.address().as_ptr().cast(),
             len: READ_BUFFER as _,
         },
-        // The read ends with UV_ENOBUFS.
+        // The read fails with UV_ENOBUFS.
         None => sys::Buf::EMPTY,
     };
-    // SAFETY: `buf` is libuv's to fill. The memory's address stays until a read callback takes it out, and puts it back.
+    // SAFETY: `buf` is libuv's to fill. The memory stays in place until a read callback takes it out of `scratch`;
+    // that callback keeps it alive while it uses it.
     unsafe { buf.write(filled) };
 }
 
@@ -506,7 +517,8 @@ unsafe extern "C" fn on_read(raw: *mut sys::Handle, count: isize, _buf: *const s
     }
     // SAFETY: libuv passes the open handle.
     let context = unsafe { context(raw) };
-    // The handle can close, and its context go only later, in a turn of its own; the shared part is kept for the way out.
+    // The handle may be closed during the event; its context is freed in a later turn. The shared part is kept to put
+    // the buffer back.
     let shared = context.shared.clone();
     let Ok(length) = usize::try_from(count) else {
         return context.emit(|events| events.read(context.token, Err(Errno(count as i32))));
@@ -514,7 +526,8 @@ unsafe extern "C" fn on_read(raw: *mut sys::Handle, count: isize, _buf: *const s
     let Some(scratch) = shared.scratch.borrow_mut().take() else {
         return;
     };
-    // SAFETY: libuv has just written so many bytes there, which `scratch` keeps, and which nobody writes to in the call below.
+    // SAFETY: libuv has just written this many bytes to the memory, which `scratch` keeps alive and which nobody
+    // writes to during the call below.
     let bytes = unsafe { std::slice::from_raw_parts(scratch.address().as_ptr(), length.min(READ_BUFFER)) };
     context.emit(|events| events.read(context.token, Ok(bytes)));
     if !scratch.is_taken() {

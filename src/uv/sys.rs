@@ -1,8 +1,8 @@
-//! libuv as Node exports it: opaque types and the functions this crate calls, declared by hand.
+//! libuv as Node exports it: opaque types, and hand-written declarations of the functions that this crate calls.
 //!
-//! Every Node binary exports libuv's symbols, so nothing is linked. Only functions are used, never struct fields: sizes come from
-//! `uv_handle_size` and `uv_req_size`, so one binary runs on every libuv of Node 20 to 26 (1.46 to 1.52).
-//! Source: <https://docs.libuv.org/en/v1.x/api.html>.
+//! Every Node binary exports libuv's symbols, so libuv is not linked. Only functions are used, never struct fields,
+//! and sizes come from `uv_handle_size` and `uv_req_size`. So one binary runs with the libuv of every Node from 20 to
+//! 26 (1.46 to 1.52). Source: <https://docs.libuv.org/en/v1.x/api.html>.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -15,7 +15,7 @@ macro_rules! opaque {
 
 opaque! { Loop Handle Request SockAddr }
 
-/// `uv_buf_t`: Windows puts the length first, because it is a `WSABUF` there.
+/// `uv_buf_t`. On Windows, where it is a `WSABUF`, the length comes first.
 #[repr(C)]
 #[cfg(not(windows))]
 pub struct Buf {
@@ -23,7 +23,7 @@ pub struct Buf {
     pub len: usize,
 }
 
-/// `uv_buf_t`: Windows puts the length first, because it is a `WSABUF` there.
+/// `uv_buf_t`. On Windows, where it is a `WSABUF`, the length comes first.
 #[repr(C)]
 #[cfg(windows)]
 pub struct Buf {
@@ -32,13 +32,13 @@ pub struct Buf {
 }
 
 impl Buf {
-    /// Of no bytes.
+    /// A buffer of no bytes.
     pub const EMPTY: Buf = Buf {
         base: std::ptr::null_mut(),
         len: 0,
     };
 
-    /// Of bytes that libuv is to read.
+    /// A buffer over bytes that libuv only reads.
     pub fn of(bytes: &[u8]) -> Buf {
         Buf {
             base: bytes.as_ptr().cast::<c_char>().cast_mut(),
@@ -47,11 +47,11 @@ impl Buf {
     }
 }
 
-/// Room for any socket address, aligned for it (`sockaddr_storage` is 128 bytes everywhere).
+/// Room for any socket address, suitably aligned. `sockaddr_storage` has 128 bytes on every system.
 #[repr(C, align(16))]
 pub struct SockAddrStorage(pub [u8; 128]);
 
-// `uv_handle_type` and `uv_req_type`: positions in libuv's maps, which are frozen within 1.x.
+// Values of `uv_handle_type` and `uv_req_type`: positions in libuv's lists, which do not change within 1.x.
 pub const ASYNC: c_int = 1;
 pub const CHECK: c_int = 2;
 pub const IDLE: c_int = 6;
@@ -77,10 +77,10 @@ pub const POLL_READABLE: c_int = 1;
 /// `UV_WRITABLE`.
 pub const POLL_WRITABLE: c_int = 2;
 
-/// Room for the name of a network interface, as text.
+/// The size in bytes of a buffer for the name of a network interface, including the final NUL.
 pub const INTERFACE_NAME: usize = 256 + 1;
 
-/// `UV_PIPE_NO_TRUNCATE`: a name that is too long is an error.
+/// `UV_PIPE_NO_TRUNCATE`: a name that is too long is an error instead of being cut.
 pub const PIPE_NO_TRUNCATE: c_uint = 1;
 
 #[cfg(not(windows))]
@@ -96,7 +96,7 @@ pub type RequestCb = unsafe extern "C" fn(*mut Request, c_int);
 pub type PollCb = unsafe extern "C" fn(*mut Handle, c_int, c_int);
 pub type HandleCb = unsafe extern "C" fn(*mut Handle);
 
-// Windows resolves imports at link time: there they are node.exe's.
+// Windows resolves imports at link time, so there they are bound to node.exe.
 #[cfg_attr(windows, link(name = "node.exe", kind = "raw-dylib", modifiers = "+verbatim"))]
 unsafe extern "C" {
     pub fn uv_handle_size(kind: c_int) -> usize;

@@ -1,7 +1,7 @@
-//! UDP sockets: many datagrams a call, where the system has such calls.
+//! UDP sockets, which send and receive many datagrams per system call where the system supports it.
 //!
-//! Making, binding, connecting and all options of a socket are Node's; what is here works on a copy of its descriptor, which it watches by a
-//! handle of its own. Only Unix has descriptors to copy.
+//! Node creates, binds, connects and configures the socket. This module works on a duplicate of its descriptor, which
+//! it watches with a handle of its own. Only Unix has descriptors that can be duplicated.
 
 use super::handle::{Handle, context};
 use super::{Errno, Loop, sys};
@@ -19,15 +19,15 @@ mod calls;
 
 pub(super) use calls::Mailbox;
 
-/// Room for the longest datagram that can be: its length has 16 bits.
+/// Room for the longest possible datagram in bytes: its length field has 16 bits.
 const LONGEST: usize = 64 * 1024;
 
-/// The readiness that is waited for, and was found.
+/// The kinds of readiness that are waited for or were found.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Ready {
-    /// Something has arrived.
+    /// A datagram has arrived.
     pub readable: bool,
-    /// Something can be sent.
+    /// A datagram can be sent.
     pub writable: bool,
 }
 
@@ -41,28 +41,29 @@ impl Ready {
 
 /// A UDP socket.
 pub struct Udp {
-    // Dropped first: a descriptor stays open as long as it is watched.
+    // Declared first so that it is dropped first: the descriptor must stay open as long as it is watched.
     poll: Handle,
     socket: UdpSocket,
     uv: Loop,
     is_v6: bool,
-    /// What is waited for.
+    /// The readiness that is waited for.
     watched: Cell<Ready>,
-    /// The system joins datagrams that arrive together.
+    /// Whether the kernel joins datagrams that arrive together (`UDP_GRO`).
     joins: Cell<bool>,
-    /// The system cuts what is sent into datagrams.
+    /// Whether to try to let the kernel split one message into datagrams (`UDP_SEGMENT`).
     segments: Cell<bool>,
 }
 
 impl Udp {
-    /// A socket over a copy of an open descriptor: the original stays its owner's.
+    /// Creates a socket over a duplicate of an open descriptor. The original stays with its owner.
     #[cfg(unix)]
     pub fn open_copy(uv: &Loop, token: u32, fd: i32) -> Result<Udp, Errno> {
         use std::os::fd::AsRawFd;
         let socket = UdpSocket::from(super::stream::copy(fd)?);
         let raw = socket.as_raw_fd();
         let poll = Handle::with(uv, sys::POLL, token, |uv, handle| {
-            // SAFETY: both pointers are good, as `Handle::with` promises; the descriptor is open, and nobody else watches this copy.
+            // SAFETY: both pointers are valid, as `Handle::with` guarantees. The descriptor is open, and nobody else
+            // watches this duplicate.
             unsafe { sys::uv_poll_init(uv, handle, raw) }
         })?;
         let is_v6 = socket.local_addr().is_ok_and(|address| address.is_ipv6());
@@ -77,26 +78,27 @@ impl Udp {
         })
     }
 
-    /// A socket over a copy of an open descriptor: the original stays its owner's.
+    /// Creates a socket over a duplicate of an open descriptor. The original stays with its owner.
     #[cfg(not(unix))]
     pub fn open_copy(_uv: &Loop, _token: u32, _fd: i32) -> Result<Udp, Errno> {
         Err(Errno::ENOTSUP)
     }
 
-    /// Keeps the loop alive while something is waited for, or no longer.
+    /// Sets whether the socket keeps the loop alive while it is watched.
     pub fn set_ref(&self, referenced: bool) {
         self.poll.set_ref(referenced);
     }
 
-    /// Has the system join datagrams that arrive together, where it can. Who else reads from the socket, in another process for example, would
-    /// take them for one.
+    /// Lets the kernel join datagrams that arrive together, where it can. Another reader of the socket, for example
+    /// in another process, would mistake joined datagrams for a single one.
     pub fn join(&self) {
         if !self.joins.get() {
             self.joins.set(calls::join(&self.socket, true));
         }
     }
 
-    /// Each datagram arrives by itself from now on. `receive` is to take all that is there, joined as it may be; what comes while it does is lost.
+    /// Ends [`Udp::join`]: each datagram arrives by itself from now on. `receive` must take everything that has
+    /// arrived so far, which may be joined. Datagrams that arrive during that call are lost.
     pub fn part(&self, receive: impl FnOnce()) {
         if self.joins.take() {
             let shut = calls::shut(&self.socket, true);
@@ -108,7 +110,7 @@ impl Udp {
         }
     }
 
-    /// Whether its addresses are IPv6 ones.
+    /// Whether the socket's addresses are IPv6.
     pub fn is_v6(&self) -> bool {
         self.is_v6
     }
@@ -116,7 +118,7 @@ impl Udp {
 
 impl crate::engine::Datagrams for Udp {
     fn receive(&self, each: &mut dyn FnMut(SocketAddr, &[u8])) -> Result<bool, Errno> {
-        // Taken, so that whoever is shown a datagram can end the loop's work.
+        // The mailbox is taken out of the loop, so that a receiver of a datagram may end the loop's work.
         let mut mailbox = self.uv.0.mailbox.take().unwrap_or_default();
         let received = mailbox.receive(&self.socket, each);
         self.uv.0.mailbox.replace(Some(mailbox));
@@ -143,7 +145,7 @@ impl crate::engine::Datagrams for Udp {
     }
 }
 
-/// An error of the system's.
+/// Converts an error of the system.
 fn failure(error: &std::io::Error) -> Errno {
     Errno(-error.raw_os_error().unwrap_or(Errno::EIO.0.abs()))
 }

@@ -1,5 +1,6 @@
-//! `recvmmsg` and `sendmmsg`, and messages of many datagrams. The kernel cuts one that is sent into datagrams as late as it can (`UDP_SEGMENT`),
-//! and joins those of one peer that arrive together (`UDP_GRO`), so that they pass through it once; on the wire each is by itself.
+//! Sends and receives many datagrams per call, with `recvmmsg` and `sendmmsg`. One message can also hold many
+//! datagrams: the kernel splits an outgoing one as late as possible (`UDP_SEGMENT`) and joins incoming datagrams of
+//! one peer (`UDP_GRO`), so they pass through the kernel together. On the wire, each is a datagram of its own.
 
 use super::LONGEST;
 use crate::engine::{Batch, Run};
@@ -12,49 +13,49 @@ use std::net::{Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::ptr;
 
-/// Sockets are tried with [`Run`]s of several datagrams until one refuses.
+/// Whether a socket starts with [`Run`]s of several datagrams. It stops using them when the kernel refuses one.
 pub const SEGMENTS: bool = true;
 
-/// The most datagrams of one `recvmmsg`: what shares its cost among them. Fewer than these, and nothing is left: that saves the call that
-/// would say so.
+/// The most messages of one `recvmmsg`, which share the cost of the call. If fewer arrive, nothing is left, so no
+/// further call is needed to find that out.
 const SLOTS: usize = 64;
 
-/// Where slots begin, from each other. Not a power of two: their beginnings, which is all that most datagrams need, would compete for the same
-/// lines of the processor's cache.
+/// The distance in bytes between two slots. It is not a power of two: the starts of the slots, which are all that
+/// most datagrams use, would then compete for the same lines of the processor's cache.
 const STRIDE: usize = LONGEST + 3 * 64;
 
 /// The most messages of one `sendmmsg`.
 const MESSAGES: usize = 32;
 
-/// Room for the one control message that there is, a number, aligned as those must be.
+/// Room for the one control message in use, which holds a number. Aligned as control messages must be.
 #[repr(C, align(16))]
 #[derive(Clone, Copy)]
 struct Control([u8; 32]);
 
 impl Control {
-    /// A header, and where the number behind it begins.
+    /// Builds a control header for a payload of `length` bytes. Returns it and the offset of the payload.
     fn of(level: c_int, kind: c_int, length: usize) -> (Control, usize) {
-        // SAFETY: zero is a value of each of its numbers.
+        // SAFETY: zero is valid for each of its fields, which are numbers.
         let mut head: libc::cmsghdr = unsafe { zeroed() };
-        // SAFETY: a function of the length alone.
+        // SAFETY: computes a size from its argument only.
         let size = unsafe { libc::CMSG_LEN(length as _) } as usize;
         head.cmsg_level = level;
         head.cmsg_type = kind;
         head.cmsg_len = size as _;
         let mut control = Control([0; 32]);
-        // SAFETY: there is room for more than a header, aligned for one.
+        // SAFETY: the memory is large enough for a header and aligned for one.
         unsafe { control.0.as_mut_ptr().cast::<libc::cmsghdr>().write(head) };
         (control, size - length)
     }
 
-    /// How long each datagram is that the kernel cuts.
+    /// The control message that tells the kernel the length of each datagram to split.
     fn segments(length: usize) -> Control {
         let (mut control, at) = Control::of(libc::SOL_UDP, libc::UDP_SEGMENT, 2);
         control.0[at..at + 2].copy_from_slice(&(length as u16).to_ne_bytes());
         control
     }
 
-    /// How long each datagram is that the kernel has joined; `None` when it is one by itself.
+    /// The length of each datagram that the kernel has joined; `None` if there is only one.
     fn joined(&self, written: usize) -> Option<usize> {
         let (expected, at) = Control::of(libc::SOL_UDP, libc::UDP_GRO, 4);
         if written < at + 4 || self.0[..at] != expected.0[..at] {
@@ -65,7 +66,8 @@ impl Control {
     }
 }
 
-/// Where datagrams of all sockets land. Memory that none has reached is not there yet.
+/// The buffers into which the datagrams of all sockets are received. Pages that were never written take up no
+/// physical memory.
 pub struct Mailbox {
     memory: Vec<u8>,
     names: Vec<libc::sockaddr_storage>,
@@ -73,7 +75,7 @@ pub struct Mailbox {
 
 impl Default for Mailbox {
     fn default() -> Mailbox {
-        // SAFETY: it is made of numbers, for which zero is a value.
+        // SAFETY: the struct consists of numbers, for which zero is valid.
         let name = unsafe { zeroed() };
         Mailbox {
             memory: vec![0; SLOTS * STRIDE],
@@ -82,19 +84,19 @@ impl Default for Mailbox {
     }
 }
 
-/// What the kernel has filled in.
+/// Converts an address that the kernel has written.
 fn address(name: &libc::sockaddr_storage) -> Option<SocketAddr> {
     let name = ptr::from_ref(name);
-    // SAFETY: any of these begins with its family.
+    // SAFETY: every socket address begins with its family.
     match c_int::from(unsafe { (*name).ss_family }) {
         libc::AF_INET => {
-            // SAFETY: it is one by its family, and there is room for any.
+            // SAFETY: the family says that it is a `sockaddr_in`, and the storage has room for any address.
             let v4 = unsafe { name.cast::<libc::sockaddr_in>().read() };
             let ip = u32::from_be(v4.sin_addr.s_addr).into();
             Some(SocketAddrV4::new(ip, u16::from_be(v4.sin_port)).into())
         }
         libc::AF_INET6 => {
-            // SAFETY: it is one by its family, and there is room for any.
+            // SAFETY: the family says that it is a `sockaddr_in6`, and the storage has room for any address.
             let v6 = unsafe { name.cast::<libc::sockaddr_in6>().read() };
             let ip = Ipv6Addr::from(v6.sin6_addr.s6_addr);
             Some(SocketAddrV6::new(ip, u16::from_be(v6.sin6_port), 0, v6.sin6_scope_id).into())
@@ -110,7 +112,7 @@ fn last_error() -> Errno {
 impl Mailbox {
     /// See [`crate::engine::Datagrams::receive`].
     pub fn receive(&mut self, socket: &UdpSocket, each: &mut dyn FnMut(SocketAddr, &[u8])) -> Result<bool, Errno> {
-        // SAFETY: all of it are pointers and numbers, for which zero is a value.
+        // SAFETY: zero is valid for all fields, which are pointers and numbers.
         let mut slots: [libc::iovec; SLOTS] = unsafe { zeroed() };
         // SAFETY: as above.
         let mut messages: [libc::mmsghdr; SLOTS] = unsafe { zeroed() };
@@ -128,7 +130,7 @@ impl Mailbox {
             message.msg_hdr.msg_control = ptr::from_mut(control).cast();
             message.msg_hdr.msg_controllen = size_of::<Control>() as _;
         }
-        // SAFETY: the headers are `SLOTS`, and name memory of `self`'s that nobody else looks at.
+        // SAFETY: there are `SLOTS` headers, which point to memory that `self` owns and that nobody else uses.
         let count = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
@@ -162,7 +164,8 @@ impl Mailbox {
 /// See [`crate::engine::Datagrams::send`].
 pub fn send(socket: &UdpSocket, batch: &Batch<'_>, segments: &Cell<bool>) -> Result<usize, Errno> {
     match send_runs(socket, batch, segments.get()) {
-        // What the kernel says of a device, or of a route, that it cannot cut datagrams for.
+        // Errors with which the kernel says that it cannot split datagrams on this device or route. They are sent one
+        // by one from now on.
         Err((Errno::EIO | Errno::EINVAL | Errno::EMSGSIZE | Errno::ENOTSUP | Errno::ENOPROTOOPT, true)) => {
             let sent = send_runs(socket, batch, false).map_err(|(error, _)| error)?;
             segments.set(sent == 0);
@@ -172,9 +175,9 @@ pub fn send(socket: &UdpSocket, batch: &Batch<'_>, segments: &Cell<bool>) -> Res
     }
 }
 
-/// An error comes with whether it is one of several datagrams at once.
+/// Sends at most [`MESSAGES`] runs. The flag of an error says whether it concerns a message of several datagrams.
 fn send_runs(socket: &UdpSocket, batch: &Batch<'_>, segments: bool) -> Result<usize, (Errno, bool)> {
-    // SAFETY: all of it are pointers and numbers, for which zero is a value.
+    // SAFETY: zero is valid for all fields, which are pointers and numbers.
     let mut parts: [libc::iovec; MESSAGES] = unsafe { zeroed() };
     // SAFETY: as above.
     let mut messages: [libc::mmsghdr; MESSAGES] = unsafe { zeroed() };
@@ -198,12 +201,13 @@ fn send_runs(socket: &UdpSocket, batch: &Batch<'_>, segments: bool) -> Result<us
         if run.count > 1 {
             controls[count] = Control::segments(length);
             header.msg_control = (&raw mut controls[count]).cast();
-            // SAFETY: a function of the length alone.
+            // SAFETY: computes a size from its argument only.
             header.msg_controllen = unsafe { libc::CMSG_SPACE(2) } as _;
         }
         count += 1;
     }
-    // SAFETY: there are `count` headers, and what they name lives until the call ends; the kernel only reads it.
+    // SAFETY: there are `count` headers. Everything they point to lives until the call ends, and the kernel only
+    // reads it.
     let sent = unsafe {
         libc::sendmmsg(
             socket.as_raw_fd(),
@@ -215,17 +219,17 @@ fn send_runs(socket: &UdpSocket, batch: &Batch<'_>, segments: bool) -> Result<us
     match usize::try_from(sent) {
         Ok(sent) => Ok(datagrams[..sent].iter().sum()),
         Err(_) => match last_error() {
-            // The device's queue is full: that passes, as libuv has it.
+            // The device's queue is full (`ENOBUFS`), which passes by itself. libuv treats it in the same way.
             Errno::EAGAIN | Errno::EINTR | Errno::ENOBUFS => Ok(0),
             error => Err((error, datagrams[0] > 1)),
         },
     }
 }
 
-/// Has the kernel join what arrives, or no longer. Returns whether it does as told.
+/// Turns joining of arriving datagrams on or off. Returns whether the kernel accepted that.
 pub fn join(socket: &UdpSocket, wanted: bool) -> bool {
     let value = c_int::from(wanted);
-    // SAFETY: the value is an integer of the length given.
+    // SAFETY: the pointer is to an integer of the length given.
     let code = unsafe {
         libc::setsockopt(
             socket.as_raw_fd(),
@@ -238,11 +242,12 @@ pub fn join(socket: &UdpSocket, wanted: bool) -> bool {
     code == 0
 }
 
-/// Lets nothing in, or everything again: what comes meanwhile is lost, as datagrams can be.
+/// Discards all arriving datagrams, or ends that. Datagrams that arrive meanwhile are lost, which UDP permits. Returns
+/// whether it succeeded.
 pub fn shut(socket: &UdpSocket, wanted: bool) -> bool {
     let socket = SockRef::from(socket);
     if wanted {
-        // The program `return 0`: of each datagram, keep no byte.
+        // The BPF program `return 0`: keeps no byte of any datagram.
         let program = [SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0)];
         socket.attach_filter(&program).is_ok()
     } else {

@@ -1,4 +1,4 @@
-//! One datagram a call, for systems that have no other.
+//! Sends and receives one datagram per call, for systems without calls for many.
 
 use super::{LONGEST, failure};
 use crate::engine::{Batch, Run};
@@ -7,13 +7,13 @@ use std::cell::Cell;
 use std::io::{Error, ErrorKind};
 use std::net::{SocketAddr, UdpSocket};
 
-/// Each datagram is sent by itself.
+/// Each datagram is sent in a message of its own.
 pub const SEGMENTS: bool = false;
 
-/// The most datagrams that are taken together.
+/// The most datagrams that are received in a row.
 const TOGETHER: usize = 32;
 
-/// Where datagrams of all sockets land.
+/// The buffer into which the datagrams of all sockets are received.
 pub struct Mailbox(Vec<u8>);
 
 impl Default for Mailbox {
@@ -57,12 +57,12 @@ pub fn send(socket: &UdpSocket, batch: &Batch<'_>, _segments: &Cell<bool>) -> Re
     Ok(sent)
 }
 
-/// Each datagram arrives by itself.
+/// Does nothing: the system does not join datagrams.
 pub fn join(_socket: &UdpSocket, _wanted: bool) -> bool {
     false
 }
 
-/// Not needed where none are joined.
+/// Does nothing: only joined datagrams require it.
 pub fn shut(_socket: &UdpSocket, _wanted: bool) -> bool {
     false
 }

@@ -1,29 +1,30 @@
-//! Waking the loop from other threads.
+//! Wakes the loop from other threads.
 
 use super::handle::{Handle, context};
 use super::{Errno, Loop, sys};
 use std::ffi::c_int;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What the loop is woken by: [`super::Events::woken`]. It keeps the loop alive only while it is told to.
+/// A handle that other threads can wake the loop with, reported as [`super::Events::woken`]. It keeps the loop alive
+/// only while [`Wake::set_ref`] says so.
 pub struct Wake {
     handle: Handle,
     waker: Waker,
 }
 
-/// The part of a [`Wake`] for other threads. Once that is closed, it does nothing.
+/// The part of a [`Wake`] for other threads. After the `Wake` is dropped, it does nothing.
 #[derive(Clone)]
 pub struct Waker(Arc<Mutex<Option<Target>>>);
 
-/// An open handle.
+/// The pointer of an open handle.
 struct Target(*mut sys::Handle);
 
-// SAFETY: the pointer is used for `uv_async_send` alone, which may be called on any thread, and only while the handle is open: `Wake`
-// takes it away, under the lock, before it closes the handle.
+// SAFETY: the pointer is used only for `uv_async_send`, which may be called on any thread, and only while the handle
+// is open: `Wake` removes it, under the lock, before it closes the handle.
 unsafe impl Send for Target {}
 
 impl Wake {
-    /// One that does not keep the loop alive.
+    /// Creates a handle that does not keep the loop alive.
     pub fn new(uv: &Loop, token: u32) -> Result<Wake, Errno> {
         let handle = Handle::new(uv, sys::ASYNC, token, async_init)?;
         handle.set_ref(false);
@@ -31,12 +32,12 @@ impl Wake {
         Ok(Wake { handle, waker })
     }
 
-    /// For other threads.
+    /// Returns the part for other threads.
     pub fn waker(&self) -> Waker {
         self.waker.clone()
     }
 
-    /// Keeps the loop alive, or no longer.
+    /// Sets whether the handle keeps the loop alive.
     pub fn set_ref(&self, referenced: bool) {
         self.handle.set_ref(referenced);
     }
@@ -44,16 +45,16 @@ impl Wake {
 
 impl Drop for Wake {
     fn drop(&mut self) {
-        // Before the handle closes, which it does after this.
+        // The target must be removed before the handle closes. Fields are dropped after this function.
         self.waker.target().take();
     }
 }
 
 impl Waker {
-    /// Has [`super::Events::woken`] called soon; calls that come before it are one.
+    /// Causes a call of [`super::Events::woken`] soon. Several calls before it are merged into one.
     pub fn wake(&self) {
         if let Some(target) = &*self.target() {
-            // SAFETY: the handle is open as long as the target is there, and the lock is held.
+            // SAFETY: the handle is open as long as the target is present, and the lock is held.
             unsafe { sys::uv_async_send(target.0) };
         }
     }
@@ -64,7 +65,7 @@ impl Waker {
 }
 
 unsafe extern "C" fn async_init(uv: *mut sys::Loop, handle: *mut sys::Handle) -> c_int {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe { sys::uv_async_init(uv, handle, Some(on_wake)) }
 }
 

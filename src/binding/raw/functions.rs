@@ -1,4 +1,4 @@
-//! Native functions: their arguments, what they return, and the object that JavaScript has them in.
+//! Native functions: their arguments, their results, and the object that contains them.
 
 use super::{Env, Value, panic_text};
 #[cfg(target_os = "linux")]
@@ -11,13 +11,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::rc::Rc;
 
-/// Room that is tried before a string's length is asked for, which costs a call of its own.
+/// The space in bytes that is tried first for a string. Asking for its length would cost a call of its own.
 const SHORT_STRING: usize = 256;
 
-/// No native function takes more arguments.
+/// The most arguments of a native function.
 const MAX_ARGS: usize = 10;
 
-/// What a native function says of a call it cannot take: the JavaScript side of the package has a defect, not its user.
+/// A call with invalid arguments. The arguments come from the package's own JavaScript, so this is a defect of the
+/// package and not of its user.
 #[derive(Debug)]
 pub struct Misuse {
     argument: usize,
@@ -25,7 +26,7 @@ pub struct Misuse {
 }
 
 impl Misuse {
-    /// Argument `argument` is not the `expected`.
+    /// Argument `argument` is not of the `expected` type.
     pub const fn new(argument: usize, expected: &'static str) -> Misuse {
         Misuse { argument, expected }
     }
@@ -34,7 +35,7 @@ impl Misuse {
 /// The result of a native function.
 pub type Outcome<T> = Result<T, Misuse>;
 
-/// The arguments of one native call.
+/// The arguments of a native call.
 pub struct Args {
     env: Env,
     values: [sys::napi_value; MAX_ARGS],
@@ -45,14 +46,15 @@ macro_rules! number_argument {
         $(#[$doc])*
         pub fn $name(&self, index: usize) -> Outcome<$type> {
             let mut result = <$type>::default();
-            // SAFETY: the argument is this call's (Node fills missing ones with undefined).
+            // SAFETY: the argument belongs to this call (Node fills missing ones with undefined).
             let status = unsafe { sys::$read(self.env.0, self.values[index], &raw mut result) };
             if status == sys::Status::napi_ok { Ok(result) } else { Err(Misuse { argument: index, expected: "number" }) }
         }
     };
 }
 
-/// `$per_unit`: the most bytes that a UTF-16 unit takes; `$widest`: a character, which can be two units.
+/// `$per_unit`: the most bytes for one UTF-16 unit; `$widest`: the most bytes for one character, which may have two
+/// units.
 macro_rules! string_argument {
     ($(#[$doc:meta])* $name:ident, $read:ident, $per_unit:literal, $widest:literal) => {
         $(#[$doc])*
@@ -62,14 +64,14 @@ macro_rules! string_argument {
                 let room = out.capacity() - out.len();
                 let mut written = 0;
                 let target = out.spare_capacity_mut().as_mut_ptr().cast();
-                // SAFETY: the argument is this call's, and `room` bytes are reserved.
+                // SAFETY: the argument belongs to this call, and `room` bytes are reserved.
                 let status = unsafe { sys::$read(self.env.0, self.values[index], target, room, &raw mut written) };
                 if status != sys::Status::napi_ok {
                     return Err(Misuse { argument: index, expected: "string" });
                 }
-                // With room left for the widest character and the NUL behind it, the string was not cut off.
+                // The string is complete if there was still room for the widest character and the terminator.
                 if written + $widest < room {
-                    // SAFETY: Node wrote `written` bytes, fewer than `room`, behind the old length.
+                    // SAFETY: Node wrote `written` bytes, fewer than `room`, after the old length.
                     unsafe { out.set_len(out.len() + written) };
                     return Ok(written);
                 }
@@ -85,7 +87,7 @@ impl Args {
         self.env
     }
 
-    /// The argument as it is.
+    /// The argument as a value.
     pub fn value(&self, index: usize) -> Value {
         Value(self.values[index])
     }
@@ -103,9 +105,9 @@ impl Args {
         double, f64, napi_get_value_double
     }
 
-    /// An object with the fields of a `#[napi(object)]`, for calls that are made once.
+    /// An object with the fields of a `#[napi(object)]`, for rare calls.
     pub fn object<T: FromNapiValue>(&self, index: usize) -> Outcome<T> {
-        // SAFETY: environment and argument are this call's.
+        // SAFETY: the environment and the argument belong to this call.
         let object = unsafe { T::from_napi_value(self.env.0, self.values[index]) };
         object.map_err(|_| Misuse {
             argument: index,
@@ -116,7 +118,7 @@ impl Args {
     /// `true` or `false`.
     pub fn boolean(&self, index: usize) -> Outcome<bool> {
         let mut result = false;
-        // SAFETY: the argument is this call's.
+        // SAFETY: the argument belongs to this call.
         let status = unsafe { sys::napi_get_value_bool(self.env.0, self.values[index], &raw mut result) };
         if status == sys::Status::napi_ok {
             Ok(result)
@@ -128,19 +130,22 @@ impl Args {
         }
     }
 
-    /// A file descriptor of the program's, which it keeps open during the call. A number that is none of an open file is found out by the system.
+    /// A file descriptor of the program, which stays open during the call. If the number does not belong to an open
+    /// file, the system reports an error when it is used.
     #[cfg(target_os = "linux")]
     pub fn fd(&self, index: usize) -> Outcome<BorrowedFd<'_>> {
         let fd = self.number_of_fd(index)?;
-        // SAFETY: not -1, and no JavaScript runs during the call that could close it.
+        // SAFETY: the number is not -1, and no JavaScript that could close it runs during the call.
         Ok(unsafe { BorrowedFd::borrow_raw(fd) })
     }
 
-    /// Closes a file descriptor that the program gives away; an error when it had closed it already.
+    /// Closes a file descriptor that the program has given away. The inner result is an error if it was closed
+    /// already.
     #[cfg(target_os = "linux")]
     pub fn close_fd(&self, index: usize) -> Outcome<Result<(), Errno>> {
         let fd = self.number_of_fd(index)?;
-        // SAFETY: nobody uses the number any more, or it is none of an open file, which the system finds out.
+        // SAFETY: no one uses the descriptor any more. If it does not belong to an open file, the system reports an
+        // error.
         let status = unsafe { libc::close(fd) };
         let error = || Errno(-std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
         Ok(if status == 0 { Ok(()) } else { Err(error()) })
@@ -156,10 +161,10 @@ impl Args {
         if fd < 0 { Err(misuse) } else { Ok(fd) }
     }
 
-    /// A string's length in UTF-16 units, known without reading it.
+    /// The length of a string in UTF-16 units, without reading it.
     fn string_length(&self, index: usize) -> Outcome<usize> {
         let mut units = 0;
-        // SAFETY: no buffer is given, so only the length is written.
+        // SAFETY: no buffer is passed, so only the length is written.
         let status = unsafe {
             sys::napi_get_value_string_utf16(self.env.0, self.values[index], ptr::null_mut(), 0, &raw mut units)
         };
@@ -192,10 +197,11 @@ impl Args {
         })
     }
 
-    /// Looks at `length` bytes from `offset` of a `Buffer` or `Uint8Array`. No JavaScript can run meanwhile.
+    /// Runs `look` on `length` bytes from `offset` of a `Buffer` or `Uint8Array`. No JavaScript can run meanwhile.
     pub fn bytes<T>(&self, index: usize, offset: usize, length: usize, look: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
         let (mut kind, mut size, mut data) = (0, 0, ptr::null_mut());
-        // SAFETY: the argument is this call's; all have room for the answers. (`napi_get_buffer_info` would abort on another type.)
+        // SAFETY: the argument belongs to this call, and all variables have room for the answers.
+        // (`napi_get_buffer_info` would abort for another type.)
         let status = unsafe {
             sys::napi_get_typedarray_info(
                 self.env.0,
@@ -217,16 +223,17 @@ impl Args {
         if length == 0 {
             return Ok(look(&[])); // An empty or detached buffer has no address.
         }
-        // SAFETY: the range is inside the buffer.
+        // SAFETY: the range is inside the buffer, as checked above.
         let start = unsafe { data.cast::<u8>().add(offset) };
-        // SAFETY: the argument keeps the memory for the call, and only JavaScript could change it, which does not run in `look`.
+        // SAFETY: the argument keeps the memory alive for the call. Only JavaScript could change it, and none runs
+        // during `look`.
         Ok(look(unsafe { std::slice::from_raw_parts(start, length) }))
     }
 }
 
-/// What a native function can return.
+/// A type that a native function can return.
 pub trait IntoValue {
-    /// The JavaScript value; `None` is `undefined`.
+    /// Converts to a JavaScript value; `None` becomes `undefined`.
     fn into_value(self, env: Env) -> Option<Value>;
 }
 
@@ -281,7 +288,7 @@ impl<T: IntoValue> IntoValue for Option<T> {
     }
 }
 
-/// A native function's state and code, alive as long as the environment.
+/// The state and code of a native function. It lives as long as the environment.
 struct Bound<S, F> {
     state: Rc<S>,
     code: F,
@@ -292,12 +299,12 @@ pub struct Functions<S> {
     env: Env,
     object: Value,
     state: Rc<S>,
-    /// Frees what the functions point to, once the environment has stopped running JavaScript.
+    /// Frees the data of the functions, after the environment has stopped running JavaScript.
     release: Vec<Box<dyn FnOnce()>>,
 }
 
 impl<S: 'static> Functions<S> {
-    /// An empty set of functions that all get `state`.
+    /// Creates an empty set of functions that all receive `state`.
     pub fn new(env: Env, state: Rc<S>) -> Functions<S> {
         Functions {
             env,
@@ -318,7 +325,8 @@ impl<S: 'static> Functions<S> {
             code,
         }));
         let mut function = ptr::null_mut();
-        // SAFETY: the name is a slice; `data` lives until `finish`'s result runs, after the last JavaScript of the environment.
+        // SAFETY: pointer and length of the name come from the same slice. `data` lives until the closure from
+        // `finish` runs, after the last JavaScript of the environment.
         unsafe {
             sys::napi_create_function(
                 self.env.0,
@@ -331,12 +339,12 @@ impl<S: 'static> Functions<S> {
         };
         self.env.set(self.object, name, Value(function));
         self.release.push(Box::new(move || {
-            // SAFETY: made by `Box::into_raw` above, freed once.
+            // SAFETY: made by `Box::into_raw` above, and freed once.
             drop(unsafe { Box::from_raw(data) });
         }));
     }
 
-    /// Adds a function that gets `shared` besides: what a part of the package keeps for the environment.
+    /// Adds a function that also receives `shared`, the data that a part of the package keeps for the environment.
     pub fn add_with<T, R, F>(&mut self, shared: &Rc<T>, name: &str, code: F)
     where
         T: 'static,
@@ -347,12 +355,12 @@ impl<S: 'static> Functions<S> {
         self.add(name, move |state, args| code(&shared, state, args));
     }
 
-    /// What every function gets.
+    /// The state that every function receives.
     pub fn state(&self) -> &Rc<S> {
         &self.state
     }
 
-    /// The object, and what frees it all when the environment has ended.
+    /// Returns the object, and a closure that frees the functions' data when the environment has ended.
     pub fn finish(self) -> (Value, impl FnOnce()) {
         let release = self.release;
         (self.object, move || release.into_iter().for_each(|free| free()))
@@ -369,7 +377,7 @@ where
         values: [ptr::null_mut(); MAX_ARGS],
     };
     let (mut count, mut data) = (MAX_ARGS, ptr::null_mut());
-    // SAFETY: `values` has room for `count`; Node fills the rest with undefined.
+    // SAFETY: `values` has room for `count` values; Node fills the rest with undefined.
     unsafe {
         sys::napi_get_cb_info(
             env,
@@ -380,7 +388,8 @@ where
             &raw mut data,
         )
     };
-    // SAFETY: the `Bound` given to `napi_create_function`, alive while JavaScript can call.
+    // SAFETY: this is the `Bound` given to `napi_create_function`, which lives while JavaScript can call the
+    // function.
     let bound = unsafe { &*data.cast::<Bound<S, F>>() };
     match catch_unwind(AssertUnwindSafe(|| (bound.code)(&bound.state, &args))) {
         Ok(Ok(result)) => result.into_value(args.env).map_or(ptr::null_mut(), |value| value.0),

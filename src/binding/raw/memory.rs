@@ -1,4 +1,4 @@
-//! The memory of typed arrays that native functions are given.
+//! Access to the memory of typed arrays that are passed to native functions.
 
 use super::Env;
 use super::functions::{Args, Misuse, Outcome};
@@ -6,11 +6,11 @@ use napi::sys;
 use std::ptr;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-/// What a typed array has, as bytes.
+/// The memory of a typed array, as bytes.
 struct Span {
     data: *mut u8,
     length: usize,
-    /// Other threads may write to it at any time.
+    /// Whether other threads may write to it at any time (`SharedArrayBuffer`).
     shared: bool,
 }
 
@@ -20,9 +20,9 @@ impl Span {
         a < b + other.length && b < a + self.length
     }
 
-    /// The bytes of shared memory, one by one.
+    /// The bytes of shared memory as atomics.
     fn cells(&self) -> &[AtomicU8] {
-        // SAFETY: the argument keeps the memory for the call, and atomics may share it.
+        // SAFETY: the argument keeps the memory alive for the call, and atomics may be accessed by several threads.
         unsafe { std::slice::from_raw_parts(self.data.cast(), self.length) }
     }
 
@@ -31,7 +31,7 @@ impl Span {
     }
 }
 
-/// Bytes of an element, by the kind that Node-API gives.
+/// The size of an element in bytes, by the type that Node-API reports.
 fn element_size(kind: i32) -> Option<usize> {
     use sys::TypedarrayType as Kind;
     match kind {
@@ -47,7 +47,7 @@ impl Args {
     fn span(&self, index: usize) -> Outcome<Span> {
         let (mut kind, mut length, mut data, mut buffer) = (0, 0, ptr::null_mut(), ptr::null_mut());
         let Env(env) = self.env();
-        // SAFETY: the argument is this call's; all have room for the answers.
+        // SAFETY: the argument belongs to this call, and all variables have room for the answers.
         let status = unsafe {
             sys::napi_get_typedarray_info(
                 env,
@@ -64,9 +64,10 @@ impl Args {
             return Err(Misuse::new(index, "typed array"));
         };
         let mut own = false;
-        // SAFETY: the buffer is this call's, `own` has room for the answer. A SharedArrayBuffer is none of these.
+        // SAFETY: the buffer belongs to this call, and `own` has room for the answer, which is false for a
+        // SharedArrayBuffer.
         unsafe { sys::napi_is_arraybuffer(env, buffer, &raw mut own) };
-        // An empty or detached array has no address.
+        // An empty or detached array has a null address.
         let length = if data.is_null() { 0 } else { length * size };
         Ok(Span {
             data: if length == 0 { ptr::dangling_mut() } else { data.cast() },
@@ -75,17 +76,18 @@ impl Args {
         })
     }
 
-    /// Looks at all bytes of a typed array; at a copy where other threads may write to them.
+    /// Runs `look` on the bytes of a typed array, or on a copy if other threads may write to them.
     pub fn look<T>(&self, index: usize, look: impl FnOnce(&[u8]) -> T) -> Outcome<T> {
         let span = self.span(index)?;
         if span.shared {
             return Ok(look(&span.copy()));
         }
-        // SAFETY: the argument keeps the memory for the call, and only JavaScript could change it, which does not run in `look`.
+        // SAFETY: the argument keeps the memory alive for the call. Only JavaScript could change it, and none runs
+        // during `look`.
         Ok(look(unsafe { std::slice::from_raw_parts(span.data, span.length) }))
     }
 
-    /// Changes the bytes of a typed array.
+    /// Runs `change` on the bytes of a typed array.
     pub fn change<T>(&self, index: usize, change: impl FnOnce(&mut [u8]) -> T) -> Outcome<T> {
         let span = self.span(index)?;
         if span.shared {
@@ -96,13 +98,13 @@ impl Args {
             }
             return Ok(result);
         }
-        // SAFETY: as in `look`; nothing else refers to the memory meanwhile: `convert` sees to that.
+        // SAFETY: as in `look`; nothing else refers to the memory meanwhile, which `convert` ensures.
         Ok(change(unsafe {
             std::slice::from_raw_parts_mut(span.data, span.length)
         }))
     }
 
-    /// Writes to one typed array what comes of another. Where they have memory in common, the input is copied first.
+    /// Converts the bytes of one typed array into another. If their memory overlaps, the input is copied first.
     pub fn convert<T>(&self, from: usize, to: usize, convert: impl FnOnce(&[u8], &mut [u8]) -> T) -> Outcome<T> {
         if self.span(from)?.overlaps(&self.span(to)?) {
             let input = self.look(from, <[u8]>::to_vec)?;

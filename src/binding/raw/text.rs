@@ -1,8 +1,8 @@
-//! Long strings whose characters stay in memory of ours.
+//! Long strings whose characters stay in memory of this crate.
 //!
-//! V8 gives a string of more than 128 KiB pages of its own, which cost several times as much as to write the characters: they are mapped and
-//! zeroed for each, and given back when it is collected. A string that only refers to memory of the process costs none of it. Node makes such
-//! strings itself from 1 MB on.
+//! V8 gives a string of more than 128 KiB memory pages of its own. They are mapped and zeroed for each string and
+//! returned when it is collected, which costs several times as much as writing the characters. A string that only
+//! refers to external memory avoids that. Node itself creates such strings from 1 MB on.
 
 use super::{Env, Value};
 use napi::sys;
@@ -10,10 +10,10 @@ use std::ffi::c_void;
 use std::ptr;
 use std::sync::OnceLock;
 
-/// From so many characters on a string has pages of its own in V8.
+/// The number of characters from which V8 gives a string pages of its own.
 const LONG: usize = 131_000;
 
-/// `node_api_create_external_string_latin1`, of Node-API 10: Node has it since 20.4.
+/// `node_api_create_external_string_latin1` of Node-API 10, which Node has since 20.4.
 type Create = unsafe extern "C" fn(
     env: sys::napi_env,
     text: *mut u8,
@@ -24,14 +24,15 @@ type Create = unsafe extern "C" fn(
     copied: *mut bool,
 ) -> sys::napi_status;
 
-/// What this Node has of it.
+/// Looks the function up; `None` if this Node does not have it.
 #[cfg(unix)]
 fn create() -> Option<Create> {
     static FOUND: OnceLock<Option<Create>> = OnceLock::new();
     *FOUND.get_or_init(|| {
-        // SAFETY: the name is a C string; the symbol is looked for in what the process has loaded.
+        // SAFETY: the name is a C string, and the symbol is searched in what the process has loaded.
         let symbol = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"node_api_create_external_string_latin1".as_ptr()) };
-        // SAFETY: the symbol of this name is a function of this type, or there is none and it is null, as is `None`.
+        // SAFETY: a symbol of this name is a function of this type. If there is none, the pointer is null, which is
+        // `None`.
         unsafe { std::mem::transmute::<*mut c_void, Option<Create>>(symbol) }
     })
 }
@@ -42,7 +43,8 @@ fn create() -> Option<Create> {
 }
 
 impl Env {
-    /// A string, one character a byte, which keeps the bytes if it is long. `undefined` when it is longer than a string can be.
+    /// Creates a string with one character per byte. A long string keeps the bytes without a copy. Returns
+    /// `undefined` if it would be longer than V8 allows.
     pub fn latin1_of(self, text: Vec<u8>) -> Value {
         match create() {
             Some(create) if text.len() >= LONG => self.external(create, text),
@@ -55,7 +57,7 @@ impl Env {
         let owner = Box::into_raw(Box::new(text)).cast();
         let (mut result, mut copied) = (ptr::null_mut(), false);
         self.account(length as i64);
-        // SAFETY: the bytes live, and nobody changes them, until `release` is called with their owner.
+        // SAFETY: the bytes stay alive and unchanged until `release` is called with their owner.
         let status = unsafe {
             create(
                 self.0,
@@ -68,14 +70,14 @@ impl Env {
             )
         };
         if status != sys::Status::napi_ok {
-            // SAFETY: the owner is the one made above: where there is no string, Node does not call this.
+            // SAFETY: this is the owner made above. If no string was created, Node does not call `release`.
             unsafe { release(self.0, ptr::null_mut(), owner) };
             return self.undefined();
         }
         Value(result)
     }
 
-    /// Tells V8 of memory that an object has, or had, so that it collects soon enough.
+    /// Tells V8 how much external memory an object has gained or lost, so that the collector runs soon enough.
     pub fn account(self, change: i64) {
         if change == 0 {
             return;
@@ -86,9 +88,9 @@ impl Env {
     }
 }
 
-/// Called when a string is collected, or its environment has ended: then that is null. Also at once where V8 has made a copy.
+/// Called when a string is collected, or at once if V8 has made a copy. `env` is null if the environment has ended.
 unsafe extern "C" fn release(env: sys::napi_env, _data: *mut c_void, owner: *mut c_void) {
-    // SAFETY: the owner made in `external`, given back once.
+    // SAFETY: this is the owner made in `external`, which is returned once.
     let text = unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) };
     if !env.is_null() {
         Env(env).account(-(text.len() as i64));

@@ -1,71 +1,74 @@
-//! What every format has in common whose units say, or show, where they end: they come cut anywhere, and are wanted in one piece.
+//! Assembles the units of a stream that arrives in arbitrary pieces, for formats in which a unit states or shows
+//! where it ends.
 
-/// Above this the memory of a unit that was cut is given back once it is whole, so that one large unit does not stay paid for in a stream
-/// that goes on with small ones. The engine's read size: no smaller unit than that needs more than two reads.
+/// Above this capacity in bytes, the memory of an assembled unit is freed when the unit is complete, so that one
+/// large unit does not hold memory in a stream of small ones. It is the engine's read size: a smaller unit needs at
+/// most two reads.
 const KEEP_CAPACITY: usize = 64 * 1024;
 
-/// What a unit is made of, in bytes.
+/// The sizes of the parts of a unit in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// Before what it is about.
+    /// The bytes before the body.
     pub head: u64,
-    /// What it is about.
+    /// The body.
     pub body: u64,
-    /// Behind that.
+    /// The bytes after the body.
     pub foot: u64,
 }
 
 impl Extent {
-    /// All of them.
+    /// The size of the whole unit.
     #[inline]
     pub fn total(self) -> u64 {
         self.head + self.body + self.foot
     }
 }
 
-/// A unit that is whole.
+/// A complete unit.
 #[derive(Clone, Copy, Debug)]
 pub struct Unit<'a> {
-    /// All of it.
+    /// All its bytes.
     pub bytes: &'a [u8],
-    /// What they are.
+    /// The sizes of its parts.
     pub extent: Extent,
-    /// Where in the input it lies; nothing where it began in an earlier one.
+    /// Its offset in the input; `None` if it began in an earlier input.
     pub start: Option<usize>,
 }
 
-/// What the units of a stream are.
+/// The format of a stream's units.
 pub trait Units {
-    /// Why the stream cannot be read on.
+    /// Why the stream cannot be read further.
     type Error: Copy;
 
-    /// The unit that begins with `bytes`, once they tell.
+    /// Measures the unit at the start of `bytes`, as soon as they suffice for that.
     ///
     /// # Errors
-    /// It is none, or more than is allowed.
+    /// The unit is invalid or exceeds a limit.
     fn measure(&self, bytes: &[u8]) -> Result<Option<Extent>, Self::Error>;
 
-    /// The same, of one that begins with `held`, which did not tell, and goes on with `more`.
+    /// Like [`Units::measure`], for a unit that begins with `held`, which did not suffice, and continues with `more`.
     ///
     /// # Errors
-    /// As above.
+    /// Those of [`Units::measure`].
     fn measure_joined(&self, held: &[u8], more: &[u8]) -> Result<Option<Extent>, Self::Error>;
 }
 
-/// Cuts a stream into units, and keeps the beginning of one until its end has come.
+/// Splits a stream into units, and stores the beginning of a unit until its end arrives.
 ///
-/// Nothing is allocated for what a peer merely announces, only for bytes that have come (at most twice as much, and no more than the unit has).
+/// Memory is allocated only for bytes that have arrived (at most twice their size, and not more than the unit), never
+/// for an announced length.
 #[derive(Debug)]
 pub struct Assembler<U: Units> {
     units: U,
     partial: Vec<u8>,
-    /// All of that unit, once it is known.
+    /// The extent of the stored unit, when it is known.
     extent: Option<Extent>,
     failed: Option<U::Error>,
 }
 
 impl<U: Units> Assembler<U> {
-    /// For a stream that begins.
+    /// Creates an assembler for a new stream.
     pub fn new(units: U) -> Self {
         Assembler {
             units,
@@ -75,24 +78,24 @@ impl<U: Units> Assembler<U> {
         }
     }
 
-    /// What the units are.
+    /// The format of the units.
     pub fn units(&mut self) -> &mut U {
         &mut self.units
     }
 
-    /// Forgets what has come: another stream begins.
+    /// Discards all state: a new stream begins.
     pub fn reset(&mut self) {
         self.partial = Vec::new();
         self.extent = None;
         self.failed = None;
     }
 
-    /// Takes the next bytes of the stream and offers every unit that they complete to `sink`, in order, until it refuses one.
-    /// Returns how many bytes are taken: the others, and the unit that was refused, come with the next push, of the rest of the
-    /// input even where that is nothing.
+    /// Takes the next bytes of the stream and passes each completed unit to `sink`, in order, until it refuses one.
+    /// Returns the number of bytes consumed. The remaining bytes, and the unit that was refused, must come with the
+    /// next push: call it with the rest of the input, even if that is empty.
     ///
     /// # Errors
-    /// Those of the units and of `sink`, again with every later call. What was given before holds.
+    /// Those of the units and of `sink`, repeated by every later call. Units passed before an error remain valid.
     #[inline]
     pub fn push(
         &mut self,
@@ -155,7 +158,7 @@ impl<U: Units> Assembler<U> {
         Ok(at)
     }
 
-    /// Adds to the unit that began earlier. Returns how many bytes are its, and what it is if that makes it whole.
+    /// Adds to the stored unit. Returns how many bytes belong to it, and its extent if that completes it.
     #[cold]
     fn join(&mut self, input: &[u8]) -> Result<(usize, Option<Extent>), U::Error> {
         if self.extent.is_none() {
@@ -168,7 +171,7 @@ impl<U: Units> Assembler<U> {
         Ok((taken, whole))
     }
 
-    /// Adds to the memory of the unit, which grows as a vector does, but never beyond the unit.
+    /// Adds to the memory of the unit. It grows like a vector, but never beyond the size of the unit.
     fn keep(&mut self, bytes: &[u8]) {
         let Assembler { partial, extent, .. } = self;
         let held = partial.len() + bytes.len();
@@ -180,17 +183,17 @@ impl<U: Units> Assembler<U> {
         partial.extend_from_slice(bytes);
     }
 
-    /// The bytes that have come of a unit whose end has not: when the stream ends, any at all mean that it was cut short.
+    /// The stored bytes of an incomplete unit. If there are any when the stream ends, the stream was cut short.
     pub fn held(&self) -> &[u8] {
         &self.partial
     }
 
-    /// All of that unit, once that is known.
+    /// The extent of the stored unit, if it is known.
     pub fn extent(&self) -> Option<Extent> {
         self.extent
     }
 
-    /// The memory for it.
+    /// The capacity of the memory for the stored unit.
     pub fn capacity(&self) -> usize {
         self.partial.capacity()
     }

@@ -1,10 +1,11 @@
-//! Messages in a stream of bytes: where each begins and ends, however the stream was cut.
+//! Finds the messages in a stream of bytes, wherever the reads cut the stream.
 //!
-//! A [`Splitter`] finds messages that lie in the stream as they are: behind a length, before a delimiter, or all of one size. Of those that
-//! lie in one chunk it says where they are; only what was cut is put together, by an [`Assembler`], which does the same for the frames of
-//! [`rpc`](crate::rpc). An [`Unstuffer`] undoes codings that have changed the bytes so that one of them can be the delimiter (COBS, SLIP).
+//! A [`Splitter`] finds messages that appear unchanged in the stream: after a length, before a delimiter, or all of
+//! one size. For a message within one chunk, it returns the position. Only a message that spans chunks is copied, by
+//! an [`Assembler`], which also serves the frames of [`rpc`](crate::rpc). An [`Unstuffer`] decodes formats that
+//! change the bytes of messages so that one byte value can serve as the delimiter (COBS, SLIP).
 //!
-//! A length is checked as soon as it is there. Nothing is allocated for what is merely announced.
+//! A length is checked as soon as it arrives, and no memory is allocated for a length that is only announced.
 
 mod assembler;
 mod options;
@@ -17,28 +18,28 @@ pub use splitter::{Found, Splitter};
 use std::fmt;
 pub use stuffing::{Stuffing, Unstuffer};
 
-/// Why a stream cannot be read on. Nothing behind it can: there is no telling where the next message begins.
+/// Why a stream cannot be read further: the start of the next message is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A message is longer than allowed; of one that a delimiter ends, only that it is.
+    /// A message exceeds the limit.
     TooLarge {
-        /// Its length, as far as that is known.
+        /// Its length. For a message that a delimiter ends, the length known so far.
         length: u64,
-        /// The longest.
+        /// The limit.
         limit: u64,
     },
-    /// A length counts more than the message, and is less than what it must count besides.
+    /// A length that counts more than the message is smaller than the part that it must at least count.
     TooSmall {
-        /// The length.
+        /// The value of the length.
         length: u64,
-        /// The least.
+        /// The smallest valid value.
         least: u64,
     },
     /// A varint has more than ten bytes, or more than 64 bits.
     Varint,
-    /// A zero, which ends a message of COBS, within a group of bytes.
+    /// A zero, which ends a COBS message, within a group of bytes.
     Cobs,
-    /// A byte that SLIP's escape cannot precede.
+    /// A byte that must not follow SLIP's escape byte.
     Slip(u8),
 }
 

@@ -1,76 +1,76 @@
-//! How messages are told apart.
+//! How the messages of a stream are delimited.
 
-/// How a length is written.
+/// The encoding of a length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
-    /// So many bytes, 1 to 8, the most significant first.
+    /// This many bytes, 1 to 8, the most significant first.
     Big(u8),
-    /// So many bytes, 1 to 8, the least significant first.
+    /// This many bytes, 1 to 8, the least significant first.
     Little(u8),
-    /// Seven bits a byte, the least significant first (LEB128), as protobuf has it.
+    /// Seven bits per byte, the least significant first (LEB128), as in protobuf.
     Varint,
 }
 
 /// What a length counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counts {
-    /// The message.
+    /// The message only.
     Message,
-    /// All that follows the length.
+    /// Everything after the length.
     Rest,
-    /// All of the frame, what precedes the length and the length itself included.
+    /// The whole frame, including the length and the bytes before it.
     Frame,
 }
 
-/// Messages behind their lengths: `before` bytes, the length, `after` bytes, the message, `trailer` bytes.
+/// Length-prefixed messages: `before` bytes, the length, `after` bytes, the message, `trailer` bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Length {
-    /// How the length is written.
+    /// The encoding of the length.
     pub prefix: Prefix,
     /// What it counts.
     pub counts: Counts,
-    /// Bytes of a header before it.
+    /// The number of header bytes before the length.
     pub before: u32,
-    /// Bytes of a header behind it.
+    /// The number of header bytes after the length.
     pub after: u32,
-    /// Bytes behind the message.
+    /// The number of bytes after the message.
     pub trailer: u32,
 }
 
-/// How messages are told apart.
+/// How messages are delimited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// By their lengths.
+    /// By a length before each.
     Length(Length),
-    /// By what stands behind each.
+    /// By a byte sequence after each.
     Delimiter(Box<[u8]>),
-    /// All have so many bytes.
+    /// All messages have this many bytes.
     Size(u32),
 }
 
-/// What is wrong with a [`Framing`].
+/// Why a [`Framing`] is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Invalid {
-    /// A length has no bytes, or more than eight.
+    /// A length of no bytes or more than eight.
     Width,
-    /// A header or trailer has more bytes than [`Framing::MOST_AROUND`].
+    /// A header or trailer of more than [`Framing::MOST_AROUND`] bytes.
     Around,
-    /// A delimiter has no bytes, or more than [`Framing::MOST_DELIMITER`].
+    /// A delimiter of no bytes or more than [`Framing::MOST_DELIMITER`].
     Delimiter,
-    /// Messages have no bytes: there would be no end of them.
+    /// Messages of no bytes: there would be infinitely many.
     Size,
 }
 
 impl Framing {
-    /// Bytes that a header or a trailer may have.
+    /// The most bytes of a header or trailer.
     pub const MOST_AROUND: u32 = 65_535;
-    /// Bytes that a delimiter may have.
+    /// The most bytes of a delimiter.
     pub const MOST_DELIMITER: usize = 256;
 
-    /// Whether it can be.
+    /// Checks that the framing is valid.
     ///
     /// # Errors
-    /// What cannot.
+    /// What is invalid.
     pub fn check(&self) -> Result<(), Invalid> {
         match self {
             Framing::Length(length) => {

@@ -2,15 +2,15 @@ use super::{Assembler, Counts, Error, Extent, Framing, Length, Prefix, Units};
 use memchr::{memchr, memmem};
 use std::ops::Range;
 
-/// A varint of 64 bits has no more bytes, and no other length has as many.
+/// The most bytes of a length: those of a 64-bit varint.
 const MOST_DIGITS: usize = 10;
 
 /// A message that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found<'a> {
-    /// It began in an earlier chunk, so it was put together. That is always the first.
+    /// It began in an earlier chunk, so it was assembled. Only the first message of a push can be one.
     Joined(&'a [u8]),
-    /// It lies in this one, there.
+    /// It lies in the current chunk, at this range.
     Whole(Range<usize>),
 }
 
@@ -21,8 +21,8 @@ pub struct Splitter {
 }
 
 impl Splitter {
-    /// A splitter of a stream that begins; `framing` has been [checked](Framing::check), and messages have `limit` bytes at most. What is found is
-    /// the message alone if it `strips`, else all of its frame.
+    /// Creates a splitter for a new stream. `framing` must have been [checked](Framing::check). Messages may have at
+    /// most `limit` bytes. If `strips`, only the message is returned, otherwise its whole frame.
     pub fn new(framing: Framing, limit: u64, strips: bool) -> Splitter {
         let finder = match &framing {
             Framing::Delimiter(delimiter) if delimiter.len() > 1 => Some(memmem::Finder::new(delimiter).into_owned()),
@@ -38,30 +38,31 @@ impl Splitter {
         }
     }
 
-    /// Forgets what has come: another stream begins.
+    /// Discards all state: a new stream begins.
     pub fn reset(&mut self) {
         self.assembler.reset();
     }
 
-    /// The bytes that have come of a frame whose end has not: when the stream ends, any at all mean that it was cut short.
+    /// The stored bytes of an incomplete frame. If there are any when the stream ends, the stream was cut short.
     pub fn held(&self) -> &[u8] {
         self.assembler.held()
     }
 
-    /// Bytes that this frame will have in all, once that is known.
+    /// The total size of the incomplete frame, if it is known.
     pub fn announced(&self) -> Option<u64> {
         self.assembler.extent().map(Extent::total)
     }
 
-    /// The memory for it.
+    /// The capacity of the memory for the incomplete frame.
     pub fn capacity(&self) -> usize {
         self.assembler.capacity()
     }
 
-    /// Takes the next chunk, and tells `sink` of each message that ends there, until that refuses one. Returns how many bytes are taken.
+    /// Takes the next chunk and passes each message that ends in it to `sink`, until `sink` refuses one. Returns the
+    /// number of bytes consumed.
     ///
     /// # Errors
-    /// Why the stream cannot be read on, again with every later call. What was told before holds.
+    /// Why the stream cannot be read further, repeated by every later call. Messages passed before remain valid.
     pub fn push(&mut self, chunk: &[u8], mut sink: impl FnMut(Found<'_>) -> bool) -> Result<usize, Error> {
         self.assembler.push(chunk, |frames, unit| {
             let message = if frames.strips {
@@ -78,12 +79,12 @@ impl Splitter {
     }
 }
 
-/// What the frames of a stream are.
+/// The format of a stream's frames.
 #[derive(Debug)]
 struct Frames {
     framing: Framing,
     finder: Option<memmem::Finder<'static>>,
-    /// The longest message.
+    /// The most bytes of a message.
     limit: u64,
     strips: bool,
 }
@@ -91,7 +92,7 @@ struct Frames {
 impl Units for Frames {
     type Error = Error;
 
-    // Always: what one message costs is less than a call.
+    // Always inlined: a message costs less than a call.
     #[inline(always)]
     fn measure(&self, bytes: &[u8]) -> Result<Option<Extent>, Error> {
         match &self.framing {
@@ -112,7 +113,7 @@ impl Units for Frames {
             }
             Framing::Size(_) => self.measure(held),
             Framing::Delimiter(delimiter) => {
-                // One that began in what is held, or else one behind that.
+                // The delimiter may begin in the held bytes, so the search includes their end.
                 let most = delimiter.len() - 1;
                 let start = held.len().saturating_sub(most);
                 let seam: Vec<u8> = held[start..].iter().chain(more.iter().take(most)).copied().collect();
@@ -125,26 +126,26 @@ impl Units for Frames {
 }
 
 impl Frames {
-    /// A frame without a head.
+    /// A frame without a header.
     fn plain(&self, body: u64, foot: usize) -> Result<Extent, Error> {
         self.check(body)?;
         let foot = foot as u64;
         Ok(Extent { head: 0, body, foot })
     }
 
-    /// A frame whose delimiter stands at `end`, if that is among the `length` bytes that have come.
+    /// A frame whose delimiter is at `end`, if `end` is within the `length` bytes that have arrived.
     #[inline]
     fn ended(&self, delimiter: &[u8], end: Option<usize>, length: usize) -> Result<Option<Extent>, Error> {
         match end {
             Some(end) => self.plain(end as u64, delimiter.len()).map(Some),
-            // All but what may be the beginning of a delimiter is the message's.
+            // Everything except a possible beginning of the delimiter belongs to the message.
             None => self
                 .check(length.saturating_sub(delimiter.len() - 1) as u64)
                 .map(|()| None),
         }
     }
 
-    /// A frame whose length begins with these bytes.
+    /// A frame that begins with `bytes` and states its length in them.
     #[inline(always)]
     fn behind(&self, length: &Length, bytes: &[u8]) -> Result<Option<Extent>, Error> {
         let Some((value, digits)) = length.prefix.read(bytes)? else {
@@ -188,7 +189,7 @@ impl Frames {
 }
 
 impl Prefix {
-    /// The length that bytes begin with, and how many of them it has, if they are all there.
+    /// Reads the length at the start of `bytes`. Returns its value and size; `None` if it is incomplete.
     #[inline(always)]
     fn read(self, bytes: &[u8]) -> Result<Option<(u64, u8)>, Error> {
         Ok(match self {
@@ -206,7 +207,7 @@ impl Prefix {
             Prefix::Varint => {
                 let mut value = 0;
                 for (digits, &byte) in (0u8..).zip(bytes) {
-                    // The tenth has one bit of 64, and must be the last.
+                    // The tenth byte holds the last of 64 bits and must be the last byte.
                     if digits > 9 || digits == 9 && byte > 1 {
                         return Err(Error::Varint);
                     }

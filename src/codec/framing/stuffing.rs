@@ -2,12 +2,13 @@ use super::Error;
 use memchr::{memchr, memchr2};
 use std::ops::Range;
 
-/// Codings that keep one byte out of messages, so that it can end them.
+/// Encodings that remove one byte value from messages, so that it can delimit them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stuffing {
-    /// Consistent overhead byte stuffing (Cheshire and Baker, 1999): zeros end messages, and one byte in 254 is added.
+    /// Consistent overhead byte stuffing (Cheshire and Baker, 1999): a zero ends each message; at most one byte per
+    /// 254 is added.
     Cobs,
-    /// RFC 1055: 0xc0 ends messages, and stands before them, too.
+    /// RFC 1055: 0xc0 ends each message, and also precedes it.
     Slip,
 }
 
@@ -17,16 +18,16 @@ const ESCAPED_END: u8 = 0xdc;
 const ESCAPED_ESCAPE: u8 = 0xdd;
 
 impl Stuffing {
-    /// How many bytes a message of `length` takes at most.
+    /// The most bytes that a message of `length` bytes takes when encoded.
     pub fn most(self, length: usize) -> usize {
         match self {
-            // A byte more for each 254, the first one's, and the zero.
+            // One byte per 254, the first code byte, and the final zero.
             Stuffing::Cobs => length + length / 254 + 2,
             Stuffing::Slip => 2 * length + 2,
         }
     }
 
-    /// Appends a message, and what ends it.
+    /// Appends an encoded message with its delimiter.
     pub fn encode(self, message: &[u8], out: &mut Vec<u8>) {
         match self {
             Stuffing::Cobs => {
@@ -39,7 +40,7 @@ impl Stuffing {
                     out.extend_from_slice(group);
                     rest = &rest[group.len()..];
                     match zero {
-                        // It is not written, and a group follows it in any case.
+                        // The zero is not written: the code byte of the next group stands for it.
                         Some(_) => rest = &rest[1..],
                         None if rest.is_empty() => break,
                         None => {}
@@ -66,25 +67,25 @@ impl Stuffing {
     }
 }
 
-/// Undoes a coding, message by message.
+/// Decodes a stream message by message.
 #[derive(Debug)]
 pub struct Unstuffer {
     stuffing: Stuffing,
     limit: u64,
-    /// What has come of a message whose end has not.
+    /// The decoded beginning of an incomplete message.
     partial: Vec<u8>,
-    /// Of COBS: bytes left of a group, and whether a zero follows it.
+    /// For COBS: the bytes left of a group, and whether a zero follows it.
     left: u8,
     zero: bool,
-    /// Bytes of a message have come, though they may say nothing.
+    /// Whether bytes of a message have arrived, even if they decode to nothing yet.
     begun: bool,
-    /// Of SLIP: the last byte was an escape.
+    /// For SLIP: whether the last byte was an escape.
     escaped: bool,
     failed: Option<Error>,
 }
 
 impl Unstuffer {
-    /// For a stream that begins; messages have `limit` bytes at most.
+    /// Creates a decoder for a new stream. Messages may have at most `limit` bytes.
     pub fn new(stuffing: Stuffing, limit: u64) -> Unstuffer {
         Unstuffer {
             stuffing,
@@ -98,26 +99,26 @@ impl Unstuffer {
         }
     }
 
-    /// Forgets what has come: another stream begins.
+    /// Discards all state: a new stream begins.
     pub fn reset(&mut self) {
         *self = Unstuffer::new(self.stuffing, self.limit);
     }
 
-    /// Whether a message has begun and not ended, and how many bytes of it have come.
+    /// The number of bytes decoded of an incomplete message; `None` between messages.
     pub fn held(&self) -> Option<usize> {
         self.begun.then_some(self.partial.len())
     }
 
-    /// The memory for it.
+    /// The capacity of the memory for an incomplete message.
     pub fn capacity(&self) -> usize {
         self.partial.capacity()
     }
 
-    /// Takes the next chunk: appends messages to `out`, and tells `sink` where in it each lies, until that refuses more. Returns how many bytes
-    /// are taken.
+    /// Takes the next chunk. Appends decoded messages to `out` and passes the range of each to `sink`, until `sink`
+    /// refuses more. Returns the number of bytes consumed.
     ///
     /// # Errors
-    /// Why the stream cannot be read on, again with every later call. What was told before holds.
+    /// Why the stream cannot be read further, repeated by every later call. Messages passed before remain valid.
     pub fn push(
         &mut self,
         chunk: &[u8],
@@ -164,7 +165,8 @@ impl Unstuffer {
         Ok(())
     }
 
-    /// Takes bytes up to the end of a message, or all. Returns how many, and whether a message ends there.
+    /// Decodes COBS up to the end of a message or of `bytes`. Returns the number of bytes consumed, and whether a
+    /// message ends there.
     fn cobs(&mut self, bytes: &[u8]) -> Result<(usize, bool), Error> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -181,7 +183,7 @@ impl Unstuffer {
             }
             at += 1;
             if byte == 0 {
-                // The last group's zero stands for the end. Zeros between messages are none.
+                // The zero of the last group stands for the end. Zeros between messages do not make empty messages.
                 self.zero = false;
                 if self.begun {
                     return Ok((at, true));
@@ -198,7 +200,7 @@ impl Unstuffer {
         Ok((at, false))
     }
 
-    /// The same.
+    /// Decodes SLIP, like [`Unstuffer::cobs`].
     fn slip(&mut self, bytes: &[u8]) -> Result<(usize, bool), Error> {
         let mut at = 0;
         while at < bytes.len() {
@@ -221,7 +223,7 @@ impl Unstuffer {
             match bytes.get(at) {
                 Some(&END) => {
                     at += 1;
-                    // Between messages, there are none.
+                    // Delimiters between messages do not make empty messages.
                     if self.begun {
                         return Ok((at, true));
                     }

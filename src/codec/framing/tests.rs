@@ -13,7 +13,7 @@ fn length(prefix: Prefix) -> Length {
     }
 }
 
-/// A frame, written in the plainest way.
+/// Builds a frame in the simplest way.
 fn frame(framing: &Framing, message: &[u8]) -> Vec<u8> {
     match framing {
         Framing::Size(_) => message.to_vec(),
@@ -40,7 +40,7 @@ fn frame(framing: &Framing, message: &[u8]) -> Vec<u8> {
                 Counts::Rest => write(body + rest),
                 Counts::Frame => {
                     let all = body + rest + u64::from(length.before);
-                    // It counts its own bytes: as few as will do.
+                    // The length counts its own bytes, so the smallest width that fits is searched.
                     let mut widths = (1..10).map(|width| (width, write(all + width as u64)));
                     widths.find(|(width, value)| value.len() == *width).unwrap().1
                 }
@@ -58,7 +58,7 @@ fn frame(framing: &Framing, message: &[u8]) -> Vec<u8> {
     }
 }
 
-/// All messages of chunks, of which one push takes `rows` whole ones at most.
+/// Splits `chunks` into messages; one push takes at most `rows` whole ones.
 fn split(splitter: &mut Splitter, chunks: &[&[u8]], rows: usize) -> Result<Vec<Vec<u8>>, Error> {
     let mut found = Vec::new();
     for &chunk in chunks {
@@ -126,7 +126,8 @@ fn messages(framing: &Framing) -> BoxedStrategy<Vec<Vec<u8>>> {
                 0..12,
             )
             .prop_map(move |messages| {
-                // Of the delimiter, a message has not even a beginning that the one behind it could complete.
+                // A message must not contain the delimiter, nor end with a beginning that the delimiter after it
+                // would complete.
                 let clean = |message: &Vec<u8>| {
                     let framed = [&message[..], &delimiter].concat();
                     memchr::memmem::find(&framed, &delimiter) == Some(message.len())
@@ -170,7 +171,7 @@ proptest! {
     fn any_stream_is_messages_or_an_error(framing in framings(), stream: Vec<u8>, size in 1usize..20, limit in 0u64..50) {
         let chunks: Vec<&[u8]> = stream.chunks(size).collect();
         if let Ok(messages) = split(&mut Splitter::new(framing.clone(), limit, true), &chunks, 3) {
-            // The same as in one piece.
+            // The result is the same in one piece.
             prop_assert_eq!(split(&mut Splitter::new(framing, limit, true), &[&stream], 1000), Ok(messages.clone()));
             for message in messages {
                 prop_assert!(message.len() as u64 <= limit);
@@ -209,7 +210,7 @@ proptest! {
             }
         }
         prop_assert_eq!(unstuffer.held(), None);
-        // Of SLIP, what says nothing is no message.
+        // In SLIP, an empty message is not a message.
         let expected: Vec<Vec<u8>> = messages.into_iter().filter(|message| !slip || !message.is_empty()).collect();
         prop_assert_eq!(found, expected);
     }
@@ -238,7 +239,7 @@ fn frames_are_found_whole_where_nothing_is_to_be_stripped() {
 fn lengths_are_checked_once_they_are_there() {
     let framing = Framing::Length(length(Prefix::Big(4)));
     let mut splitter = Splitter::new(framing, 100, true);
-    // The last byte of the length is missing: nothing is known.
+    // The last byte of the length is missing, so nothing is known.
     assert_eq!(split(&mut splitter, &[&[0, 0, 0]], 10), Ok(vec![]));
     let error = Error::TooLarge {
         length: 101,
@@ -287,14 +288,14 @@ fn lengths_are_checked_once_they_are_there() {
             Err(Error::Varint)
         );
     }
-    // It may be written with more bytes than it needs.
+    // A varint may have more bytes than it needs.
     assert_eq!(
         split(&mut Splitter::new(varint, LIMIT, true), &[&[0x81, 0x00, 5]], 10),
         Ok(vec![vec![5]])
     );
 }
 
-/// What is held is copied as seldom as in a vector, takes no more room than its frame, and is given back.
+/// Held bytes are copied no more often than in a vector, take no more memory than their frame, and are freed.
 #[test]
 fn memory_grows_with_what_has_come() {
     const SIZE: usize = 100_000;
@@ -357,14 +358,14 @@ fn what_no_encoder_writes_is_an_error() {
     assert_eq!(all(Stuffing::Cobs, &[2, 1, 0, 3, 1, 0]), (Err(Error::Cobs), 1));
     assert_eq!(all(Stuffing::Slip, &[1, 0xc0, 0xdb, 0x01]), (Err(Error::Slip(1)), 1));
     assert_eq!(all(Stuffing::Slip, &[0xdb, 0xc0]), (Err(Error::Slip(0xc0)), 0));
-    // Zeros and ends between messages are none.
+    // Zeros and end bytes between messages are not messages.
     assert_eq!(all(Stuffing::Cobs, &[0, 0, 1, 0, 0, 1, 0]), (Ok(7), 2));
     assert_eq!(all(Stuffing::Slip, &[0xc0, 0xc0, 1, 0xc0, 0xc0]), (Ok(5), 1));
 }
 
 #[test]
 fn examples_of_cobs() {
-    // Those that Wikipedia's article on it has.
+    // The examples of Wikipedia's article on COBS.
     for (plain, coded) in [
         (&[][..], &[1, 0][..]),
         (&[0], &[1, 1, 0]),

@@ -1,4 +1,4 @@
-//! What the parser makes of the text: names are names still.
+//! The syntax tree that the parser creates. Names are not resolved yet.
 
 use super::lexer::Position;
 use crate::codec::checksum::Checksum;
@@ -17,7 +17,7 @@ pub(super) struct StructDecl {
     pub position: Position,
 }
 
-/// Byte order and bit order, where they are said.
+/// The byte order and bit order, if stated.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Order {
     pub little: Option<bool>,
@@ -43,7 +43,7 @@ pub(super) struct Member {
     pub position: Position,
 }
 
-/// A field that lies at an offset from the beginning of the record; one that is only looked at is not written.
+/// The offset of a field from the start of the record. A field that is only peeked at is not written.
 #[derive(Clone)]
 pub(super) struct Place {
     pub peek: bool,
@@ -82,18 +82,18 @@ pub(super) struct Switch {
     pub default: Option<Type>,
 }
 
-/// A value, or from one value to another.
+/// A value, or a range of values.
 #[derive(Clone)]
 pub(super) struct Label {
     pub from: Ex,
     pub to: Option<Ex>,
 }
 
-/// How long something is; also an argument of a type.
+/// A length, or an argument of a type.
 #[derive(Clone)]
 pub(super) enum Len {
     Expr(Ex),
-    /// Said by a number before it.
+    /// A number before the content.
     Prefix(Type),
     Until(Ex),
     Rest,
@@ -126,14 +126,14 @@ pub(super) enum Function {
     Checksum(Checksum),
 }
 
-/// Fields from one to another, both included; all of the struct where neither is said.
+/// A range of fields, both ends included. Without ends, it is the whole struct.
 #[derive(Clone)]
 pub(super) struct Range {
     pub from: Option<String>,
     pub to: Option<String>,
 }
 
-/// What goes before one operand.
+/// A prefix operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unary {
     /// `-`
@@ -144,7 +144,7 @@ pub enum Unary {
     Is0,
 }
 
-/// What goes between two operands.
+/// A binary operator.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "their names say all")]
 pub enum Binary {

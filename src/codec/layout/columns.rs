@@ -1,40 +1,40 @@
-//! Many records as columns: one array for each field.
+//! Decodes many records as columns, one array per field.
 //!
-//! Where all records have the same size, and their fields lie at the same places, no record is looked at as one: each column is a loop
-//! over the bytes. Others go the long way, record by record, in JavaScript.
+//! If all records have the same size, with fields at the same offsets, each column is decoded in a loop over the
+//! bytes without looking at single records. Other layouts are decoded record by record in JavaScript.
 
 use super::wire::{read_bits, read_float, read_int};
 use super::*;
 
-/// A column: a field, or one of a struct within.
+/// A column: a field, or a field of a nested struct.
 #[derive(Debug)]
 pub struct Column<'a> {
-    /// The names that lead to it.
+    /// The names on the path to it.
     pub path: Vec<&'a str>,
-    /// What its values are.
+    /// The type of its values.
     pub kind: &'a Kind,
-    /// Where it lies in a record, and for bits where their run does.
+    /// Its offset in a record. For bit fields, the offset of their run.
     pub at: usize,
-    /// What it must be.
+    /// The value that it must have, if any.
     value: Option<i128>,
-    /// Whether it is a column, or only looked at.
+    /// Whether it is returned, or only checked.
     named: bool,
 }
 
-/// How the values of a column are given.
+/// The form in which a column's values are returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// In a typed array: its name, and the bytes of an element.
+    /// A typed array with this name, whose elements have this many bytes.
     Numbers(&'static str, usize),
     /// As text.
     Text,
     /// As views of the input.
     Bytes,
-    /// In no way that is known here.
+    /// None of these forms: the values cannot be decoded as a column here.
     Values,
 }
 
-/// How the values of a kind are given; names, times and the like by their numbers.
+/// The form of the values of a kind. Names, times and the like are returned as numbers.
 pub fn form(kind: &Kind) -> Form {
     match kind {
         Kind::Float { bytes: 8, .. } => Form::Numbers("Float64Array", 8),
@@ -57,7 +57,7 @@ pub fn form(kind: &Kind) -> Form {
     }
 }
 
-/// The columns of a layout whose records are all alike; `None` for others.
+/// The columns of a layout whose records all have the same size; `None` for other layouts.
 pub fn columns(layout: &Layout) -> Option<Vec<Column<'_>>> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -116,12 +116,12 @@ fn collect<'a>(
 }
 
 impl Column<'_> {
-    /// Whether it is among what is given.
+    /// Whether the column is returned.
     pub fn is_named(&self) -> bool {
         self.named
     }
 
-    /// Whether it is in all records what it may be: what it must be, a constant, or a boolean.
+    /// Whether all its values are valid: equal to the required value, or 0 or 1 for a boolean.
     fn holds(&self, input: &[u8], size: usize) -> bool {
         let mut values = input.chunks_exact(size).map(|record| &record[self.at..]);
         match (self.kind, self.value) {
@@ -133,21 +133,21 @@ impl Column<'_> {
     }
 }
 
-/// Texts one after the other.
+/// Concatenated texts.
 #[derive(Debug, Default)]
 pub struct Texts {
-    /// All of them.
+    /// All the texts.
     pub text: String,
-    /// Whether there are none but characters below U+0080 in it.
+    /// Whether all characters are below U+0080.
     pub is_ascii: bool,
 }
 
-/// Records that are read in one go, so that those of one column are still near when the next is read.
+/// The number of records that are decoded at a time, so that their bytes are still in the cache for the next column.
 const BLOCK: usize = 256;
 
-/// Reads as many records as `out` has room for: of each column of numbers its elements, of each column of text the length of each in
-/// UTF-16; columns begin at multiples of 8 bytes. Gives the texts; `None` where something is not as the layout says, and then no number was
-/// written.
+/// Decodes `count` records into `out`. A column of numbers gets its elements; a column of text gets the length of each
+/// text in UTF-16 units. Columns begin at multiples of 8 bytes. Returns the texts. Returns `None` if a record does not
+/// match the layout or `out` is too small; no column of numbers has been written then.
 pub fn read(layout: &Layout, columns: &[Column], input: &[u8], count: usize, out: &mut [u8]) -> Option<Vec<Texts>> {
     let size = layout.root().size.min as usize;
     let input = input.get(..size.checked_mul(count)?)?;
@@ -163,7 +163,7 @@ pub fn read(layout: &Layout, columns: &[Column], input: &[u8], count: usize, out
             Form::Bytes | Form::Values => continue,
         };
         let target = rest.split_off_mut(..width * count)?;
-        // What fills a column up to the next multiple of eight: behind the last there may be none.
+        // Padding to the next multiple of eight. It may be missing after the last column.
         rest.split_off_mut(..rest.len().min((width * count).next_multiple_of(8) - width * count))?;
         if form(column.kind) == Form::Text {
             texts.push(text_column(column, input, size, target)?);
@@ -187,7 +187,7 @@ fn integer(kind: &Kind, bytes: &[u8]) -> Option<i128> {
     }
 }
 
-/// A column of numbers.
+/// Decodes a column of numbers.
 fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) {
     let at = column.at;
     match column.kind {
@@ -212,7 +212,7 @@ fn numbers(column: &Column, input: &[u8], size: usize, out: &mut [u8]) {
     }
 }
 
-/// Elements as wide as the machine's own.
+/// Copies elements of a width that machine integers have.
 fn swap<const N: usize>(input: &[u8], size: usize, at: usize, little: bool, out: &mut [u8]) {
     let (places, _) = out.as_chunks_mut::<N>();
     let reverse = little != cfg!(target_endian = "little");
@@ -227,7 +227,7 @@ fn swap<const N: usize>(input: &[u8], size: usize, at: usize, little: bool, out:
     }
 }
 
-/// Elements of other widths.
+/// Converts elements of other widths.
 fn widen(kind: &Kind, input: &[u8], size: usize, at: usize, out: &mut [u8]) {
     let Form::Numbers(name, width) = form(kind) else { return };
     for (record, place) in input.chunks_exact(size).zip(out.chunks_exact_mut(width)) {

@@ -1,4 +1,4 @@
-//! Layouts and bytes for people to look at: a table of fields, and an annotated dump.
+//! Prints layouts and records for people: a table of fields, and an annotated dump.
 
 use std::fmt::Write;
 
@@ -45,7 +45,7 @@ pub fn describe(layout: &Layout) -> String {
     json.0
 }
 
-/// How many structs within each other are shown.
+/// How many levels of nested structs are shown.
 const SHOWN: u32 = 8;
 
 fn rows(layout: &Layout, id: usize, prefix: &str, mut offset: Option<u64>, depth: u32, json: &mut Json) {
@@ -171,7 +171,7 @@ fn column_rows<'a>(
     }
 }
 
-/// Names of what a struct refers to by index.
+/// Names for the things that a struct refers to by index.
 struct Names<'a> {
     layout: &'a Layout,
     id: usize,
@@ -315,7 +315,7 @@ impl Names<'_> {
     }
 }
 
-/// JSON under construction. A comma goes before whatever follows a finished value.
+/// JSON under construction. A comma is written before anything that follows a complete value.
 #[derive(Default)]
 struct Json(String);
 
@@ -352,11 +352,11 @@ impl Json {
 
 use crate::js::quote;
 
-/// The bytes of a line of a dump.
+/// The number of bytes in a line of a dump.
 const LINE: usize = 8;
 
-/// What is where in the record at `offset`: a line for each value, with its bytes, its path, its type and itself; in the end what is
-/// wrong, if anything is.
+/// Dumps the record at `offset`: a line for each value, with its bytes, path, type and value. If something is wrong,
+/// the last line states it.
 pub fn dump(layout: &Layout, bytes: &[u8], offset: usize) -> String {
     let mut dump = Dump {
         layout,
@@ -400,7 +400,7 @@ struct Dump<'a> {
     rows: Vec<(usize, usize, [String; 3])>,
 }
 
-/// Text of at most so many characters.
+/// Cuts text to at most `most` characters.
 fn short(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -409,7 +409,7 @@ fn short(text: &str, most: usize) -> String {
 }
 
 impl Build for Dump<'_> {
-    /// As it is shown; empty for what has parts of its own.
+    /// The value as it is shown; empty for a value with parts of its own.
     type Value = String;
     type Foreign = std::convert::Infallible;
     const TRACES: bool = true;
@@ -468,7 +468,7 @@ impl Build for Dump<'_> {
             layout: self.layout,
             id: self.layout.root,
         };
-        // Of the bits of a run, those that this field has.
+        // For bit fields, the bytes of the run that contain the field.
         let (start, end) = match kind.bits() {
             Some(bits) => {
                 let first = start + bits.at as usize / 8;
@@ -480,7 +480,7 @@ impl Build for Dump<'_> {
             None => (start, end),
         };
         let kind = match kind {
-            // What they refer to are fields of another struct, perhaps.
+            // Their references may be to fields of another struct.
             Kind::Text { .. } | Kind::Bytes(_) | Kind::Pad(_) | Kind::Switch(_) => names.layout_free(kind),
             kind => names.kind(kind),
         };
@@ -490,7 +490,7 @@ impl Build for Dump<'_> {
 }
 
 impl Names<'_> {
-    /// What a kind is called without what it refers to.
+    /// The name of a kind without what it refers to.
     fn layout_free(&self, kind: &Kind) -> String {
         let text = match kind {
             Kind::Text { encoding, fill, .. } => self.kind(&Kind::Text {

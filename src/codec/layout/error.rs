@@ -1,29 +1,29 @@
-//! What can go wrong, and where.
+//! Errors, and where they occurred.
 
 use std::fmt;
 
-/// What kind of thing went wrong.
+/// The kind of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// The layout's own text.
+    /// The layout's text is invalid.
     Syntax,
-    /// A limit, of the layout or of what is read.
+    /// The layout or the input exceeds a limit.
     Limit,
     /// The input ends too early.
     Truncated,
-    /// The input is not what the layout says.
+    /// The input does not match the layout.
     Invalid,
-    /// A checksum is not that of the bytes.
+    /// A checksum does not match the bytes.
     Checksum,
-    /// A value to write is of the wrong type; the message is what would be right, as in "of type number".
+    /// A value to write has the wrong type. The message states the right one, as in "of type number".
     Type,
-    /// A value to write is out of range; the message is the range, as in ">= 0 and <= 255".
+    /// A value to write is out of range. The message states the range, as in ">= 0 and <= 255".
     Range,
-    /// A value to write is of the right type and cannot be written; the message says why.
+    /// A value to write has the right type but cannot be written. The message states why.
     Value,
 }
 
-/// One step on the way to a value.
+/// One step of the path to a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A field of a record.
@@ -32,23 +32,23 @@ pub enum Step {
     Index(usize),
 }
 
-/// An error: `header.options[3].length: the input ends …`.
+/// An error, printed as for example `header.options[3].length: the input ends …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     /// Its kind.
     pub code: Code,
-    /// What is wrong.
+    /// The description of the error.
     pub message: String,
-    /// The way to the value, the last step first.
+    /// The path to the value, the last step first.
     pub steps: Vec<Step>,
-    /// Where in the input or output, from its beginning.
+    /// The offset in the input or output.
     pub offset: Option<usize>,
-    /// Where in the layout's text: line and column.
+    /// The line and column in the layout's text.
     pub position: Option<(u32, u32)>,
 }
 
 impl Error {
-    /// An error about a value.
+    /// Creates an error about a value.
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Error {
             code,
@@ -59,7 +59,7 @@ impl Error {
         }
     }
 
-    /// An error about the bytes at an offset.
+    /// Creates an error about the bytes at an offset.
     pub(super) fn at(code: Code, offset: usize, message: impl Into<String>) -> Self {
         Error {
             offset: Some(offset),
@@ -67,7 +67,7 @@ impl Error {
         }
     }
 
-    /// An error of the layout itself.
+    /// Creates an error about the layout itself.
     pub(super) fn syntax(position: (u32, u32), message: impl Into<String>) -> Self {
         Error {
             position: Some(position),
@@ -75,7 +75,7 @@ impl Error {
         }
     }
 
-    /// A limit that a layout or its input is beyond.
+    /// Creates an error about an exceeded limit.
     pub(super) fn limit(position: Option<(u32, u32)>, message: impl Into<String>) -> Self {
         Error {
             position,
@@ -83,13 +83,13 @@ impl Error {
         }
     }
 
-    /// The same, a step further out.
+    /// Adds an outer step to the path.
     pub(super) fn within(mut self, step: impl FnOnce() -> Step) -> Self {
         self.steps.push(step());
         self
     }
 
-    /// The way to the value: `header.options[3].length`; empty for the record itself.
+    /// The path to the value, for example `header.options[3].length`; empty for the record itself.
     pub fn path(&self) -> String {
         let mut path = String::new();
         for step in self.steps.iter().rev() {

@@ -1,4 +1,4 @@
-//! Expressions: what their names mean, and what they come to.
+//! Expressions: resolution of names, and evaluation.
 
 use super::ast::*;
 use super::lexer::Position;
@@ -6,23 +6,25 @@ use super::resolve::{mark, text_of};
 use super::*;
 use crate::codec::checksum::Checksum;
 
-/// The structs around an expression: an inline one sees what is around it.
+/// The structs around an expression. An inline struct can use the names of those around it.
 #[derive(Default)]
 pub(super) struct Scopes {
     stack: Vec<Scope>,
-    /// The item that `_` is.
+    /// The type of the item `_`.
     item: Option<Kind>,
-    /// Fields of finished structs that turned out to be used: `(struct, path)`.
+    /// Fields of completed structs that expressions turned out to use: `(struct, path)`.
     marks: Vec<(usize, Vec<u16>)>,
 }
 
 pub(super) struct Scope {
     pub fields: Vec<Field>,
     pub params: Vec<String>,
-    /// What an inline struct took from around it, for the parameters that it got for that.
+    /// The expressions that an inline struct uses from outside. They are passed as arguments for additional
+    /// parameters.
     pub captured: Vec<Expr>,
     inline: bool,
-    /// Expressions that must be known when what they are for is written, once it is clear which fields are computed.
+    /// Expressions that must be known when they are used for writing. They are checked when it is clear which fields
+    /// are computed.
     pub checks: Vec<(Expr, Position, &'static str)>,
 }
 
@@ -60,7 +62,7 @@ impl Scopes {
         result
     }
 
-    /// Goes back to what was before, but for what has been learned of finished structs.
+    /// Restores the outer scopes, but keeps what was learned about completed structs.
     pub fn restore(&mut self, outer: Scopes) {
         let learned = std::mem::replace(self, outer).marks;
         self.marks.extend(learned);
@@ -148,7 +150,7 @@ impl Scopes {
         })
     }
 
-    /// The fields of a range, which are then tracked.
+    /// The fields of a range, which are tracked from now on.
     pub fn span(&mut self, range: &Range, position: Position) -> Result<Span, Error> {
         let scope = self.last();
         let index = |name: &Option<String>, otherwise: usize| match name {
@@ -235,7 +237,7 @@ impl Scopes {
         Ok(Expr::Item(indexes))
     }
 
-    /// Follows names into structs, and sees that there is a value at the end.
+    /// Follows names into structs and checks that they end at a value.
     fn walk(
         &mut self,
         kind: &Kind,
@@ -349,7 +351,7 @@ fn unmapped(kind: &Kind) -> &Kind {
 }
 
 impl Expr {
-    /// Looks at all parts.
+    /// Calls `look` for the expression and all its parts.
     pub fn visit(&self, look: &mut impl FnMut(&Expr)) {
         look(self);
         match self {
@@ -367,7 +369,7 @@ impl Expr {
         }
     }
 
-    /// Whether it is known only when all fields have been written. (Values of fields that come later are not computed yet.)
+    /// Whether it is known only when all fields are written. Values of later fields are not computed yet.
     pub(super) fn is_late(&self, fields: &[Field]) -> bool {
         let mut late = false;
         self.visit(&mut |part| {
@@ -383,9 +385,9 @@ impl Expr {
     }
 }
 
-/// What an expression asks for.
+/// The values that an expression needs.
 pub(super) trait Lookup {
-    /// The value of a field; `None` where it is not known yet.
+    /// The value of a field; `None` if it is not known yet.
     fn field(&self, path: &[u16]) -> Option<&Slot>;
     fn param(&self, at: u16) -> i64;
     fn remaining(&self) -> Option<i64>;
@@ -400,10 +402,10 @@ pub(super) trait Lookup {
 /// What is kept of a field for expressions.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Slot {
-    /// It is not there: 0, or no text.
+    /// The field is absent: 0, or an empty text.
     #[default]
     Absent,
-    /// It is to be computed.
+    /// The value is not computed yet.
     Unknown,
     Int(i128),
     Text(std::rc::Rc<str>),
@@ -413,9 +415,9 @@ pub(super) enum Slot {
 /// Why an expression has no value.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// Something is not known yet.
+    /// It depends on something that is not known yet.
     Unknown,
-    /// Division by zero, or more than 53 bits.
+    /// Division by zero, or a result of more than 53 bits.
     Wrong(&'static str),
 }
 
@@ -483,7 +485,7 @@ pub(super) fn evaluate(expr: &Expr, scope: &impl Lookup) -> Result<i64, Trouble>
     }
 }
 
-/// The text that an expression is, if it is any.
+/// The text of an expression; `None` if it is an integer.
 pub(super) fn text<'a>(expr: &'a Expr, scope: &'a impl Lookup) -> Result<Option<&'a str>, Trouble> {
     let slot = match expr {
         Expr::Text(text) => return Ok(Some(text)),
@@ -493,7 +495,7 @@ pub(super) fn text<'a>(expr: &'a Expr, scope: &'a impl Lookup) -> Result<Option<
     };
     match slot {
         Some(Slot::Text(text)) => Ok(Some(text)),
-        // Of a text that is not there; integers that are not there meet no text.
+        // An absent text is empty. Integers are never compared with texts.
         Some(Slot::Absent) | None => Ok(Some("")),
         Some(Slot::Unknown) => Err(Trouble::Unknown),
         _ => Ok(None),
@@ -526,7 +528,7 @@ fn binary(operator: Binary, left: i64, right: i64) -> Result<i64, Trouble> {
     }
 }
 
-/// Sets the marks that were left: fields that expressions of other structs ask for.
+/// Applies the marks: fields that expressions of other structs use.
 pub(super) fn set_marks(scopes: &Scopes, structs: &mut Structs) {
     for (id, path) in &scopes.marks {
         mark(structs, *id, path);

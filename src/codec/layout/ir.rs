@@ -1,27 +1,28 @@
-//! The program that a layout is compiled into.
+//! The compiled form of a layout.
 
 use super::ast::{Binary, Unary};
 use crate::codec::checksum::Checksum;
 
-/// The largest integer that expressions work with, and that a JavaScript number has exactly.
+/// The largest integer in expressions. A JavaScript number represents it exactly.
 pub const SAFE: i64 = (1 << 53) - 1;
 
-/// Bounds that an application may set.
+/// Limits that an application may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How deep structs that contain themselves may nest, in a record.
+    /// How deep structs that contain themselves may nest in a record.
     pub depth: u32,
-    /// What may be read without any byte being spent on it: items of no size, and what lies at an offset.
+    /// The most values that may be read without consuming bytes: items of size 0, and values at an offset.
     pub values: u32,
-    /// Bytes of text of a layout, with all that it refers to.
+    /// The most bytes of a layout's text, including everything it refers to.
     pub text: u32,
-    /// Fields of a layout, with all that it refers to.
+    /// The most fields of a layout, including everything it refers to.
     pub fields: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        // Deep enough for any format, and far from the end of a thread's stack; a million bytes of layout is a mistake.
+        // Deep enough for any format, but far below the size of a thread's stack. A layout of a million bytes is a
+        // mistake.
         Limits {
             depth: 64,
             values: 65_536,
@@ -31,88 +32,88 @@ impl Default for Limits {
     }
 }
 
-/// A checked layout.
+/// A validated layout.
 #[derive(Debug)]
 pub struct Layout {
-    /// All structs; they refer to each other by index.
+    /// All structs. They refer to each other by index.
     pub structs: Vec<Struct>,
-    /// All enums, likewise.
+    /// All enums, which are referred to by index.
     pub enums: Vec<Enum>,
-    /// The struct that a record is.
+    /// The index of the struct that a record consists of.
     pub root: usize,
-    /// The limits it was compiled with, and runs with.
+    /// The limits for compiling and running it.
     pub limits: Limits,
 }
 
-/// Fields that lie one after the other.
+/// A sequence of fields.
 #[derive(Debug)]
 pub struct Struct {
     /// Its name in the text.
     pub name: Box<str>,
-    /// How many integers it takes as parameters.
+    /// The number of its integer parameters.
     pub params: usize,
     /// Its fields.
     pub fields: Vec<Field>,
-    /// The bytes it takes at least, and all of them where they are always as many.
+    /// The size in bytes: the minimum, and whether it is always that.
     pub size: Size,
     /// Whether it contains itself.
     pub recursive: bool,
 }
 
-/// How many bytes something takes.
+/// The size of something in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// At least.
+    /// The minimum.
     pub min: u64,
-    /// Whether it is never more.
+    /// Whether the size is always the minimum.
     pub fixed: bool,
 }
 
 /// One field.
 #[derive(Debug)]
 pub struct Field {
-    /// Its name in objects; what has none is not in them.
+    /// Its name in objects. An unnamed field is not part of them.
     pub name: Option<Box<str>>,
-    /// What it is.
+    /// The type of its value.
     pub kind: Kind,
-    /// It is there when this is not 0.
+    /// If set, the field is present only when this is not 0.
     pub condition: Option<Expr>,
-    /// It lies elsewhere: at this offset from the beginning of the record.
+    /// If set, the field is at this offset from the start of the record instead of after the previous one.
     pub place: Option<Expr>,
-    /// Only looked at: reading shows it, writing does not write it.
+    /// Whether the field is only peeked at: it is read, but not written.
     pub peek: bool,
-    /// It has so many bytes, whatever is in it.
+    /// If set, the field occupies this many bytes, whatever its content needs.
     pub area: Option<Length>,
-    /// What it must be: not taken from the object, and checked when read.
+    /// If set, the value that the field must have. It is not taken from the object, and it is checked when read.
     pub value: Option<Given>,
-    /// Expressions ask for its value.
+    /// Whether expressions use its value.
     pub used: bool,
-    /// Expressions ask where it begins or ends.
+    /// Whether expressions use its start or end.
     pub tracked: bool,
-    /// Its bytes.
+    /// Its size in bytes.
     pub size: Size,
 }
 
-/// What a field's value must be.
+/// The value that a field must have.
 #[derive(Debug)]
 pub enum Given {
     /// A constant.
     Int(i128),
     /// A constant text.
     Text(Box<str>),
-    /// Something to be computed, of more than 53 bits perhaps.
+    /// A checksum over a range of fields. It may have more than 53 bits.
     Checksum(Checksum, Span),
-    /// Something to be computed. `late`: only after all has been written.
+    /// A computed value.
     Expr {
-        /// What it is.
+        /// The expression.
         expr: Expr,
-        /// Whether it depends on sizes, offsets or checksums.
+        /// Whether it depends on sizes, offsets or checksums, and so is known only after everything is written.
         late: bool,
     },
 }
 
 impl Given {
-    /// Whether it is known only after the whole struct has been written.
+    /// Whether the value is known only after the whole struct is written.
     pub fn is_late(&self) -> bool {
         matches!(self, Given::Checksum(..) | Given::Expr { late: true, .. })
     }
@@ -121,54 +122,54 @@ impl Given {
 /// An integer of whole bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Int {
-    /// 1 to 8.
+    /// The number of bytes, 1 to 8.
     pub bytes: u8,
-    /// Two's complement.
+    /// Whether it is signed, in two's complement.
     pub signed: bool,
-    /// The least significant byte first.
+    /// Whether the least significant byte comes first.
     pub little: bool,
 }
 
-/// An integer of some bits, in a run of such that ends at a whole byte.
+/// A bit field, in a run of bit fields that ends at a whole byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bits {
-    /// 1 to 64.
+    /// The number of bits, 1 to 64.
     pub width: u8,
-    /// Two's complement.
+    /// Whether it is signed, in two's complement.
     pub signed: bool,
-    /// Bits are counted from the least significant one of each byte.
+    /// Whether bits are counted from the least significant one of each byte.
     pub lsb: bool,
-    /// Where it begins in the run, in bits.
+    /// Its offset in the run, in bits.
     pub at: u32,
-    /// The bytes of the run, for its first and its last field; 0 for those between.
+    /// For the first and the last field of the run: the size of the run in bytes; 0 for the others.
     pub run: u32,
-    /// Whether it is the last of the run.
+    /// Whether it is the last field of the run.
     pub last: bool,
 }
 
-/// How an integer of seven bits a byte has its sign.
+/// The sign encoding of a varint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
-    /// It has none.
+    /// It is unsigned.
     Unsigned,
-    /// Two's complement: LEB128.
+    /// Two's complement, as in signed LEB128.
     Signed,
-    /// The lowest bit is the sign.
+    /// Zigzag: the lowest bit is the sign.
     Zigzag,
 }
 
-/// An integer of seven bits a byte, the lowest first.
+/// A varint: an integer of seven bits per byte, the lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Varint {
-    /// Its sign.
+    /// The encoding of its sign.
     pub sign: Sign,
-    /// A BigInt in JavaScript; else a number within ±(2^53 - 1).
+    /// Whether it is a BigInt in JavaScript; otherwise a number within ±(2^53 - 1).
     pub big: bool,
-    /// The bytes it has at most.
+    /// The most bytes that it may have.
     pub max: u8,
 }
 
-/// How text is written.
+/// The encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "their names say all")]
 pub enum Encoding {
@@ -181,7 +182,7 @@ pub enum Encoding {
     Base64,
 }
 
-/// What is text to people and a few bytes on the wire.
+/// An address: text in JavaScript, and a fixed number of bytes in the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "their names say all")]
 pub enum Address {
@@ -192,7 +193,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// Its bytes.
+    /// Its size in bytes.
     pub fn bytes(self) -> usize {
         match self {
             Address::Ipv4 => 4,
@@ -202,27 +203,27 @@ impl Address {
     }
 }
 
-/// What a value is and how it is written.
+/// The type and encoding of a value.
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// An integer.
     Int(Int),
-    /// An integer of some bits.
+    /// A bit field.
     Bits(Bits),
-    /// An integer of seven bits a byte.
+    /// A varint.
     Varint(Varint),
     /// A binary floating-point number of 2, 4 or 8 bytes.
     Float {
-        /// Its bytes.
+        /// Its size in bytes.
         bytes: u8,
-        /// The least significant byte first.
+        /// Whether the least significant byte comes first.
         little: bool,
     },
-    /// An integer 0 or 1 that is false or true.
+    /// A boolean, stored as the integer 0 or 1.
     Bool(Box<Kind>),
-    /// An integer with names.
+    /// An enum, by its index, stored as an integer.
     Enum(usize, Box<Kind>),
-    /// An integer that counts so many milliseconds, times 1 or 1000, since 1970.
+    /// A time, stored as an integer of units of 1 or 1000 milliseconds since 1970.
     Time(Box<Kind>, u32),
     /// An address.
     Address(Address),
@@ -230,65 +231,66 @@ pub enum Kind {
     Text {
         /// Its encoding.
         encoding: Encoding,
-        /// Its bytes.
+        /// Its length in bytes.
         length: Length,
-        /// What fills it up to a length that is always the same.
+        /// The byte that fills text of fixed length up.
         fill: Option<u8>,
     },
     /// Bytes as they are.
     Bytes(Length),
-    /// One after the other.
+    /// Items of one type, with their number.
     Array(Box<Kind>, Length),
-    /// A struct and its arguments.
+    /// A struct, by its index, with its arguments.
     Struct(usize, Vec<Expr>),
-    /// One of several, as an expression says.
+    /// One of several types, selected by an expression.
     Switch(Box<Choices>),
-    /// What the application makes of it, by two functions of its own.
+    /// A value that the application converts with a pair of its own functions, by index.
     Map(u32, Box<Kind>),
-    /// These bytes.
+    /// These exact bytes.
     Magic(Vec<u8>),
-    /// So many bytes that mean nothing.
+    /// This many bytes without meaning.
     Pad(Expr),
-    /// Bytes that mean nothing, up to a multiple from the beginning of the record.
+    /// Bytes without meaning, up to a multiple of this many bytes from the start of the record.
     Align(u32, u8),
 }
 
-/// What may be there, by a tag.
+/// The alternatives of a switch.
 #[derive(Clone, Debug)]
 pub struct Choices {
-    /// The tag.
+    /// The expression that selects one.
     pub on: Expr,
-    /// What is there for which tags.
+    /// The alternatives, each with its tags.
     pub cases: Vec<(Vec<Tag>, Kind)>,
-    /// What is there for others.
+    /// The alternative for all other values.
     pub default: Option<Kind>,
 }
 
-/// A tag of a choice.
+/// A tag of an alternative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tag {
-    /// From one integer to another, both included.
+    /// A range of integers, both ends included.
     Ints(i64, i64),
     /// A text.
     Text(Box<str>),
 }
 
-/// How long something is: bytes of text or bytes, items of an array.
+/// A length: the number of bytes of text or bytes, or the number of items of an array.
 #[derive(Clone, Debug)]
 pub enum Length {
-    /// So long.
+    /// The value of an expression.
     Expr(Expr),
-    /// As a number before it says.
+    /// A number of this kind before the content.
     Prefix(Box<Kind>),
-    /// Up to this value, which is no part of it.
+    /// The content ends before this value, which is consumed.
     Until(i64),
-    /// For arrays: up to and with the item after which this is not 0; the item is [`Expr::Item`].
+    /// For arrays: the last item is the first one after which this expression is not 0. In it, [`Expr::Item`] is the
+    /// item.
     UntilItem(Expr),
-    /// To the end of the area, or of the input.
+    /// The content extends to the end of the area, or of the input.
     Rest,
 }
 
-/// Fields from one to another, both included.
+/// A range of fields, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// The first.
@@ -297,40 +299,40 @@ pub struct Span {
     pub to: u16,
 }
 
-/// An expression: integers within ±[`SAFE`], and texts, which can be compared.
+/// An expression of integers within ±[`SAFE`], and of texts, which can only be compared.
 #[derive(Clone, Debug)]
 pub enum Expr {
     /// A constant.
     Int(i64),
     /// A constant text.
     Text(Box<str>),
-    /// A field of this struct, or of a struct within it, and so on.
+    /// A field of this struct, or of a struct inside it, and so on.
     Field(Vec<u16>),
     /// A parameter of this struct.
     Param(u16),
-    /// The bytes that are left of the area, or of the input.
+    /// The number of bytes left in the area, or in the input.
     Remaining,
-    /// The item that was read last, or a field of it.
+    /// The last item that was read, or a field of it.
     Item(Vec<u16>),
     /// One operand.
     Unary(Unary, Box<Expr>),
     /// Two operands.
     Binary(Binary, Box<Expr>, Box<Expr>),
-    /// The second where the first is not 0, else the third.
+    /// The second operand if the first is not 0, otherwise the third.
     Choice(Box<Expr>, Box<Expr>, Box<Expr>),
-    /// Bytes of fields.
+    /// The size of fields in bytes.
     Size(Span),
-    /// Items of an array; bytes of text or bytes without what says their length.
+    /// The number of items of an array, or of bytes of text or bytes, without their length prefix.
     Count(u16),
-    /// Where a field begins, from the beginning of the record.
+    /// The offset of a field from the start of the record.
     Offset(u16),
-    /// Whether a field is there.
+    /// Whether a field is present.
     Present(u16),
-    /// A checksum of fields, of at most 32 bits.
+    /// A checksum over fields, of at most 32 bits.
     Sum(Checksum, Span),
 }
 
-/// Names of integers.
+/// An enum: names of integers.
 #[derive(Debug)]
 pub struct Enum {
     /// Its own name.
@@ -340,7 +342,7 @@ pub struct Enum {
 }
 
 impl Enum {
-    /// The name of a value: the first, where it has several.
+    /// The name of a value. If it has several, the first one.
     pub fn name_of(&self, value: i64) -> Option<&str> {
         self.values
             .iter()
@@ -348,7 +350,7 @@ impl Enum {
             .map(|(name, _)| &**name)
     }
 
-    /// The value of a name.
+    /// The value with this name.
     pub fn value_of(&self, name: &str) -> Option<i64> {
         self.values
             .iter()
@@ -358,21 +360,21 @@ impl Enum {
 }
 
 impl Int {
-    /// What it can hold.
+    /// The range of its values.
     pub fn range(self) -> (i128, i128) {
         range(u32::from(self.bytes) * 8, self.signed)
     }
 }
 
 impl Bits {
-    /// What it can hold.
+    /// The range of its values.
     pub fn range(self) -> (i128, i128) {
         range(u32::from(self.width), self.signed)
     }
 }
 
 impl Varint {
-    /// What it can hold.
+    /// The range of its values.
     pub fn range(self) -> (i128, i128) {
         let signed = self.sign != Sign::Unsigned;
         let (min, max) = range((u32::from(self.max) * 7).min(64), signed);
@@ -394,7 +396,8 @@ fn range(bits: u32, signed: bool) -> (i128, i128) {
 }
 
 impl Kind {
-    /// The integer it is on the wire, through names and the like; `None` for what is none.
+    /// The kind of the integer that stores it, for enums, booleans and the like too; `None` if it is not stored as an
+    /// integer.
     pub fn integer(&self) -> Option<&Kind> {
         match self {
             Kind::Int(_) | Kind::Bits(_) | Kind::Varint(_) => Some(self),
@@ -403,7 +406,7 @@ impl Kind {
         }
     }
 
-    /// What an integer can hold.
+    /// The range of an integer's values.
     pub fn range(&self) -> Option<(i128, i128)> {
         match self.integer()? {
             Kind::Int(int) => Some(int.range()),
@@ -423,7 +426,7 @@ impl Kind {
         }
     }
 
-    /// The bits of an integer of bits, to be placed in its run.
+    /// The bit field of a kind, to set its position in the run.
     pub(super) fn bits_mut(&mut self) -> Option<&mut Bits> {
         match self {
             Kind::Bits(bits) => Some(bits),
@@ -432,7 +435,7 @@ impl Kind {
         }
     }
 
-    /// The bits of an integer of bits.
+    /// The bit field of a kind.
     pub fn bits(&self) -> Option<Bits> {
         match self.integer() {
             Some(Kind::Bits(bits)) => Some(*bits),
@@ -440,7 +443,7 @@ impl Kind {
         }
     }
 
-    /// Text, through what an application makes of it.
+    /// Whether it is text, possibly converted by the application.
     pub fn is_text(&self) -> bool {
         match self {
             Kind::Text { .. } => true,
@@ -451,7 +454,7 @@ impl Kind {
 }
 
 impl Layout {
-    /// The struct that a record is.
+    /// The struct that a record consists of.
     pub fn root(&self) -> &Struct {
         &self.structs[self.root]
     }

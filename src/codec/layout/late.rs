@@ -1,4 +1,4 @@
-//! What is known only when all of a struct has been written: sizes, offsets, checksums.
+//! Computes what is known only when all of a struct is written: sizes, offsets, checksums.
 
 use super::encode::{Frame, Outcome, Source, Writer};
 use super::expr::Slot;
@@ -6,7 +6,7 @@ use super::wire::{put_bits, varint_bytes};
 use super::*;
 
 impl<S: Source> Writer<'_, S> {
-    /// Computes what could not be computed before, and checks what could not be checked.
+    /// Computes the late fields, and makes the checks that had to wait.
     pub(super) fn finish(&mut self, frame: &mut Frame<S::Value>) -> Outcome<(), S::Foreign> {
         let layout = self.layout;
         let fields = &layout.structs[frame.id].fields;
@@ -20,7 +20,7 @@ impl<S: Source> Writer<'_, S> {
             }
             _ => false,
         };
-        // Checksums are of what the others have become.
+        // Checksums cover the other late fields, so they are computed in a second pass.
         for pass in [false, true] {
             for (at, field) in fields.iter().enumerate() {
                 let Some(given) = field.value.as_ref().filter(|given| given.is_late()) else {
@@ -46,7 +46,7 @@ impl<S: Source> Writer<'_, S> {
 
     pub(super) fn late(&mut self, frame: &mut Frame<S::Value>, at: usize, given: &Given) -> Outcome<(), S::Foreign> {
         let kind = &self.layout.structs[frame.id].fields[at].kind;
-        // A varint makes room for itself, which may change what it is.
+        // A varint can change its own size, and with it its value.
         for _ in 0..4 {
             let own = frame.spans[at];
             let value = match given {
@@ -104,7 +104,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// Puts a length into the room left for it; a varint may need more.
+    /// Writes a length into the room reserved for it. A varint may need more room.
     pub(super) fn patch_varying(&mut self, prefix: &Kind, start: usize, value: i128) -> Outcome<(), S::Foreign> {
         let (_, max) = prefix.range().unwrap_or_default();
         if value > max {

@@ -1,26 +1,26 @@
-//! Text to tokens.
+//! Splits text into tokens.
 
 use super::Error;
 
-/// A token; names that were in backticks may be anything, also a word of the language.
+/// A token. A name in backticks can be anything, including a keyword.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
     Word(String),
     Quoted(String),
     Int(i128),
-    /// Bytes as written between double quotes: characters below 256, one byte each, others in UTF-8.
+    /// The bytes of a string in double quotes: characters below 256 are one byte each, others are UTF-8.
     Str(Vec<u8>),
     Symbol(&'static str),
     End,
 }
 
-/// The longer come first.
+/// Longer symbols come first.
 const SYMBOLS: [&str; 37] = [
     "..", "<<", ">>", "==", "!=", "<=", ">=", "&&", "||", "{", "}", "(", ")", "[", "]", ";", ":", ",", ".", "=", "+",
     "-", "*", "/", "%", "&", "|", "^", "~", "!", "<", ">", "?", "@", "#", "$", "\\",
 ];
 
-/// Where a token begins: line and column from 1 on.
+/// The start of a token: line and column, from 1.
 pub(super) type Position = (u32, u32);
 
 pub(super) fn tokens(text: &str) -> Result<Vec<(Token, Position)>, Error> {
@@ -45,7 +45,7 @@ struct Lexer<'a> {
     text: &'a str,
     at: usize,
     line: u32,
-    /// Where the line begins.
+    /// The start of the line.
     start: usize,
 }
 
@@ -102,7 +102,7 @@ impl Lexer<'_> {
         Ok((token, position))
     }
 
-    /// White space and comments.
+    /// Skips whitespace and comments.
     fn skip(&mut self) -> Result<(), Error> {
         loop {
             let rest = self.rest();
@@ -161,7 +161,7 @@ impl Lexer<'_> {
         let unclosed = || Error::syntax(position, format!("there is no {quote} at the end of this"));
         self.step();
         let mut bytes = Vec::new();
-        // In names a character is itself in UTF-8; elsewhere `\x89` and the like are bytes.
+        // In names, characters are UTF-8; elsewhere, `\x89` and the like are single bytes.
         let push = |bytes: &mut Vec<u8>, c: char| bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         loop {
             match self.step().ok_or_else(unclosed)? {

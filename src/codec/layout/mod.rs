@@ -1,11 +1,13 @@
-//! Record layouts: what lies where in bytes, said once and compiled.
+//! Record layouts: descriptions of binary formats as text, compiled once.
 //!
-//! `text → lexer → parser → resolve → `[`Layout`], a checked program that everything else works on: [`decode`] and [`encode`] run it,
-//! [`columns`] runs it over many records, [`emit`] writes JavaScript that does the same for one, [`describe`] shows it to people. The
-//! language is in `docs/codec.md`; a list of fields in JavaScript is turned into the same text.
+//! `text → lexer → parser → resolve → `[`Layout`], a validated program on which everything else works. [`decode`] and
+//! [`encode`] interpret it, [`columns`] runs it over many records, [`emit`] writes JavaScript that does the same for
+//! one record, and [`describe`] prints it for people. The language is documented in `docs/codec.md`. A list of fields
+//! in JavaScript is converted to the same text.
 //!
-//! Two rules hold everywhere. Nothing is allocated for a length or a count before the bytes for it are known to be there. And what
-//! does not fit is an error that says where, by field path and offset, never a value that was cut to fit.
+//! Two rules hold everywhere. Memory for a length or a count is allocated only after it is known that the input has
+//! the bytes for it. A value that does not fit is never cut; it is an error that states the field path and the
+//! offset.
 //!
 //! ```
 //! use ironwire::codec::layout::{Limits, Source, Value, compile};

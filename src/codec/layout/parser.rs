@@ -1,14 +1,15 @@
-//! Tokens to a syntax tree, by recursive descent. How deep it goes is bounded, and so is what comes after it.
+//! Parses tokens into a syntax tree by recursive descent. The depth is limited, here and for everything that
+//! processes the tree.
 
 use super::Error;
 use super::ast::*;
 use super::lexer::{Position, Token, tokens};
 use crate::codec::checksum::Checksum;
 
-/// Levels of types and expressions within each other.
+/// The most levels of nested types and expressions.
 const DEPTH: usize = 64;
 
-/// Binary operators by precedence, the loosest first.
+/// Binary operators by precedence, from the lowest.
 const LEVELS: [&[(&str, Binary)]; 10] = [
     &[("||", Binary::Either)],
     &[("&&", Binary::Both)],
@@ -42,9 +43,9 @@ struct Parser {
     tokens: Vec<(Token, Position)>,
     at: usize,
     depth: usize,
-    /// Of structs that say nothing themselves.
+    /// The order for structs that do not state one.
     order: Order,
-    /// Structs without a name so far.
+    /// The number of unnamed structs so far.
     inline: usize,
 }
 
@@ -90,7 +91,7 @@ impl Parser {
         matches!(self.peek(), Token::Word(found) if found == word)
     }
 
-    /// Whether a word is there and an opening parenthesis behind it: a field may be called `at`, too.
+    /// Whether a word with an opening parenthesis follows: a field may have the name `at`, too.
     fn is_call(&self, word: &str) -> bool {
         let next = self.tokens.get(self.at + 1);
         self.is_word(word) && matches!(next, Some((Token::Symbol("("), _)))
@@ -186,7 +187,7 @@ impl Parser {
         }
     }
 
-    /// What follows a struct's name.
+    /// Parses a struct after its name.
     fn structure(&mut self, name: String, position: Position) -> Parsed<StructDecl> {
         let mut params = Vec::new();
         if self.take("(") {
@@ -214,7 +215,7 @@ impl Parser {
         })
     }
 
-    /// What follows an enum's name.
+    /// Parses an enum after its name.
     fn enumeration(&mut self, name: String, position: Position) -> Parsed<EnumDecl> {
         self.expect(":")?;
         let base = Box::new(self.deeper(Self::type_)?);
@@ -395,7 +396,7 @@ impl Parser {
                 ));
             }
         }
-        // As in C: the first is the outermost.
+        // As in C, the first dimension is the outermost.
         for length in lengths.into_iter().rev() {
             ty = Type::Array(Box::new(ty), Box::new(length));
         }
@@ -475,7 +476,7 @@ impl Parser {
         };
         let position = self.position();
         let mut left = self.binary(level + 1)?;
-        // Each goes one deeper into the tree.
+        // Each operator makes the tree one level deeper.
         let mut count = 0;
         loop {
             let found = operators.iter().find(|(symbol, _)| self.is_symbol(symbol));
@@ -565,7 +566,7 @@ impl Parser {
     }
 }
 
-/// Whether this is a number's type, which as a length means that such a number goes before.
+/// Whether a word is a number type. As a length, it means a length prefix of that type.
 fn is_number_type(word: &str) -> bool {
     let word = word
         .strip_suffix("be")

@@ -1,4 +1,4 @@
-//! Names to indexes, and all checks that can be made before there are any bytes.
+//! Resolves names to indexes, and makes all checks that do not need data.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,21 @@ use super::parser::parse;
 use super::types::constant;
 use super::*;
 
-/// One text, and how others refer to it: `layout(id)`.
+/// A layout's text, and the id by which others refer to it: `layout(id)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// Its number.
+    /// Its id.
     pub id: u32,
-    /// Structs and enums.
+    /// The declarations of structs and enums.
     pub text: &'a str,
-    /// The struct that it stands for; the last where none is named.
+    /// The name of the struct that it stands for; if not given, the last one.
     pub root: Option<&'a str>,
 }
 
-/// Structs within structs.
+/// The most levels of nested structs.
 const DEPTH: usize = 64;
 
-/// Compiles the first source, and what it needs of the others.
+/// Compiles the first source, with everything that it needs of the others.
 pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
     let total: usize = sources.iter().map(|source| source.text.len()).sum();
     if total > limits.text as usize {
@@ -76,7 +76,7 @@ pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
     Ok(layout)
 }
 
-/// Expressions look into structs that are once where they are said to be.
+/// Checks that expressions do not look into structs that contain themselves, whose fields are not unique.
 fn check_paths(layout: &Layout) -> Result<(), Error> {
     for field in layout.structs.iter().flat_map(|inner| &inner.fields) {
         if let Kind::Struct(id, _) = field.kind
@@ -92,7 +92,7 @@ fn check_paths(layout: &Layout) -> Result<(), Error> {
     Ok(())
 }
 
-/// A varint that is filled in later moves what is behind it; then nothing may depend on where things are.
+/// A varint that is filled in later moves everything after it, so no offset or alignment may depend on positions.
 fn check_moves(layout: &Layout) -> Result<(), Error> {
     let (mut moves, mut depends) = (None, false);
     for field in layout.structs.iter().flat_map(|inner| &inner.fields) {
@@ -123,7 +123,7 @@ fn check_moves(layout: &Layout) -> Result<(), Error> {
 pub(super) struct Resolver<'a> {
     pub(super) files: &'a HashMap<u32, (File, Option<String>)>,
     pub(super) limits: Limits,
-    /// `None` for those that are being resolved.
+    /// `None` for a struct that is being resolved.
     pub(super) structs: Vec<Option<Struct>>,
     pub(super) enums: Vec<Enum>,
     pub(super) named: HashMap<(u32, String), usize>,
@@ -175,7 +175,7 @@ impl Resolver<'_> {
         Ok(Some(id))
     }
 
-    /// Resolves a struct's members; gives the arguments for what an inline one took from around it.
+    /// Resolves a struct's members. Returns the arguments for the names that an inline struct uses from outside.
     pub(super) fn fill(&mut self, source: u32, decl: &StructDecl, id: usize, inline: bool) -> Resolved<Vec<Expr>> {
         self.depth += 1;
         if self.depth > DEPTH {
@@ -200,7 +200,7 @@ impl Resolver<'_> {
             self.scopes.last().fields.push(field);
         }
         run.close(self.scopes.last(), None)?;
-        // What computed fields are may depend on what comes after them.
+        // Computed fields may depend on later fields.
         for (at, member) in decl.members.iter().enumerate() {
             let Some(value) = &member.value else { continue };
             let given = self.given(decl, value, at).map_err(|error| match &member.name {
@@ -295,7 +295,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// What a computed field is.
+    /// Resolves the value of a computed field.
     pub(super) fn given(&mut self, decl: &StructDecl, ex: &Ex, at: usize) -> Resolved<Given> {
         let position = ex.position;
         let field = &self.scopes.last().fields[at];
@@ -359,13 +359,13 @@ impl Resolver<'_> {
                 "a computed field can ask for those computed before it only",
             ));
         }
-        // What is in structs within is known when they are written, and whether a field is there when it is its turn.
+        // Values in nested structs are known when those are written, and the presence of a field when it is reached.
         let mut late = expr.is_late(&self.scopes.last().fields) || decl.members[at].condition.is_some();
         expr.visit(&mut |part| late |= matches!(part, Expr::Field(path) if path.len() > 1));
         Ok(Given::Expr { expr, late })
     }
 
-    /// An expression that must be known when the field is written.
+    /// Resolves an expression that must be known when the field is written.
     pub(super) fn known(&mut self, ex: &Ex, what: &'static str) -> Resolved<Expr> {
         let expr = self.scopes.integer(ex, &self.structs, &self.enums)?;
         self.not_late(expr, ex.position, what)
@@ -465,7 +465,7 @@ impl Resolver<'_> {
     pub(super) fn instance(&mut self, id: usize, args: &[Len], position: Position) -> Resolved<Kind> {
         let params = match &self.structs[id] {
             Some(known) => known.params,
-            // One that is being resolved: as many as its declaration says.
+            // The struct is being resolved, so its declaration is used.
             None => self.params_of(id),
         };
         if params != args.len() {
@@ -558,7 +558,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Fields of structs in the way of an expression are to be kept for it.
+/// Marks the fields of nested structs that an expression needs, so that they are kept.
 pub(super) fn mark(structs: &mut [Option<Struct>], mut id: usize, path: &[u16]) {
     for &step in path {
         let Some(field) = structs[id]
@@ -587,7 +587,7 @@ pub(super) struct Context {
     pub(super) aligned: bool,
 }
 
-/// Bit fields that came one after the other.
+/// A run of consecutive bit fields.
 #[derive(Default)]
 pub(super) struct Run {
     bits: u32,
@@ -633,7 +633,7 @@ impl Run {
     }
 }
 
-/// Text out of a string's bytes: each is a character where they are not UTF-8.
+/// Decodes a string's bytes. If they are not UTF-8, each byte is one character.
 pub(super) fn text_of(bytes: &[u8], position: Position) -> Resolved<Box<str>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.into()),

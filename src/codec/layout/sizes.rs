@@ -1,8 +1,9 @@
-//! How many bytes things take, as far as that is clear beforehand; and which structs contain themselves.
+//! Computes sizes as far as they are known in advance, and which structs contain themselves.
 
 use super::*;
 
-/// Sets the sizes of all structs and fields, and which structs are recursive: Tarjan's walk, whose depth `resolve` has bounded.
+/// Sets the sizes of all structs and fields, and marks recursive structs with Tarjan's algorithm, whose depth
+/// `resolve` has limited.
 pub(super) fn measure(layout: &mut Layout) {
     let count = layout.structs.len();
     let mut walk = Walk {
@@ -50,7 +51,7 @@ impl Walk {
             while let Some(member) = self.stack.pop() {
                 self.on_stack[member] = false;
                 layout.structs[member].recursive = member != id || targets.contains(&id);
-                // Not the last of its circle: others lead to it.
+                // Not the last struct of its cycle: others refer to it.
                 layout.structs[id].recursive |= member != id;
                 if member == id {
                     break;
@@ -108,7 +109,7 @@ fn fixed(min: u64) -> Size {
     Size { min, fixed: true }
 }
 
-/// What a value takes.
+/// The size of a value.
 pub(super) fn of_kind(kind: &Kind, structs: &[Struct]) -> Size {
     let at_least = |min| Size { min, fixed: false };
     match kind {

@@ -1,23 +1,24 @@
-//! Room on the stack for what recurses.
+//! Checks that there is enough stack for recursion.
 //!
-//! How much of it there is depends on the caller: a worker thread may have little, and JavaScript that recurses calls from near its end.
+//! The free stack depends on the caller: a worker thread may have little, and recursive JavaScript may call when
+//! little is left.
 
 use super::ir::{Limits, Struct};
 
-/// What a level takes, with whatever it calls that does not recurse: many times what it does.
+/// The stack in bytes for one level and everything it calls without recursion. The actual need is many times smaller.
 const LEVEL: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
 
-/// What compiling and describing take at most: their depth is bounded.
+/// The most stack in bytes that compiling and describing need. Their depth is bounded.
 const ROOM: usize = 4 << 20;
 
-/// Runs `work` with room for anything that is bounded: on the stack that is there or, where that is too small, on one made for the
-/// call. `work` must not call JavaScript, which knows the bounds of its own stack only.
+/// Runs `work`, whose recursion must be bounded, with enough stack: on the current one, or on a new one if that is
+/// too small. `work` must not call JavaScript, because V8 knows only the bounds of its own stack.
 pub fn with_room<T>(work: impl FnOnce() -> T) -> T {
     stacker::maybe_grow(ROOM, ROOM, work)
 }
 
-/// Goes one struct deeper, for what cannot run on another stack, or says what is in the way: the end of the stack, or the limit on structs that
-/// contain themselves, which `depth` counts.
+/// Enters a struct, in code that cannot run on another stack. Fails with a message if the stack is nearly used up, or
+/// if structs that contain themselves exceed the limit, which `depth` counts.
 pub(super) fn descend(structure: &Struct, limits: &Limits, depth: &mut u32) -> Result<(), String> {
     if !has_room() {
         return Err("there is no more room on the stack".into());
@@ -31,7 +32,7 @@ pub(super) fn descend(structure: &Struct, limits: &Limits, depth: &mut u32) -> R
     Ok(())
 }
 
-/// Whether there is room for one level more.
+/// Whether there is enough stack for one more level.
 fn has_room() -> bool {
     stacker::remaining_stack().is_none_or(|left| left > LEVEL)
 }

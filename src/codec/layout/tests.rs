@@ -1,4 +1,5 @@
-//! The language and both directions, without Node. What the emitted JavaScript does is held against these in `__test__/codec`.
+//! Tests of the language, and of decoding and encoding, without Node. `__test__/codec` compares the emitted
+//! JavaScript with these.
 
 use proptest::prelude::*;
 
@@ -18,7 +19,7 @@ fn record<const N: usize>(fields: [(&str, Value); N]) -> Value {
     Value::Record(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
 }
 
-/// A bit of everything: what it reads it writes, in the shortest form that there is.
+/// Every feature of the language. It encodes in the shortest form, so decoding and encoding are inverse.
 const ALL: &str = r#"
     endian be;
     enum Kind : u4 { A, B, C = 9 }
@@ -72,7 +73,7 @@ fn a_record_goes_there_and_back() {
     let (found, length) = layout.decode_value(&bytes, 0).unwrap();
     assert_eq!(length, bytes.len());
     assert_eq!(layout.encode_value(&found).unwrap(), bytes);
-    // The last field takes whatever is left, so only what comes before it can be missing.
+    // The last field takes all bytes that are left, so only a cut before it is an error.
     for end in 0..bytes.len() - 1 {
         layout.decode_value(&bytes[..end], 0).unwrap_err();
     }

@@ -1,13 +1,14 @@
-//! Text and addresses, to bytes and back. What does not fit is refused both ways, so that nothing is lost in silence.
+//! Converts text and addresses to bytes and back. Anything that cannot be converted is an error in both directions,
+//! so nothing is lost silently.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::{Address, Encoding};
 
-/// Why text and bytes do not agree.
+/// Why text and bytes cannot be converted.
 pub(super) type Refusal = &'static str;
 
-/// The text of some bytes.
+/// Decodes text.
 pub(super) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<String, Refusal> {
     match encoding {
         Encoding::Utf8 => match simdutf8::basic::from_utf8(bytes) {
@@ -33,7 +34,7 @@ pub(super) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<String, Refusal
     }
 }
 
-/// The bytes of a text.
+/// Encodes text.
 pub(super) fn encode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Refusal> {
     match encoding {
         Encoding::Utf8 => Ok(text.as_bytes().into()),
@@ -53,7 +54,7 @@ pub(super) fn encode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Refusal>
     }
 }
 
-/// Text that fills its field, less what fills it up: `unit` bytes at a time.
+/// Removes the filling from text of fixed length, one unit at a time.
 pub(super) fn trim(encoding: Encoding, bytes: &[u8], fill: u8) -> &[u8] {
     match encoding {
         Encoding::Utf16le | Encoding::Utf16be => {
@@ -75,7 +76,7 @@ pub(super) fn trim(encoding: Encoding, bytes: &[u8], fill: u8) -> &[u8] {
     }
 }
 
-/// Fills up to a length.
+/// Fills text up to a length.
 pub(super) fn pad(encoding: Encoding, bytes: &mut Vec<u8>, length: usize, fill: u8) {
     while bytes.len() < length {
         match encoding {
@@ -97,7 +98,7 @@ impl Encoding {
         Encoding::Base64,
     ];
 
-    /// The name of its type.
+    /// The name of its type in layouts.
     pub fn name(self) -> &'static str {
         match self {
             Encoding::Utf8 => "utf8",
@@ -110,7 +111,7 @@ impl Encoding {
         }
     }
 
-    /// By the name of its type.
+    /// The encoding with this type name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|encoding| encoding.name() == name)
     }
@@ -124,7 +125,7 @@ impl Encoding {
 impl Address {
     const ALL: [Address; 4] = [Address::Ipv4, Address::Ipv6, Address::Mac, Address::Uuid];
 
-    /// The name of its type.
+    /// The name of its type in layouts.
     pub fn name(self) -> &'static str {
         match self {
             Address::Ipv4 => "ipv4",
@@ -134,12 +135,12 @@ impl Address {
         }
     }
 
-    /// By the name of its type.
+    /// The address with this type name.
     pub fn by_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|address| address.name() == name)
     }
 
-    /// The text of its bytes.
+    /// Formats an address.
     pub fn text(self, bytes: &[u8]) -> String {
         match self {
             Address::Ipv4 => {
@@ -166,7 +167,7 @@ impl Address {
         }
     }
 
-    /// The bytes of a text; `None` where it is none.
+    /// Parses an address; `None` if the text is invalid.
     pub fn parse(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Address::Ipv4 => Some(text.parse::<Ipv4Addr>().ok()?.octets().into()),

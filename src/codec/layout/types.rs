@@ -1,4 +1,4 @@
-//! Types by their names, and lengths.
+//! Resolves the names of types, and lengths.
 
 use super::ast::*;
 use super::lexer::Position;
@@ -25,7 +25,7 @@ impl Resolver<'_> {
         if let Some(id) = self.structure(source, name)? {
             return self.instance(id, args, position);
         }
-        // An enum of bits has its place where it is used, so its base is looked at anew.
+        // An enum of bits is placed where it is used, so its base type is resolved again each time.
         let files = self.files;
         if let Some((file, _)) = files.get(&source)
             && let Some(decl) = file.enums.iter().find(|decl| decl.name == name)
@@ -44,7 +44,7 @@ impl Resolver<'_> {
         Err(Error::syntax(position, format!("there is no type {name}")))
     }
 
-    /// The types that the language has.
+    /// Resolves a built-in type.
     pub(super) fn builtin(
         &mut self,
         name: &str,
@@ -102,7 +102,8 @@ impl Resolver<'_> {
             let Some(encoding) = encoding else {
                 return Ok(Some(Kind::Bytes(length)));
             };
-            // Only what always has the same length is filled up, and only text that can be told from what fills it.
+            // Only text of fixed length can be filled up, and only in encodings in which it can be told from the
+            // filling.
             let fixed = matches!(length, Length::Expr(Expr::Int(_)));
             let fills = !matches!(encoding, Encoding::Hex | Encoding::Base64);
             let fill = fill.filter(|_| fixed && fills);
@@ -138,7 +139,7 @@ impl Resolver<'_> {
                             ..
                         }),
                     ] if path[..] == ["s"] => (base.clone(), 1000),
-                    // Signed types are not read as prefixes.
+                    // Signed types are not treated as length prefixes.
                     [
                         Len::Expr(Ex {
                             kind: ExKind::Name(path),
@@ -233,7 +234,7 @@ pub(super) fn bits(width: u8, signed: bool, context: &Context) -> Kind {
     })
 }
 
-/// `u16be`, `i5`, `f64le` and the like.
+/// Parses the name of a number type such as `u16be`, `i5` or `f64le`.
 pub(super) fn number(name: &str, position: Position, context: &Context) -> Resolved<Option<Kind>> {
     let (stem, order) = match (name.strip_suffix("be"), name.strip_suffix("le")) {
         (Some(stem), _) => (stem, Some(false)),
@@ -289,7 +290,7 @@ pub(super) fn number(name: &str, position: Position, context: &Context) -> Resol
     }
 }
 
-/// The value of an expression of numbers alone.
+/// The value of an expression that consists only of numbers.
 pub(super) fn constant(ex: &Ex) -> Option<i64> {
     let value = match &ex.kind {
         ExKind::Int(value) => i64::try_from(*value).ok()?,

@@ -1,4 +1,4 @@
-//! Values in Rust: for tests, fuzzing, and whoever has no JavaScript.
+//! Values as Rust types, for tests, fuzzing and callers without JavaScript.
 
 use super::decode::{Build, Failure, decode};
 use super::encode::{Integer, Source, Text, encode};
@@ -7,11 +7,11 @@ use super::*;
 /// A value of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Not there.
+    /// The value is absent.
     Absent,
-    /// An integer that is a number.
+    /// An integer that is a number in JavaScript.
     Int(i64),
-    /// An integer that is a BigInt.
+    /// An integer that is a BigInt in JavaScript.
     Big(i128),
     /// A number that need not be an integer.
     Float(f64),
@@ -21,15 +21,15 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// Milliseconds since 1970.
+    /// A time in milliseconds since 1970.
     Time(f64),
     /// A list.
     List(Vec<Value>),
-    /// Fields by name.
+    /// A record: its fields by name.
     Record(Vec<(Box<str>, Value)>),
 }
 
-/// No functions of an application here.
+/// The error of application functions, which do not exist here.
 #[derive(Debug)]
 pub enum Never {}
 
@@ -175,12 +175,12 @@ fn error(failure: Failure<Never>) -> Error {
 }
 
 impl Layout {
-    /// Reads the record at `offset`; gives it and the bytes it takes.
+    /// Decodes the record at `offset`. Returns it and its size in bytes.
     pub fn decode_value(&self, input: &[u8], offset: usize) -> Result<(Value, usize), Error> {
         decode(self, input, offset, &mut Builder(self)).map_err(error)
     }
 
-    /// The bytes of a record.
+    /// Encodes a record.
     pub fn encode_value(&self, value: &Value) -> Result<Vec<u8>, Error> {
         encode(self, &mut Builder(self), value).map_err(|(failure, _)| error(failure))
     }

@@ -1,16 +1,17 @@
-//! Connections with TLS: their protocols see plaintext, their peers ciphertext, and nothing is lost or reordered between the two.
+//! Connections with TLS: their protocols see plaintext, their peers ciphertext, and nothing is lost or reordered
+//! between the two.
 
 use super::*;
 use crate::tls::Contexts;
 use crate::tls::tests::{context, pair};
 
-/// The peer of a connection: a session that what was sent goes to.
+/// The peer of a connection: a TLS session that receives the bytes on the wire.
 struct Peer {
     session: Session,
     plain: Vec<u8>,
     ended: bool,
     failure: Option<Failure>,
-    /// Bytes of the wire that it has seen.
+    /// How many bytes of the wire it has seen.
     seen: usize,
 }
 
@@ -25,7 +26,7 @@ impl Peer {
         }
     }
 
-    /// Hears what has reached the wire; returns what it says to that.
+    /// Processes new bytes on the wire. Returns the peer's answer.
     fn hear(&mut self, engine: &Engine<Script>, id: u32) -> Vec<u8> {
         let wire = engine.wire(id);
         let taken = wire.taken.borrow();
@@ -60,7 +61,7 @@ fn serving(settings: &crate::tls::Settings) -> Session {
     Session::server(Rc::new(Contexts::new(context(settings))))
 }
 
-/// A server's connection, and its client, which has greeted.
+/// A server's connection and its client, which has sent its ClientHello.
 fn greeted() -> (Rc<Engine<Script>>, u32, Peer) {
     let (server, client) = pair();
     let engine = engine();
@@ -71,7 +72,7 @@ fn greeted() -> (Rc<Engine<Script>>, u32, Peer) {
     (engine, id, peer)
 }
 
-/// The same with the handshake done.
+/// Like [`greeted`], with the handshake complete.
 fn secured() -> (Rc<Engine<Script>>, u32, Peer) {
     let (engine, id, mut peer) = greeted();
     engine.on_read(id, Ok(&peer.hear(&engine, id)));
@@ -251,7 +252,7 @@ fn the_peers_end_is_told_once() {
     engine.on_read(id, Err(Errno::EOF));
     let read = format!("Read({id}, Ok({:?}))", b"last");
     assert_eq!(engine.told(), [read, format!("Read({id}, Err({:?}))", Errno::EOF)]);
-    // What breaks afterwards is news.
+    // A failure after that is reported.
     engine.on_read(id, Err(Errno::ECONNRESET));
     assert_eq!(engine.told().len(), 1);
 }

@@ -1,5 +1,5 @@
-//! Messages written again in canonical form: fields in order of declaration, the shortest varints, the schema's own choice of packed or
-//! not, merged where the input had parts, and the unknown fields at the end, byte for byte and in order.
+//! Rewrites messages in canonical form: fields in order of declaration, the shortest varints, packed or unpacked as
+//! the schema says, and parts of a message merged. Unknown fields are at the end, unchanged and in order.
 
 use std::ops::Range;
 
@@ -29,10 +29,10 @@ impl Default for BinaryOptions {
 }
 
 impl Codec {
-    /// Reads a message to its last level and writes it again in canonical form.
+    /// Parses a message completely and rewrites it in canonical form.
     ///
     /// # Errors
-    /// Any wire error, invalid UTF-8 where it is verified, a missing required field, a limit.
+    /// Any wire error, invalid UTF-8 in a verified string, a missing required field, or an exceeded limit.
     pub fn normalize(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<Vec<u8>> {
         let scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
         let whole = scanner.whole();
@@ -47,10 +47,10 @@ impl Codec {
         Ok(writer.out)
     }
 
-    /// Reads a message to its last level for its errors only.
+    /// Parses a message completely to find errors.
     ///
     /// # Errors
-    /// As [`Codec::normalize`].
+    /// Those of [`Codec::normalize`].
     pub fn validate(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<()> {
         let mut scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
         let whole = scanner.whole();
@@ -119,7 +119,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Map entries hold both fields, whatever their values.
+    /// A map entry always has both fields, even if they have default values.
     fn map(&mut self, field: &FieldPlan, entry: MessageId, run: Range<usize>, depth: usize) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
         let codec = self.scanner.codec;

@@ -1,19 +1,19 @@
-//! One error for everything that can be wrong with a message.
+//! The error type for everything that can be wrong with a message.
 
 use std::fmt;
 
 use crate::proto::wire::WireError;
 
-/// What went wrong, for an error code.
+/// The kind of an error, from which its code follows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum ErrorKind {
     /// The bytes are not a protobuf message.
     Wire,
-    /// The text is not JSON, or not of this message.
+    /// The text is not valid JSON, or does not match the message.
     Json,
-    /// The text is not text format, or not of this message.
+    /// The text is not valid text format, or does not match the message.
     Text,
-    /// A string is not UTF-8.
+    /// A string is not valid UTF-8.
     Utf8,
     /// A required field is missing.
     Required,
@@ -21,7 +21,7 @@ pub enum ErrorKind {
     Limit,
     /// The limit on depth was reached; see [`super::Limits::levels`].
     Depth,
-    /// The message has no form in the format asked for: a `Duration` out of range has no JSON.
+    /// The message cannot be represented in the requested format: a `Duration` out of range has no JSON form.
     Unrepresentable,
 }
 
@@ -34,13 +34,14 @@ pub struct Error(Box<(ErrorKind, String)>);
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An error with a full sentence that says what is wrong and where; of [`ErrorKind::Wire`] only why.
+    /// Creates an error. The message is a full sentence with the problem and its position, but for
+    /// [`ErrorKind::Wire`] only the reason.
     #[cold]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error(Box::new((kind, message.into())))
     }
 
-    /// What makes bytes no message, for whoever says that they are none in words of their own; any other error in full.
+    /// The reason of a wire error, for callers with their own wording; the full message of any other error.
     pub fn reason(&self) -> &str {
         &self.0.1
     }
@@ -65,7 +66,7 @@ impl Error {
         Error::new(ErrorKind::Unrepresentable, message)
     }
 
-    /// What went wrong.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.0.0
     }

@@ -1,15 +1,16 @@
 //! The dynamic codec: messages of any linked [`Schema`](crate::proto::schema::Schema), without generated code.
 //!
-//! There is no tree of values. **The binary form is the message**: JSON and text are parsed straight into it and printed straight from
-//! it, and merging two messages is putting one's bytes after the other's. What a reader needs beyond the bytes is an index of one
-//! message at a time (`scan.rs`): which field lies where, in order of declaration, with the wire format's own rules already applied
-//! (last one wins, oneof members displace each other, closed enums, unknown fields, required fields).
+//! There is no tree of values. **The binary form is the message**: JSON and text are parsed directly into it and
+//! printed directly from it, and two messages are merged by concatenating their bytes. In addition to the bytes, a
+//! reader needs only an index of one message at a time (`scan.rs`). It lists the position of each field in order of
+//! declaration, with the rules of the wire format already applied (the last value wins, oneof members replace each
+//! other, closed enums, unknown fields, required fields).
 //!
-//! `plan.rs` holds what the schema means for the codec, field by field in 32 bytes. `binary.rs` writes a message again in canonical
-//! form. [`super::json`] and [`super::text`] stand on these.
+//! `plan.rs` holds the parts of the schema that the codec needs, in 32 bytes per field. `binary.rs` rewrites a
+//! message in canonical form. [`super::json`] and [`super::text`] are based on these.
 //!
-//! Everything a peer controls is bounded by [`Limits`]. The functions recurse once a level of nesting, never deeper than
-//! [`MAX_DEPTH`].
+//! Everything that a peer controls is bounded by [`Limits`]. The functions recurse once per level of nesting, and
+//! never deeper than [`MAX_DEPTH`].
 //!
 //! Source: the protobuf encoding specification.
 
@@ -28,21 +29,23 @@ pub use plan::Codec;
 pub(in crate::proto) use plan::{FieldPlan, FieldType, MessagePlan};
 pub(in crate::proto) use scan::{Occurrence, Scanner, Segment, UNKNOWN, group_body};
 
-/// How deep [`Limits::depth`] can be raised. The stack for all levels is looked for before the first is opened, see `stack.rs`.
+/// The highest effective value of [`Limits::depth`]. The stack for all levels is reserved before the first one is
+/// entered, see `stack.rs`.
 pub const MAX_DEPTH: usize = 1000;
 
-/// The longest message of the binary format, 2 GiB - 1, whatever [`Limits::size`] says: offsets are kept in 32 bits.
+/// The longest binary message, 2 GiB - 1, whatever [`Limits::size`] is: offsets have 32 bits.
 pub const MAX_SIZE: usize = i32::MAX as usize;
 
-/// Limits on messages that came from elsewhere.
+/// Limits for messages from untrusted sources.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Levels of messages, groups, JSON arrays and objects, and `Any` inside `Any`. 100: what protobuf's own parsers allow.
+    /// The most levels of messages, groups, JSON arrays and objects, and `Any` inside `Any`. Default 100, as in
+    /// protobuf's own parsers.
     pub depth: usize,
-    /// Bytes of input. 2 GiB - 1: the format's own bound.
+    /// The most bytes of input. Default 2 GiB - 1, the limit of the format.
     pub size: usize,
-    /// Values in the index of one level and all levels above it; a packed run is one. 16,777,216: they take 16 bytes each, so that
-    /// a message of one-byte values cannot grow past 256 MB.
+    /// The most values in the index of one level and of all levels above it; a packed run counts as one. Default
+    /// 16,777,216. Each takes 16 bytes, so the index of a message of one-byte values is at most 256 MB.
     pub values: usize,
 }
 
@@ -57,12 +60,13 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The levels that may open, never more than [`MAX_DEPTH`].
+    /// The number of levels that may be entered, at most [`MAX_DEPTH`].
     pub fn levels(&self) -> usize {
         self.depth.min(MAX_DEPTH)
     }
 
-    /// Runs what recurses once a level, given the levels that may open, with room on the stack for all of them.
+    /// Runs a recursive function with enough stack for all levels. It receives the number of levels that it may
+    /// enter.
     pub(in crate::proto) fn descend<T>(&self, work: impl FnOnce(usize) -> T) -> T {
         let levels = self.levels();
         with_room(levels, || work(levels))
@@ -81,24 +85,24 @@ impl Limits {
     }
 }
 
-/// Where a length-prefixed body begins, while its length is not known.
+/// The start of a length-prefixed body whose length is not known yet.
 #[derive(Clone, Copy)]
 pub(in crate::proto) struct Mark(usize);
 
-/// Reserves one byte for the length of what comes: bodies of 127 bytes and less, which is most of them, stay in place.
+/// Reserves one byte for the length of a body. Most bodies have at most 127 bytes and then stay in place.
 #[inline]
 pub(in crate::proto) fn begin(out: &mut Vec<u8>) -> Mark {
     out.push(0);
     Mark(out.len())
 }
 
-/// Where the body begins.
+/// The offset at which the body begins.
 #[inline]
 pub(in crate::proto) fn body(mark: Mark) -> usize {
     mark.0
 }
 
-/// Writes the length before the body that [`begin`] began; a longer body is moved by the bytes its length needs.
+/// Writes the length before the body that [`begin`] started. A longer body is moved to make room for its length.
 #[inline]
 pub(in crate::proto) fn end(out: &mut Vec<u8>, mark: Mark) {
     let length = out.len() - mark.0;
@@ -117,8 +121,8 @@ pub(in crate::proto) fn end(out: &mut Vec<u8>, mark: Mark) {
     out[mark.0 + width - 2] = rest as u8;
 }
 
-/// Writes what stands before the content of a message field: tags, and where it has one the place of its length. `message_set`: the
-/// field is an extension of a message set.
+/// Writes everything before the content of a message field: tags, and the placeholder of its length if it has one.
+/// `message_set`: the field is an extension of a message set.
 pub(in crate::proto) fn start_message(out: &mut Vec<u8>, field: &FieldPlan, message_set: bool) -> Option<Mark> {
     use super::wire::{WireType, put_tag, put_varint};
     if let FieldType::Group(_) = field.ty {
@@ -136,7 +140,7 @@ pub(in crate::proto) fn start_message(out: &mut Vec<u8>, field: &FieldPlan, mess
     Some(begin(out))
 }
 
-/// Ends what [`start_message`] started.
+/// Completes what [`start_message`] started.
 pub(in crate::proto) fn end_message(out: &mut Vec<u8>, field: &FieldPlan, message_set: bool, mark: Option<Mark>) {
     use super::wire::{WireType, put_tag};
     match mark {

@@ -1,7 +1,7 @@
-//! What a schema means for the codec: every field in 32 bytes, JSON keys already written out.
+//! A compact copy of the parts of a schema that the codec needs: 32 bytes per field, with encoded JSON keys.
 //!
-//! The linked model is made for reading by people and by the compiler, and a field of it spans several cache lines. The codec
-//! touches a field once per value, so that it keeps its own compact copy of what it needs.
+//! A field of the linked model spans several cache lines. The codec accesses a field once per value, so it keeps a
+//! smaller copy.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Error, ErrorKind, UNKNOWN};
 use crate::proto::schema::{Cardinality, EnumId, Field, FieldId, Kind, MessageId, Schema, WellKnown};
 use crate::proto::wire::{self, WireType};
 
-/// Keys up to this length, most of them, are copied in one piece of it.
+/// Keys of up to this many bytes, which are most, are copied as one block of this size.
 const KEY_WINDOW: usize = 32;
 
 /// A schema, ready to encode and decode. Cheap to share, immutable.
@@ -23,7 +23,7 @@ pub struct Codec {
     json_keys: Box<[u8]>,
 }
 
-/// The type of one value. Messages say how they are delimited, enums whether they are closed.
+/// The type of one value. For messages it includes how they are delimited, for enums whether they are closed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(missing_docs, reason = "the names are those of the .proto language")]
 pub(in crate::proto) enum FieldType {
@@ -73,8 +73,8 @@ impl FieldType {
         }
     }
 
-    /// The value of a number as the field holds it: a varint cut to the field's width and its sign undone, so that equal values have
-    /// equal bits. Signed ones are sign-extended to 64 bits; floats are their IEEE bits.
+    /// Normalises a number: cuts a varint to the width of the field and decodes zigzag, so that equal values have
+    /// equal bits. Signed integers are sign-extended to 64 bits; floats are their IEEE bits.
     #[inline]
     pub fn normal_bits(self, bits: u64) -> u64 {
         match self {
@@ -89,7 +89,8 @@ impl FieldType {
         }
     }
 
-    /// An integer as [`FieldType::normal_bits`], when the type is one of the integers and it fits.
+    /// An integer in the form of [`FieldType::normal_bits`]. `None` if the type is not an integer type or the value
+    /// does not fit.
     #[inline]
     pub fn fit(self, value: i64) -> Option<u64> {
         match self {
@@ -103,7 +104,7 @@ impl FieldType {
         }
     }
 
-    /// Undoes [`FieldType::normal_bits`], for writing.
+    /// The inverse of [`FieldType::normal_bits`], for writing.
     #[inline]
     pub fn wire_bits(self, normal: u64) -> u64 {
         match self {
@@ -114,24 +115,24 @@ impl FieldType {
     }
 }
 
-/// What the codec needs to know of a field.
+/// The parts of a field's schema that the codec needs.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::proto) struct FieldPlan {
     pub ty: FieldType,
     pub number: u32,
-    /// Index into the oneofs of the message; only real ones, a synthetic one displaces nothing.
+    /// The index among the message's oneofs. Not set for a synthetic oneof, in which no member replaces another.
     pub oneof: Option<u16>,
     pub wire_type: WireType,
     /// Repeated fields and maps.
     pub repeated: bool,
     pub map: bool,
-    /// How it is written; both forms are read.
+    /// Whether it is written packed. Both forms are read.
     pub packed: bool,
     /// False where the default value is not written.
     pub presence: bool,
     /// A string that must be UTF-8.
     pub utf8: bool,
-    /// A map whose values are of a closed enum: entries with an unknown number are unknown fields.
+    /// Whether it is a map whose values are of a closed enum. Entries with an unknown number become unknown fields.
     pub closed_map: bool,
     /// `"name":` in [`Codec::json_key`].
     key: (u32, u32),
@@ -147,7 +148,7 @@ impl FieldPlan {
     }
 }
 
-/// What the codec needs to know of a message.
+/// The parts of a message's schema that the codec needs.
 #[derive(Clone, Debug)]
 pub(in crate::proto) struct MessagePlan {
     /// Ids of the required fields, ascending.
@@ -158,9 +159,9 @@ pub(in crate::proto) struct MessagePlan {
     pub count: u32,
     /// Number of oneofs, synthetic ones too.
     pub oneof_count: u32,
-    /// Ids of declared fields by their number, [`UNKNOWN`] where there is none: the small numbers only.
+    /// The ids of declared fields with small numbers, by number; [`UNKNOWN`] for numbers that are not declared.
     numbers: Box<[u32]>,
-    /// True where a real oneof exists.
+    /// Whether there is a oneof that is not synthetic.
     pub oneofs: bool,
     pub message_set: bool,
     pub well_known: Option<WellKnown>,
@@ -202,7 +203,7 @@ impl Codec {
         &self.messages[id.index()]
     }
 
-    /// The plans of the declared fields, with the id of the first.
+    /// The plans of the declared fields, and the id of the first.
     pub(in crate::proto) fn fields_of(&self, id: MessageId) -> (u32, &[FieldPlan]) {
         let plan = self.message(id);
         let first = plan.first as usize;
@@ -229,7 +230,7 @@ impl Codec {
     pub(in crate::proto) fn put_json_key(&self, field: &FieldPlan, out: &mut Vec<u8>) {
         let (start, length) = (field.key.0 as usize, (field.key.1 - field.key.0) as usize);
         if length <= KEY_WINDOW {
-            // A copy of constant length is two moves; what is too much is cut off again.
+            // A copy of constant length takes two moves. The excess is cut off again.
             let end = out.len() + length;
             out.extend_from_slice(&self.json_keys[start..start + KEY_WINDOW]);
             out.truncate(end);
@@ -247,7 +248,7 @@ impl Codec {
         )
     }
 
-    /// The name for messages to people.
+    /// The field's name for error messages.
     pub(in crate::proto) fn field_name(&self, id: u32) -> String {
         let field = &self.schema[FieldId(id)];
         if field.is_extension {
@@ -270,8 +271,8 @@ fn plan_field(schema: &Schema, field: &Field, json_keys: &mut Vec<u8>) -> FieldP
     crate::proto::json::write_string(name.as_bytes(), json_keys);
     json_keys.push(b':');
     let ty = FieldType::new(schema, field.kind);
-    // A schema of more than 65,535 oneofs in one message would need several megabytes of source for that message alone; its
-    // further members are then not exclusive.
+    // More than 65,535 oneofs in one message would require several megabytes of source for that message alone.
+    // Members of later oneofs are then not exclusive.
     let real = |index: &u32| !field.is_extension && !schema[field.message].oneofs[*index as usize].synthetic;
     let closed_map = schema.map_entry(field).is_some_and(|(_, value)| match value.kind {
         Kind::Enum(id) => schema[id].closed,
@@ -299,14 +300,14 @@ fn plan_message(schema: &Schema, id: MessageId) -> MessagePlan {
         .clone()
         .filter(|&field| schema[FieldId(field)].is_required())
         .collect();
-    // Four entries a field at most, so that one large number does not buy a large table.
+    // At most four entries per field, so that one large number does not cause a large table.
     let bound = message.field_count() * 4 + 16;
     let mut numbers = Vec::new();
     for id in message.field_ids() {
         let number = schema[id].number as usize;
         if number < bound {
             numbers.resize(numbers.len().max(number + 1), UNKNOWN);
-            // A lenient schema may repeat a number: the first field has it.
+            // In a lenient schema, several fields can have the same number: the first one wins.
             if numbers[number] == UNKNOWN {
                 numbers[number] = id.0;
             }
@@ -326,8 +327,8 @@ fn plan_message(schema: &Schema, id: MessageId) -> MessagePlan {
     }
 }
 
-/// Whether a message of a well-known name has the fields that `google/protobuf/*.proto` gives it. One that only has the name is
-/// an ordinary message.
+/// Whether a message with a well-known name has the fields that `google/protobuf/*.proto` gives it. Otherwise it is
+/// treated as an ordinary message.
 fn has_shape(schema: &Schema, id: MessageId, well_known: WellKnown) -> bool {
     let is_value = |kind: Kind| matches!(kind, Kind::Message(id) if schema[id].well_known == Some(WellKnown::Value));
     let field = |number| schema.field_by_number(id, number).map(|id| &schema[id]);

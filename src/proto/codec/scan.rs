@@ -1,8 +1,8 @@
-//! The index of one message: which field lies where.
+//! The index of one message: the positions of its fields.
 //!
-//! A scan reads the tags of one level, steps over nested messages by their length, and leaves a sorted list of occurrences in which
-//! the rules of the wire format are already applied. Printing is then a walk over that list. Each nested message is scanned when the
-//! walk reaches it.
+//! A scan reads the tags of one level and skips nested messages by their length. The result is a sorted list of
+//! occurrences to which the rules of the wire format are already applied, so that printing is a walk over the list. A
+//! nested message is scanned when the walk reaches it.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -11,10 +11,11 @@ use super::{Codec, Error, ErrorKind, FieldType, Limits, Result};
 use crate::proto::schema::MessageId;
 use crate::proto::wire::{Reader, WireError, WireType};
 
-/// The field id of an unknown field: it sorts behind all others.
+/// The field id of unknown fields. They sort after all others.
 pub(in crate::proto) const UNKNOWN: u32 = u32::MAX;
 
-/// Bytes `start..end` of the input. A message that occurs several times has several, to be read one after the other.
+/// The bytes `start..end` of the input. A message that occurs several times has several segments, which are read in
+/// turn.
 pub(in crate::proto) type Segment = (u32, u32);
 
 /// One value in the input.
@@ -23,10 +24,11 @@ pub(in crate::proto) struct Occurrence {
     /// The field's id, [`UNKNOWN`] for an unknown field.
     pub field: u32,
     pub wire_type: WireType,
-    /// A number that a closed enum does not know, to be kept as an unknown varint: `field` is [`UNKNOWN`] then, and the field's
-    /// number is in the upper half of `bits`, the enum's number in the lower.
+    /// Whether it is an unknown number of a closed enum, to be kept as an unknown varint. `field` is [`UNKNOWN`]
+    /// then, the upper half of `bits` is the number of the field, and the lower half is the enum's number.
     pub closed: bool,
-    /// Varint and fixed: the value. Otherwise the bytes it lies in, tag included for an unknown field.
+    /// The value of a varint or fixed-width number. For others, the segment, which for an unknown field includes the
+    /// tag.
     pub bits: u64,
 }
 
@@ -41,39 +43,39 @@ impl Occurrence {
         }
     }
 
-    /// Where a length-prefixed value, a group or an unknown field lies.
+    /// The segment of a length-prefixed value, a group or an unknown field.
     #[inline]
     pub fn segment(&self) -> Segment {
         ((self.bits >> 32) as u32, self.bits as u32)
     }
 }
 
-/// A map key, comparable whatever its encoding.
+/// A map key, which can be compared independently of its encoding.
 #[derive(PartialEq, Eq, Hash)]
 enum MapKey<'a> {
     Number(u64),
     Text(&'a [u8]),
 }
 
-/// Indexes messages of one input.
+/// Indexes the messages of one input.
 pub(in crate::proto) struct Scanner<'a> {
     pub codec: &'a Codec,
     pub input: &'a [u8],
-    /// A stack: the occurrences of a level lie on top of those of the levels around it.
+    /// A stack. The occurrences of a level are above those of the levels around it.
     pub occurrences: Vec<Occurrence>,
     values: usize,
-    /// Off: a missing required field is no error.
+    /// Whether a missing required field is an error.
     check_required: bool,
 }
 
 impl<'a> Scanner<'a> {
-    /// The input must be no longer than [`super::MAX_SIZE`].
+    /// Creates a scanner. The input must not be longer than [`super::MAX_SIZE`].
     pub fn new(codec: &'a Codec, input: &'a [u8], limits: &Limits, check_required: bool) -> Result<Self> {
         limits.check_size(input.len())?;
         Ok(Scanner {
             codec,
             input,
-            // Four kilobytes, which hold most messages, at once instead of by doubling.
+            // Four kilobytes are enough for most messages, so they are allocated at once.
             occurrences: Vec::with_capacity(256),
             values: limits.values,
             check_required,
@@ -90,9 +92,9 @@ impl<'a> Scanner<'a> {
         &self.input[segment.0 as usize..segment.1 as usize]
     }
 
-    /// Indexes a message and gives the range of [`Scanner::occurrences`] that holds it: in order of declaration, extensions and
-    /// unknown fields last, several values of a field in order of appearance. The caller truncates the vector to the range's start
-    /// when it is done. `depth` is how many levels may open inside.
+    /// Indexes a message and returns its range of [`Scanner::occurrences`]: in order of declaration, then extensions
+    /// and unknown fields, and several values of a field in order of appearance. The caller must truncate the vector
+    /// to the start of the range when it is done. `depth` is the number of levels that may be entered inside.
     pub fn scan(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<Range<usize>> {
         let start = self.occurrences.len();
         for &segment in segments {
@@ -112,7 +114,7 @@ impl<'a> Scanner<'a> {
         Ok(start..self.occurrences.len())
     }
 
-    /// Reads a message to its last level for its errors only.
+    /// Parses a message completely to find errors.
     pub fn validate(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
         let level = self.scan(message, segments, depth)?;
         let mut at = level.start;
@@ -144,7 +146,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Reads a message that something later has displaced: it need not be complete, but it must be readable.
+    /// Checks a message that a later value has replaced. It may lack required fields, but must be valid otherwise.
     fn validate_displaced(&mut self, message: MessageId, segment: Segment, depth: usize) -> Result<()> {
         let check_required = std::mem::replace(&mut self.check_required, false);
         let valid = self.validate(message, &[segment], depth);
@@ -152,7 +154,7 @@ impl<'a> Scanner<'a> {
         valid
     }
 
-    /// The occurrences of one field, from `at` on.
+    /// The occurrences of the same field from `at` on.
     #[inline]
     pub fn run(&self, at: usize, end: usize) -> Range<usize> {
         let field = self.occurrences[at].field;
@@ -163,12 +165,12 @@ impl<'a> Scanner<'a> {
         at..next
     }
 
-    /// The segments of a run: a singular message that occurs several times is all of them, merged.
+    /// The segments of a run. A singular message that occurs several times consists of all of them, merged.
     pub fn segments(&self, run: Range<usize>) -> Vec<Segment> {
         self.occurrences[run].iter().map(Occurrence::segment).collect()
     }
 
-    /// The numbers of a run of a packable field, packed or not, as [`Occurrence::bits`] holds them.
+    /// Calls `each` with the numbers of a packable field, packed or not, in the form of [`Occurrence::bits`].
     pub fn numbers(&self, run: Range<usize>, mut each: impl FnMut(u64) -> Result<()>) -> Result<()> {
         for occurrence in &self.occurrences[run] {
             if occurrence.wire_type != WireType::Length {
@@ -188,7 +190,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// The entries of a map field that count: of several with one key the last, in the place of the first.
+    /// The entries of a map field that count: for each key the last entry, at the position of the first.
     pub fn map_entries(&mut self, run: Range<usize>, entry: MessageId, depth: usize) -> Result<Vec<Segment>> {
         let mut entries = self.segments(run);
         if entries.len() < 2 {
@@ -226,7 +228,7 @@ impl<'a> Scanner<'a> {
         let base = segment.0 as usize;
         let mut reader = Reader::new(self.bytes(segment));
         let message_set = self.codec.message(message).message_set;
-        // Prediction: a repeated field mostly follows itself.
+        // A repeated field is usually followed by itself, so the last field is tried first.
         let mut last = (u32::MAX, UNKNOWN);
         while !reader.is_empty() {
             let tag_start = base + reader.position();
@@ -269,7 +271,7 @@ impl<'a> Scanner<'a> {
     ) -> Result<()> {
         if id == UNKNOWN {
             if number == 0 {
-                // Legal where the schema declares it, and nowhere else.
+                // Number 0 is legal only if the schema declares it.
                 return Err(WireError::BadTag.into());
             }
             reader.skip(number, wire_type, depth)?;
@@ -327,7 +329,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// A varint of a field; a number that a closed enum does not name becomes an unknown field.
+    /// Creates the occurrence of a varint. An unknown number of a closed enum becomes an unknown field.
     #[inline]
     fn varint_occurrence(&self, id: u32, bits: u64) -> Occurrence {
         let field = self.codec.field(id);
@@ -387,10 +389,10 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A packed run. It stays one occurrence, unless a closed enum does not know all of its numbers.
+    /// Adds a packed run. It is one occurrence, unless it contains unknown numbers of a closed enum.
     fn packed(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
         if bytes.is_empty() {
-            // No elements: the field is not there.
+            // An empty run means that the field is absent.
             return Ok(());
         }
         let field = self.codec.field(id);
@@ -408,7 +410,7 @@ impl<'a> Scanner<'a> {
         self.push(Occurrence::span(id, WireType::Length, start, end))
     }
 
-    /// A packed run of a closed enum: taken apart where it has numbers that the enum does not know.
+    /// Adds a packed run of a closed enum. If it contains unknown numbers, it is split.
     fn packed_enum(&mut self, id: u32, bytes: &'a [u8], start: usize, end: usize) -> Result<()> {
         let mut reader = Reader::new(bytes);
         let mut closed = false;
@@ -427,7 +429,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// One item of a message set: `group 1 { uint32 type_id = 2; bytes message = 3; }`, its parts in any order.
+    /// Reads one item of a message set, `group 1 { uint32 type_id = 2; bytes message = 3; }`, with its parts in any
+    /// order.
     fn message_set_item(
         &mut self,
         message: MessageId,
@@ -463,9 +466,9 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Drops the members of a oneof that a later member displaced. What they hold must be valid all the same.
+    /// Removes the members of oneofs that later members replaced. Their content must still be valid.
     fn settle_oneofs(&mut self, start: usize, depth: usize) -> Result<()> {
-        // Per oneof: the winner, and whether an earlier member has cut its run off. Messages have few oneofs.
+        // For each oneof, the last member and whether a member before it has been dropped. Messages have few oneofs.
         let mut settled: Vec<(u16, u32, bool)> = Vec::new();
         let mut dropped: Vec<usize> = Vec::new();
         for index in (start..self.occurrences.len()).rev() {
@@ -511,7 +514,7 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Both the required ids and the occurrences ascend.
+    /// Checks the required fields. Both the required ids and the occurrences are in ascending order.
     fn require(&self, message: MessageId, start: usize) -> Result<()> {
         let mut present = self.occurrences[start..].iter().map(|occurrence| occurrence.field);
         for &id in &self.codec.message(message).required {
@@ -523,7 +526,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Reads a group to its end and gives where its end tag starts. `reader` stands behind the start tag.
+/// Reads a group to its end and returns the offset of its end tag. `reader` must be after the start tag.
 pub(in crate::proto) fn group_body(reader: &mut Reader<'_>, number: u32, depth: usize) -> Result<usize> {
     let inner = depth.checked_sub(1).ok_or_else(Error::depth)?;
     loop {
@@ -535,7 +538,7 @@ pub(in crate::proto) fn group_body(reader: &mut Reader<'_>, number: u32, depth: 
     }
 }
 
-/// Checks that bytes are whole varints of at most ten bytes each.
+/// Checks that the bytes are complete varints of at most ten bytes each.
 fn check_varints(bytes: &[u8]) -> std::result::Result<(), WireError> {
     let mut length = 0;
     for byte in bytes {

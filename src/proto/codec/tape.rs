@@ -1,21 +1,23 @@
-//! Messages for JavaScript where no code may be generated: the tape that a small table-driven reader builds objects from, and the
-//! way back.
+//! Messages for JavaScript where code generation is not allowed: a tape from which a small table-driven reader builds
+//! objects, and the reverse.
 //!
-//! **Reading.** A tape is a list of 32-bit words, a record per value, in the order and with the meaning that the scanner gives them:
-//! oneofs settled, parts merged, doubled map keys gone, packed runs taken apart. A record is a field id and
-//! - for a number, bool or enum its low and high half, zigzag undone, sign-extended;
-//! - for a string or bytes where it starts and ends in the input;
-//! - for a message, group or map entry its records and [`END`];
-//! - [`RAW`], start, end: an unknown field as it came, tag included;
-//! - [`CLOSED`], field number, value: a number that a closed enum does not know.
+//! **Reading.** A tape is a list of 32-bit words with one record per value, in the order and with the meaning that
+//! the scanner gives them: oneofs are settled, parts merged, duplicate map keys removed, packed runs split. A record
+//! is a field id followed by
+//! - for a number, bool or enum: its low and high half, zigzag decoded and sign-extended;
+//! - for a string or bytes: its start and end in the input;
+//! - for a message, group or map entry: its records and [`END`];
+//! - [`RAW`], start, end: an unknown field with its tag;
+//! - [`CLOSED`], field number, value: an unknown number of a closed enum.
 //!
-//! **Writing.** The way back is a string of bytes, because what writes it has writers for the wire form of every scalar. A record is
-//! a varint, a field id plus [`WRITE_FIELDS`], and
-//! - for a scalar its wire form without a tag;
-//! - for a message, group or map entry its records and [`WRITE_END`];
-//! - [`WRITE_RAW`], a length and so many bytes: unknown fields, put down as they are.
+//! **Writing.** The reverse is a string of bytes, because the JavaScript writer can already produce the wire form of
+//! every scalar. A record is a varint, the field id plus [`WRITE_FIELDS`], followed by
+//! - for a scalar: its wire form without a tag;
+//! - for a message, group or map entry: its records and [`WRITE_END`];
+//! - [`WRITE_RAW`], a length and so many bytes: unknown fields, to be copied unchanged.
 //!
-//! [`Codec::assemble`] adds what the schema knows: tags, lengths, groups, packed runs, message sets. It changes no order.
+//! [`Codec::assemble`] adds what requires the schema: tags, lengths, groups, packed runs, message sets. It does not
+//! change the order.
 
 use super::{
     BinaryOptions, Codec, Error, ErrorKind, FieldType, Limits, Mark, Result, Scanner, Segment, UNKNOWN, begin, end,
@@ -30,19 +32,19 @@ pub const RAW: u32 = u32::MAX - 1;
 /// An unknown number of a closed enum.
 pub const CLOSED: u32 = u32::MAX - 2;
 
-/// Ends the records of one message, in what is written.
+/// Ends the records of one message when writing.
 pub const WRITE_END: u8 = 0;
-/// Bytes to be put down as they are.
+/// Bytes to be copied unchanged.
 pub const WRITE_RAW: u8 = 1;
-/// What is added to a field id.
+/// The number added to a field id when writing.
 pub const WRITE_FIELDS: u64 = 2;
 
 impl Codec {
-    /// The tape of a message. Without unknown fields it still has [`CLOSED`] records, one for a whole map entry too: whoever keeps no
-    /// unknown fields may want to refuse such a number.
+    /// Creates the tape of a message. Even without unknown fields it has [`CLOSED`] records, also one for a map entry
+    /// that is unknown for this reason, because a reader that drops unknown fields may want to reject such a number.
     ///
     /// # Errors
-    /// As [`Codec::normalize`].
+    /// Those of [`Codec::normalize`].
     pub fn tape(&self, message: MessageId, input: &[u8], options: &BinaryOptions) -> Result<Vec<u32>> {
         let scanner = Scanner::new(self, input, &options.limits, options.check_required)?;
         let whole = scanner.whole();
@@ -57,10 +59,10 @@ impl Codec {
         Ok(writer.tape)
     }
 
-    /// The message that a table-driven writer has written down.
+    /// Creates the message from the records of a table-driven writer.
     ///
     /// # Errors
-    /// A tape that no writer writes; a limit.
+    /// An invalid tape, or an exceeded limit.
     pub fn assemble(&self, message: MessageId, tape: &[u8], limits: &Limits) -> Result<Vec<u8>> {
         limits.check_size(tape.len())?;
         let mut assembler = Assembler {
@@ -81,7 +83,7 @@ struct Assembler<'a> {
 
 impl Assembler<'_> {
     fn records(&mut self, message_set: bool, depth: usize) -> Result<()> {
-        // The packed run that is being written, and its field.
+        // The packed run that is being written, with its field.
         let mut run: Option<(u64, Mark)> = None;
         loop {
             let op = self.tape.varint()?;
@@ -214,7 +216,7 @@ impl TapeWriter<'_> {
         Ok(())
     }
 
-    /// The record of a map entry that is unknown because its value is a number that a closed enum does not know.
+    /// Adds the record of a map entry that is unknown because its value is an unknown number of a closed enum.
     fn closed_entry(&mut self, message: MessageId, raw: Segment, depth: usize) -> Result<()> {
         let codec = self.scanner.codec;
         let mut reader = Reader::new(self.scanner.bytes(raw));

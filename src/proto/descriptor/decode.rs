@@ -1,5 +1,5 @@
-//! `FileDescriptorSet` bytes into a schema: into the same syntax trees that source text makes, and so through the same linker with
-//! the same checks.
+//! Converts a `FileDescriptorSet` into a schema. It builds the same syntax trees as source text, so the same linker
+//! makes the same checks.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,8 +42,8 @@ impl From<Broken> for Error {
     }
 }
 
-/// A schema from the bytes of a `google.protobuf.FileDescriptorSet`, in whatever order its files come. Imports that are not in the
-/// set may be well-known types. All limits and checks of source text hold.
+/// Decodes a `google.protobuf.FileDescriptorSet`, whose files may be in any order. Well-known types may be imported
+/// without being in the set. All limits and checks of source text apply.
 pub fn decode(bytes: &[u8], options: &CompileOptions) -> std::result::Result<Schema, Error> {
     with_room(options.limits.nesting, || read(bytes, options))
 }
@@ -110,7 +110,7 @@ impl<'a> Parts<'a> {
             match wire_type {
                 WireType::Varint => parts.push((number, Raw::Varint(reader.varint()?))),
                 WireType::Length => parts.push((number, Raw::Bytes(reader.bytes()?))),
-                // No field of `descriptor.proto` that is read here has another wire type.
+                // No field of `descriptor.proto` that is read here has another wire type, so the field is skipped.
                 _ => reader.skip(number, wire_type, 64)?,
             }
         }
@@ -166,7 +166,8 @@ fn as_text(bytes: &[u8]) -> Result<&str> {
     std::str::from_utf8(bytes).map_err(|_| Broken::Message("a string of the descriptor is not valid UTF-8".into()))
 }
 
-/// A name that source text could declare. Descriptors can hold any string, and everything downstream relies on names being names.
+/// Checks that a name could be declared in source text. A descriptor can contain any string, but later steps rely on
+/// valid identifiers.
 fn as_name(text: &str) -> Result<&str> {
     match is_identifier(text) {
         true => Ok(text),
@@ -241,7 +242,7 @@ impl Decoder {
         })
     }
 
-    /// Decodes each message of a repeated field, with the path to it.
+    /// Decodes each message of a repeated field and passes its path.
     fn each<'a, T>(
         &mut self,
         parts: &Parts<'a>,
@@ -332,7 +333,8 @@ impl Decoder {
         Ok(message)
     }
 
-    /// Declared oneofs, without those of proto3 `optional` fields; and for each index in the descriptor the one it has then.
+    /// The declared oneofs, except those of proto3 `optional` fields. Also returns the new index for each index in
+    /// the descriptor.
     fn oneofs<'a>(&mut self, parts: &Parts<'a>) -> Result<(Vec<Oneof<'a>>, Vec<Option<u32>>)> {
         let mut synthetic = vec![false; parts.messages(8).count()];
         for bytes in parts.messages(2) {
@@ -364,7 +366,7 @@ impl Decoder {
         Ok((kept, map))
     }
 
-    /// Extensions, grouped by what they extend as `extend` blocks are.
+    /// Extensions, grouped by the message they extend, like `extend` blocks.
     fn extends<'a>(
         &mut self,
         parts: &Parts<'a>,
@@ -392,7 +394,7 @@ impl Decoder {
         Ok(extends)
     }
 
-    /// A field, and what it extends.
+    /// A field, and the message that it extends, if any.
     fn field<'a>(
         &mut self,
         bytes: &'a [u8],
@@ -519,7 +521,7 @@ impl Decoder {
     }
 }
 
-/// What the grammar sees to in source: oneofs have fields, which are singular and stand together.
+/// Checks what the grammar guarantees for source text: a oneof has fields, which are singular and consecutive.
 fn check_oneofs(oneofs: &[Oneof], fields: &[Field]) -> Result<()> {
     let mut last = None;
     let mut seen = vec![false; oneofs.len()];
@@ -594,7 +596,7 @@ fn field_type<'a>(parts: &Parts<'a>, scope: &str, siblings: &[Message]) -> Resul
     let name = as_path(parts.text(6)?)?;
     let own = match name.strip_prefix('.') {
         Some(full) => full.strip_prefix(scope).and_then(|name| name.strip_prefix('.')),
-        // Relative, as protobufjs writes it: the innermost scope is this message.
+        // A relative name, as protobufjs writes it. The innermost scope is this message.
         None => Some(name),
     };
     let entry = own.and_then(|own| {

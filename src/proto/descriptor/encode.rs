@@ -1,4 +1,4 @@
-//! A schema into `FileDescriptorSet` bytes. Fields are written in order of their numbers, as `protoc` writes them.
+//! Converts a schema into a `FileDescriptorSet`. Fields are written in order of their numbers, as by `protoc`.
 
 use super::numbers::{default_text, type_number};
 use super::options::encode_entries;
@@ -8,8 +8,8 @@ use crate::proto::schema::{
 };
 use crate::proto::wire::{WireType, put_bytes, put_delimited, put_tag, put_varint};
 
-/// The whole schema as a `google.protobuf.FileDescriptorSet`, imports before importers. With `source_info`, comments and places go
-/// along.
+/// Encodes the whole schema as a `google.protobuf.FileDescriptorSet`, imports before importers, with comments and
+/// positions if `source_info` is set.
 pub fn encode(schema: &Schema, source_info: bool) -> Vec<u8> {
     let mut out = Vec::new();
     for index in 0..schema.files.len() as u32 {
@@ -18,7 +18,7 @@ pub fn encode(schema: &Schema, source_info: bool) -> Vec<u8> {
     out
 }
 
-/// One file as a `google.protobuf.FileDescriptorProto`.
+/// Encodes one file as a `google.protobuf.FileDescriptorProto`.
 pub fn encode_file(schema: &Schema, id: FileId, source_info: bool) -> Vec<u8> {
     let mut out = Vec::new();
     file(&mut out, schema, id, source_info);
@@ -50,7 +50,7 @@ fn flag(out: &mut Vec<u8>, number: u32, value: bool) {
 }
 
 fn options(out: &mut Vec<u8>, number: u32, options: &Options) {
-    // Number 0: as written, and never resolved.
+    // Number 0 marks an option that is kept as written and was never resolved.
     if options.entries.iter().any(|entry| entry.number != 0) {
         message(out, number, |out| encode_entries(&options.entries, out));
     }
@@ -136,7 +136,7 @@ fn descriptor(out: &mut Vec<u8>, schema: &Schema, id: MessageId) {
         .iter()
         .for_each(|&id| message(out, 6, |out| field(out, schema, &schema[id])));
     match model.is_map_entry {
-        // Nobody writes it and every descriptor of a map entry has it: `option map_entry = true`.
+        // Source text never contains `option map_entry = true`, but every descriptor of a map entry does.
         true => message(out, 7, |out| flag(out, 7, true)),
         false => options(out, 7, &model.options),
     }
@@ -168,12 +168,12 @@ fn field(out: &mut Vec<u8>, schema: &Schema, field: &Field) {
         4,
         match field.cardinality {
             Cardinality::Repeated | Cardinality::Map => 3,
-            // In editions it is a feature and not a label.
+            // In editions, `required` is a feature and not a label.
             Cardinality::Required if !editions => 2,
             _ => 1,
         },
     );
-    // So are groups.
+    // In editions, groups are a feature too.
     let kind = match field.kind {
         Kind::Group(id) if editions => Kind::Message(id),
         kind => kind,

@@ -1,4 +1,4 @@
-//! Defaults as the text that descriptors hold, and back.
+//! Conversion of default values to and from the text in descriptors.
 
 use std::borrow::Cow;
 
@@ -50,14 +50,14 @@ pub fn scalar_type(number: u64) -> Option<Kind> {
     })
 }
 
-/// A default as text; that of an enum is its name, which the caller knows.
+/// A default value as text. The caller must handle enums, whose text is the name.
 pub fn default_text(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Double(value) => float_text(*value, |value, digits| (general(value, digits), value), 15, 17).into(),
         Value::Float(value) => float_text(
             *value as f64,
             |value, digits| (general(value, digits), value as f32 as f64),
-            // C calls subnormal numbers out of range, which makes `protoc` print them in full.
+            // In C, subnormal numbers are out of range, so `protoc` prints them with full precision.
             if value.is_subnormal() { 9 } else { 6 },
             9,
         )
@@ -72,7 +72,7 @@ pub fn default_text(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// The shorter of two precisions if it reads back as the same number, as `protoc` prints floats.
+/// Formats with the shorter of two precisions if that reads back as the same number, as `protoc` does.
 fn float_text(value: f64, print: impl Fn(f64, usize) -> (String, f64), short: usize, long: usize) -> String {
     if value.is_nan() {
         return "nan".into();

@@ -3,7 +3,8 @@
 use crate::proto::schema::{Kind, OptionEncoding, OptionEntry, OptionValue, Value};
 use crate::proto::wire::{WireType, put_bytes, put_delimited, put_tag, put_varint, zigzag32, zigzag64};
 
-/// Appends options as the fields of their message, repeated ones unpacked. Options that nothing declares (number 0) are left out.
+/// Appends options as the fields of their message, with repeated ones unpacked. Undeclared options (number 0) are
+/// left out.
 pub fn encode_entries(entries: &[OptionEntry], out: &mut Vec<u8>) {
     for entry in entries {
         match &entry.value {
@@ -38,7 +39,7 @@ fn encode_value(entry: &OptionEntry, value: &OptionValue, out: &mut Vec<u8>) {
             encode_entries(fields, out);
             put_tag(out, number, WireType::EndGroup);
         }
-        // As written and never resolved: it has no number.
+        // Kept as written and never resolved, so it has no number.
         _ => {}
     }
 }

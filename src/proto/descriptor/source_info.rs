@@ -1,7 +1,8 @@
-//! `SourceCodeInfo`: where elements stand, and their comments.
+//! `SourceCodeInfo`: the positions of elements, and their comments.
 //!
-//! A location is named by a path of field numbers and indices through `FileDescriptorProto`: `[4, 0, 2, 1]` is the second field of
-//! the first message. Ours span the name of an element, which is what a place in an error or an editor needs.
+//! A location is identified by a path of field numbers and indices through `FileDescriptorProto`: `[4, 0, 2, 1]` is
+//! the second field of the first message. The locations written here span the name of an element, which is what an
+//! error message or an editor needs.
 
 use std::collections::HashMap;
 
@@ -126,7 +127,7 @@ fn packed(out: &mut Vec<u8>, number: u32, values: &[u32]) {
     });
 }
 
-/// Locations read back, by path.
+/// Locations that were read, by path.
 #[derive(Default)]
 pub struct Locations(HashMap<Vec<u32>, (Position, Comments)>);
 
@@ -147,7 +148,7 @@ impl Locations {
         Ok(Self(locations))
     }
 
-    /// The place and the comments of an element.
+    /// The position and the comments of an element.
     pub fn get(&self, path: &[u32]) -> (Position, Comments) {
         self.0.get(path).cloned().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The functions that read objects.
+//! Emits the functions that read objects.
 
 use std::collections::HashSet;
 
@@ -28,7 +28,7 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
     e.line("const fresh = o == null");
     e.line(format_args!("if (fresh) o = {}", literal(e, id)));
     for (at, _) in real_oneofs(message) {
-        // Which member is set: 0 for none, -1 for not known, as when this continues an earlier occurrence.
+        // The member that is set: 0 for none, or -1 if unknown, because this continues an earlier occurrence.
         e.line(format_args!("let c{at} = fresh ? 0 : -1"));
     }
     for word in 0..required.len().div_ceil(31) {
@@ -53,7 +53,7 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
         self::field(e, field, seen);
     }
     for &extension in &message.extensions {
-        // In a message set too: parsers take its extensions as ordinary fields as well as items.
+        // In a message set too: parsers accept its extensions both as ordinary fields and as items.
         field(e, &schema[extension], None);
     }
     if message.message_set {
@@ -77,18 +77,18 @@ pub(super) fn message(e: &mut Emitter, id: MessageId, group: bool) {
     e.line("}");
 }
 
-/// What the list of a oneof's names is called.
+/// The name of the variable with the names of a oneof's members.
 fn members(id: MessageId, oneof: usize) -> String {
     format!("o{}_{oneof}", id.0)
 }
 
-/// The names of each oneof's members, once: a list in the place of every member would make the code grow with their square.
+/// Emits the names of each oneof's members once. A list for every member would make the code grow quadratically.
 pub(super) fn oneofs(e: &mut Emitter, id: MessageId) {
     let schema = e.schema;
     for (at, oneof) in real_oneofs(&schema[id]) {
         let mut names: Vec<String> = oneof.fields.iter().map(|&id| quote(&e.property(&schema[id]))).collect();
         if e.options.oneof_cases {
-            // It goes with the members, and comes again with the one that is set.
+            // It is removed with the members, and set again with the one that is set.
             names.push(quote(&e.names.oneofs[at]));
         }
         e.line(format_args!("const {} = [{}]", members(id, at), names.join(", ")));
@@ -108,14 +108,15 @@ fn real_oneof(e: &Emitter, field: &Field) -> Option<u32> {
         .filter(|&index| !e.schema[field.message].oneofs[index as usize].synthetic)
 }
 
-/// Fields, and the extensions that count as such.
+/// The fields, and the extensions that are treated like fields.
 fn in_literal(schema: &Schema, id: MessageId) -> impl Iterator<Item = &Field> {
     let extensions = schema[id].extensions.iter().map(|&field| &schema[field]);
     let beside = extensions.filter(|field| js::is_beside(schema, field));
     schema.fields_of(id).iter().chain(beside)
 }
 
-/// A new object: every field where decoding fills in defaults, else what can be there more than once. Members of oneofs come later.
+/// Emits a new object. It has every field if decoding fills in defaults, otherwise the repeated fields and maps.
+/// Members of oneofs are added later.
 fn literal(e: &Emitter, id: MessageId) -> String {
     let mut names = HashSet::new();
     let mut parts = Vec::new();
@@ -126,7 +127,7 @@ fn literal(e: &Emitter, id: MessageId) -> String {
             continue;
         }
         let value = if gatherer(e, field).is_some() {
-            // The array comes whole; one made here would be thrown away.
+            // The array is created as a whole later; one created here would be discarded.
             "null".into()
         } else if field.is_repeated() {
             "[]".into()
@@ -213,7 +214,7 @@ fn field(e: &mut Emitter, field: &Field, required: Option<usize>) {
     e.line("}");
 }
 
-/// The helper that reads a packed run of this field into an array at once, where there is one.
+/// The helper that reads a packed run of this field into an array at once, if there is one.
 fn gatherer(e: &Emitter, field: &Field) -> Option<&'static str> {
     match field.kind {
         _ if !field.is_repeated() => None,
@@ -226,7 +227,7 @@ fn gatherer(e: &Emitter, field: &Field) -> Option<&'static str> {
 
 fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     let array = get(name);
-    // Extensions from elsewhere are not in the literal, and what is gathered is null there.
+    // Extensions of other files are not in the object literal, and arrays that are read as a whole are null there.
     let ensure = if field.is_extension || gatherer(e, field).is_some() {
         format!("if ({array} == null) {}\n", set(name, "[]"))
     } else {
@@ -261,7 +262,7 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
 }
 
-/// `const e` is where a length says that the value ends.
+/// Emits `const e`, the end of the value according to its length.
 fn length(e: &mut Emitter, variable: &str, end: &str) {
     e.line("n = b[p++]");
     e.line("if (!(n < 128)) { n = len(b, p, n); p = at.p }");
@@ -281,7 +282,7 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
         js::zero(e.schema, map_key.kind, e.options),
         js::zero(e.schema, item.kind, e.options)
     ));
-    // A closed enum's unknown number makes the whole entry an unknown field.
+    // An unknown number of a closed enum makes the whole entry an unknown field.
     let closed = matches!(item.kind, Kind::Enum(id) if e.schema[id].closed);
     if closed {
         e.line("let ok = true");
@@ -324,7 +325,7 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
 }
 
-/// Extensions of a message set.
+/// Emits the reading of extensions of a message set.
 fn set_items(e: &mut Emitter, message: &Message) {
     let schema = e.schema;
     let depth = e.options.depth;
@@ -350,17 +351,17 @@ fn set_items(e: &mut Emitter, message: &Message) {
     e.line("}");
 }
 
-/// What becomes of an unknown number of a closed enum, where unknown fields are kept.
+/// How an unknown number of a closed enum is kept, if unknown fields are kept.
 enum Unknown {
-    /// The field is unknown.
+    /// The field becomes an unknown field.
     Field,
-    /// The element of a packed run is: it is kept as a field of this number.
+    /// The element of a packed run becomes an unknown field with this number.
     Element(u32),
-    /// The entry of a map is.
+    /// The entry of a map becomes an unknown field.
     Entry,
 }
 
-/// Statements that read one value into `v`, not past `end`. `existing` is what a message is merged into.
+/// Emits statements that read one value into `v`, at most up to `end`. A message is merged into `existing`.
 fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unknown) {
     let form = e.options.int64;
     match field.kind {
@@ -424,7 +425,7 @@ fn value(e: &mut Emitter, field: &Field, end: &str, existing: &str, unknown: Unk
     }
 }
 
-/// What is read as a message, as it is handed out.
+/// The value that is returned for a message, converted if its type has a conversion.
 fn converted(e: &Emitter, kind: Kind, read: String) -> String {
     match e.conversion(kind) {
         Some((to, _)) => format!("{to}({read})"),
@@ -432,7 +433,7 @@ fn converted(e: &Emitter, kind: Kind, read: String) -> String {
     }
 }
 
-/// What was handed out for a message, as the message that goes on.
+/// The inverse of [`converted`]: the message to be continued.
 fn continued(e: &Emitter, kind: Kind, existing: &str) -> String {
     match e.conversion(kind) {
         Some((_, from)) if existing != "null" => format!("{existing} == null ? null : {from}({existing})"),
@@ -440,7 +441,7 @@ fn continued(e: &Emitter, kind: Kind, existing: &str) -> String {
     }
 }
 
-/// Counts a message within another, unless it goes on with `existing`.
+/// Counts one more nested message, unless `existing` is continued.
 fn count(existing: &str) -> String {
     match existing {
         "null" => "if (--at.left < 0) tooMany()".into(),
@@ -469,7 +470,7 @@ fn closed_enum(e: &mut Emitter, id: crate::proto::schema::EnumId, unknown: Unkno
     e.line(format_args!("if (!({known})) {otherwise}"));
 }
 
-/// A varint: one byte in place, more by a call.
+/// Emits the reading of a varint: one byte inline, longer ones by a call.
 fn short(long: &str) -> String {
     format!("v = b[p++]\nif (!(v < 128)) {{ {long}; p = at.p }}")
 }

@@ -1,8 +1,9 @@
-//! Everything that reflection shows of one element, as JSON: asked for element by element, so that a large schema costs what is looked at.
+//! Describes single elements for reflection as JSON. Each element is requested by itself, so that a large schema
+//! costs only as much as is looked at.
 //!
-//! Elements are named by their index, types as in the outline. Values of options are JSON, and where JSON has no such value a list:
-//! `["int", digits]`, `["float", name]`, `["bytes", hex]`, `["enum", number, name]`, `["list", [value, …]]`,
-//! `["message", [[name, value], …]]`. What is empty or false is left out, except for numbers.
+//! Elements are identified by their index, and types as in the outline. Option values are JSON. Values without a JSON
+//! form are lists: `["int", digits]`, `["float", name]`, `["bytes", hex]`, `["enum", number, name]`, `["list",
+//! [value, …]]`, `["message", [[name, value], …]]`. Empty and false values are left out, except for numbers.
 
 use std::fmt::{Display, Write};
 
@@ -93,7 +94,7 @@ fn oneof(json: &mut Json, message: &Message, item: &Oneof, property: Option<&Str
     });
 }
 
-/// An extension, as a field is shown within its message.
+/// Describes an extension in the same way as a field of a message.
 pub fn extension(schema: &Schema, id: FieldId, options: &EmitOptions) -> String {
     let names = Names::of(schema, schema[id].message, options);
     Json::object(|json| field(json, schema, &schema[id], &names, options))
@@ -125,7 +126,7 @@ fn field(json: &mut Json, schema: &Schema, field: &Field, names: &Names, options
         json.key("default");
         json.raw(table::default(schema, field, options));
     }
-    // For an extension the index would be meaningless: it is in no oneof.
+    // An extension is in no oneof, so the index would have no meaning.
     json.number(
         "oneof",
         field.oneof.filter(|_| !field.is_extension).map_or(-1, i64::from),
@@ -185,7 +186,7 @@ pub fn service(schema: &Schema, id: ServiceId) -> String {
     })
 }
 
-/// JSON under construction. A comma goes before whatever follows a finished value.
+/// JSON under construction. A comma is written before anything that follows a complete value.
 struct Json(String);
 
 impl Json {

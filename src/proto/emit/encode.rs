@@ -1,30 +1,31 @@
-//! The functions that write objects.
+//! Emits the functions that write objects.
 //!
-//! A store past the end of a typed array does nothing, but V8 compiles a store that ever did so into slower code for good. So there
-//! are checks for room, few of them: whoever wrote something of unknown length leaves [`SLACK`] bytes free, and what follows is
-//! counted here, at compile time, until those are used up. Where there is no room, `full()` throws, and the caller starts again
-//! with a larger buffer.
+//! A store past the end of a typed array has no effect, but V8 compiles a store that has ever done that into slower
+//! code for good. So the emitted code checks for room, but rarely: after writing something of unknown length it makes
+//! sure that [`SLACK`] bytes are free. The bytes written after that are counted here, at compile time, until they are
+//! used up. If there is no room, `full()` throws, and the caller starts again with a larger buffer.
 
 use super::js::{self, get, quote};
 use super::{Emitter, small_range, tag_of, varint_bytes};
 use crate::proto::schema::{Field, Kind, MessageId};
 use crate::proto::wire::WireType;
 
-/// Bytes that are free after a check for room. `SLACK` in `lib/protobuf/write.js` is the same number.
+/// The number of bytes that are free after a check for room. `SLACK` in `lib/protobuf/write.js` has the same value.
 pub(super) const SLACK: u32 = 256;
 
-/// The most that moving a body to make room for its length takes, beyond the byte that is there already.
+/// The most additional bytes of a length, beyond the one that is reserved before the body.
 const CLOSE: u32 = 4;
 
-/// `function w7(b, p, o, d)`: fields in order of declaration, then extensions, then unknown fields.
+/// Emits `function w7(b, p, o, d)`: fields in order of declaration, then extensions, then unknown fields.
 pub(super) fn message(e: &mut Emitter, id: MessageId) {
     let schema = e.schema;
     let depth = e.options.depth;
     let message = &schema[id];
     e.line(format_args!("function w{}(b, p, o, d) {{", id.0));
     e.line(format_args!("if (d > {depth}) tooDeep({depth})"));
-    // Read once. And the first local must not be `v`: V8 lets the first parameter and the first local share what it learns of a
-    // property of theirs, and lengths of buffers and of arrays would spoil each other.
+    // The length is read only once. It is also the first local so that `v` is not: V8 shares type feedback about a
+    // property between the first parameter and the first local, and the lengths of buffers and arrays would then
+    // spoil each other.
     e.line("const end = b.length");
     e.line("let v");
     check(e);
@@ -49,13 +50,13 @@ pub(super) fn message(e: &mut Emitter, id: MessageId) {
     e.line("}");
 }
 
-/// A check for room.
+/// Emits a check for room.
 fn check(e: &mut Emitter) {
     e.line(format_args!("if (p + {SLACK} > end) full()"));
     e.room = SLACK;
 }
 
-/// Counts bytes that the next statements write at most.
+/// Counts the most bytes that the next statements write.
 fn take(e: &mut Emitter, bytes: u32) {
     if e.room < bytes {
         check(e);
@@ -63,7 +64,7 @@ fn take(e: &mut Emitter, bytes: u32) {
     e.room -= bytes;
 }
 
-/// The most that a value takes of the room that is counted. Strings, bytes and messages make their own.
+/// The most bytes of the counted room that a value takes. Strings, bytes and messages check for room themselves.
 fn size(kind: Kind) -> u32 {
     match kind {
         Kind::Bool => 1,
@@ -75,7 +76,8 @@ fn size(kind: Kind) -> u32 {
     }
 }
 
-/// The local that holds a oneof's member, read once so that what is checked is what is written.
+/// The local variable for a oneof's member. The property is read only once, so that the value checked is the value
+/// written.
 fn member(field: &Field) -> String {
     format!("f{}", field.index)
 }
@@ -126,13 +128,14 @@ fn oneofs(e: &mut Emitter, id: MessageId) {
             members.join(", "),
             defaults.join(", ")
         ));
-        // It returns where all are defaults: what decoding gives for a oneof that is not set.
+        // `oneofTwice` returns only if all members have their defaults, which is what decoding gives for an unset
+        // oneof. None of them is written then.
         e.line(format_args!("{} = undefined", members.join(" = ")));
         e.line("}");
     }
 }
 
-/// Where the oneof's own property names a member, that is the one, whatever else there is.
+/// If the oneof's own property names a member, only that member is written.
 fn chosen(e: &mut Emitter, oneof: &str, fields: &[&Field]) {
     e.line(format_args!("v = {}", get(oneof)));
     e.line("if (v != null) {");
@@ -155,15 +158,15 @@ fn defined(e: &Emitter, field: &Field, value: &str) -> String {
     }
 }
 
-/// The condition that the value differs from the default, for implicit presence.
+/// The condition under which a value differs from the default, for implicit presence.
 fn not_default(field: &Field) -> String {
     match field.kind {
-        // A name may stand for the default, too.
+        // An enum name can also stand for the default.
         Kind::Enum(id) => return format!(" && v !== 0 && (typeof v !== 'string' || n{}.names[v] !== 0)", id.0),
         Kind::String => " && v !== ''",
         Kind::Bytes => " && notEmpty(v)",
         Kind::Bool => " && v",
-        // Negative zero is not zero here: its bits differ.
+        // Negative zero is not the default, because its bits differ.
         Kind::Float | Kind::Double => " && (v !== 0 || 1 / v < 0)",
         Kind::Int64 | Kind::Uint64 | Kind::Sint64 | Kind::Fixed64 | Kind::Sfixed64 => " && v != 0",
         _ => " && v !== 0",
@@ -193,7 +196,7 @@ fn field(e: &mut Emitter, field: &Field) {
     } else {
         e.line(format_args!("if ({present}{}) {{", not_default(field)));
     }
-    // Room may be checked for before the branch only: after it nobody knows whether it was taken.
+    // Room can be checked only before the branch: after it, it is unknown how much was used.
     let before = e.room;
     tag(e, field.number, field.wire_type());
     value(e, field, "v", &name);
@@ -210,8 +213,8 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     if field.packed && field.kind.is_packable() {
         let site = e.site();
         let element = size(field.kind);
-        // Elements that appear while this runs are not written: room was counted for those that there are. A Proxy's length can be
-        // an object that says another number each time.
+        // Elements that are added during this loop are not written, because room was counted for those present at the
+        // start. `+` converts the length once: for a Proxy it can be an object that returns another number each time.
         e.line("const n = +v.length");
         e.line("if (n > 0) {");
         e.line(format_args!("if (p + n * {element} + {} > end) full()", SLACK + 16));
@@ -229,13 +232,13 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
             value(e, field, "x", name);
             e.line("}");
         }
-        // Nothing but holes: no field at all.
+        // The array has only holes, so the field is not written.
         e.line("if (p === q) p = s");
         e.line(format_args!("else {}", close(site, "p", "p")));
         e.line("}");
         e.room = SLACK;
     } else {
-        // An element of unknown length leaves SLACK behind itself, so that the tag of the next has room.
+        // An element of unknown length leaves SLACK bytes free, so there is room for the next tag.
         if e.room < 16 {
             check(e);
         }
@@ -255,13 +258,15 @@ fn repeated(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
 }
 
-/// The first `n` elements of `v` as varints, for which there is room; `present`: the condition for one, `x`, to count.
+/// Emits the writing of the first `n` elements of `v` as varints, for which there is room. `present` is the condition
+/// under which an element `x` counts.
 ///
-/// Four numbers of one byte are written at once. Among others most take one byte or two, in an order that no processor foretells: both
-/// bytes are written, and `m`, which is 1 for two and 0 for one, says whether the second counts. An array of larger numbers is taken
-/// eight at a time, so that it does not pay for the attempt with every one of them. What is written is never the element itself but
-/// its bits, and positions are `| 0`: V8 then knows small integers from numbers at large without looking. In place, not in a function:
-/// each field has its own habits, which processors learn by the address of a branch.
+/// Four numbers of one byte each are written at once. Otherwise most numbers take one or two bytes in an
+/// unpredictable order. So both bytes are always written, and `m`, which is 1 for two bytes and 0 for one, decides
+/// whether the second counts. An array of larger numbers is handled in groups of eight, so that it does not pay for
+/// this attempt with every number. The code never writes the element itself, only its bits, and positions are `| 0`,
+/// so that V8 knows without a check that they are small integers. The code is inlined instead of a shared function,
+/// because processors predict branches by address, and each field has its own distribution of numbers.
 fn packed_varints(e: &mut Emitter, field: &Field, name: &str, present: &str) {
     let four = |each: fn(usize) -> String, joint: &str| (0..4).map(each).collect::<Vec<_>>().join(joint);
     let one_or_two =
@@ -345,7 +350,8 @@ fn map(e: &mut Emitter, field: &Field, name: &str) {
     e.line("}");
 }
 
-/// The statement that puts the length of what lies from `q` to `end` at `h` and leaves the position after it in `into`.
+/// The statement that writes the length of the bytes from `q` to `end` at `h`, and leaves the position after it in
+/// `into`.
 fn close(site: u32, end: &str, into: &str) -> String {
     let after = if end == into {
         String::new()
@@ -357,7 +363,7 @@ fn close(site: u32, end: &str, into: &str) -> String {
     )
 }
 
-/// An extension of a message set: `group 1 { type_id = 2; message = 3; }`.
+/// Emits the writing of a message set's extension: `group 1 { type_id = 2; message = 3; }`.
 fn set_item(e: &mut Emitter, field: &Field) {
     let name = e.property(field);
     e.line(format_args!("v = {}", get(&name)));
@@ -392,7 +398,7 @@ fn put(e: &mut Emitter, bytes: &[u8]) {
     e.line(format_args!("p += {}", bytes.len()));
 }
 
-/// What writes a scalar or a string, any value of it.
+/// The helper that writes any value of a scalar or string type.
 fn writer(kind: Kind) -> &'static str {
     match kind {
         Kind::Int32 => "wInt32",
@@ -416,7 +422,7 @@ fn call(writer: &str, x: &str, name: &str) -> String {
     format!("p = {writer}(b, p, {x}, {})", quote(name))
 }
 
-/// Statements that write one value after its tag.
+/// Emits statements that write one value after its tag.
 fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
     take(e, size(field.kind));
     let call = |writer| call(writer, x, name);
@@ -466,7 +472,8 @@ fn value(e: &mut Emitter, field: &Field, x: &str, name: &str) {
     }
 }
 
-/// The beginning of a block in which what was handed out for a message is a message again, and its name there; nothing where it is one.
+/// Starts a block in which a converted value is a message again, and returns the message's name. Empty if the type
+/// has no conversion.
 fn converted<'x>(e: &Emitter, kind: Kind, x: &'x str, name: &str) -> (String, &'x str) {
     match e.conversion(kind) {
         Some((_, from)) => (format!("{{\nconst y = {from}({x}, {name})\n"), "y"),
@@ -474,7 +481,7 @@ fn converted<'x>(e: &Emitter, kind: Kind, x: &'x str, name: &str) -> (String, &'
     }
 }
 
-/// One and two bytes in place, the rest by a call.
+/// Emits the writing of one-byte and two-byte numbers inline, and of larger ones by a call.
 fn small(x: &str, slow: &str) -> String {
     format!(
         "if (typeof {x} === 'number' && ({x} & 16383) === {x}) {{\nif ({x} < 128) b[p++] = {x}\nelse {{\nb[p] = {x} & 127 | 128\nb[p + 1] = {x} >>> 7\np += 2\n}}\n}} else {slow}"

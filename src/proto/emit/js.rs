@@ -1,5 +1,6 @@
-//! JavaScript text that is safe whatever a schema says: every string quoted, every property access on plain identifiers or quoted,
-//! and the few names that mean something to every JavaScript object (`__proto__`, `constructor`) kept from meaning it.
+//! Creates JavaScript text that is safe for any schema. Every string is quoted, every property access uses a plain
+//! identifier or is quoted, and names with a special meaning for every JavaScript object (`__proto__`, `constructor`)
+//! are treated as plain properties.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -10,7 +11,7 @@ pub(super) use crate::js::{key, quote};
 use crate::proto::link::json_name;
 use crate::proto::schema::{EnumId, Field, Kind, MessageId, Schema, Value, WellKnown};
 
-/// Names that every object inherits: an absent property of such a name does not read as `undefined`.
+/// The names that every object inherits. An absent property with such a name does not read as `undefined`.
 const INHERITED: [&str; 12] = [
     "__proto__",
     "constructor",
@@ -26,10 +27,10 @@ const INHERITED: [&str; 12] = [
     "__lookupSetter__",
 ];
 
-/// The property of a decoded object that a field stands for.
+/// The property of a decoded object for a field.
 ///
-/// A field's own name, and that of an extension declared at the top level of its message's own file, as npm `protocol-buffers` has
-/// it. Other extensions could clash: they are `[full.name]`, as in JSON.
+/// It is the field's own name. The same holds for an extension that is declared at the top level of its message's own
+/// file, as in npm `protocol-buffers`. Other extensions could clash, so their property is `[full.name]`, as in JSON.
 pub(super) fn property(schema: &Schema, field: &Field) -> String {
     if !field.is_extension || is_beside(schema, field) {
         field.name.to_string()
@@ -38,7 +39,8 @@ pub(super) fn property(schema: &Schema, field: &Field) -> String {
     }
 }
 
-/// True for an extension at the top level of its message's own file, under a name that the message has no field of.
+/// Whether a field is an extension at the top level of its message's own file, whose name differs from all fields of
+/// the message.
 pub(super) fn is_beside(schema: &Schema, field: &Field) -> bool {
     field.is_extension
         && field.scope.is_none()
@@ -46,19 +48,19 @@ pub(super) fn is_beside(schema: &Schema, field: &Field) -> bool {
         && schema.field_by_name(field.message, &field.name).is_none()
 }
 
-/// The properties of one message's objects.
+/// The property names of one message's objects.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Of its fields, in order of declaration.
+    /// Those of its fields, in order of declaration.
     fields: Vec<String>,
-    /// Of its extensions, in order of number.
+    /// Those of its extensions, in order of number.
     extensions: Vec<String>,
-    /// Of its oneofs, which say what member is set: see [`EmitOptions::oneof_cases`].
+    /// Those of its oneofs, which hold the name of the member that is set: see [`EmitOptions::oneof_cases`].
     pub(super) oneofs: Vec<String>,
 }
 
 impl Names {
-    /// Names as declared, or in camel case. A name that would then be another's, too, stays as it was declared.
+    /// Names as declared or in camel case. A name that would then be ambiguous stays as declared.
     pub(super) fn of(schema: &Schema, id: MessageId, options: &EmitOptions) -> Self {
         let message = &schema[id];
         let extensions = message.extensions.iter().map(|&field| &schema[field]);
@@ -78,7 +80,7 @@ impl Names {
                 oneofs,
             } = &mut names;
             let mut taken: HashSet<String> = fields.iter().chain(&*extensions).chain(&*oneofs).cloned().collect();
-            // One that is called `[full.name]` is named by its full name.
+            // An extension with the property `[full.name]` keeps its full name.
             let bare = extensions.iter_mut().filter(|name| !name.starts_with('['));
             for name in fields.iter_mut().chain(bare).chain(oneofs) {
                 let camel = json_name(name);
@@ -90,7 +92,7 @@ impl Names {
         names
     }
 
-    /// The property of a field or extension of the message.
+    /// The property name of a field or extension of the message.
     pub(super) fn property<'n>(&'n self, schema: &Schema, field: &Field) -> &'n str {
         if !field.is_extension {
             return &self.fields[field.index as usize];
@@ -101,7 +103,7 @@ impl Names {
     }
 }
 
-/// What converts the message of a well-known type to a value of JavaScript's own, and that back: the names of two helpers.
+/// The names of the two helpers that convert a message of a well-known type to a native JavaScript value and back.
 pub(super) fn conversion(schema: &Schema, kind: Kind, options: &EmitOptions) -> Option<(&'static str, &'static str)> {
     match schema[kind.message()?].well_known {
         Some(WellKnown::Timestamp) if options.dates => Some(("toDate", "fromDate")),
@@ -110,7 +112,8 @@ pub(super) fn conversion(schema: &Schema, kind: Kind, options: &EmitOptions) -> 
     }
 }
 
-/// `o.name`, reading what the object itself or its class has, never what every object inherits.
+/// The expression `o.name`, which must read only properties of the object itself or its class, not those that every
+/// object inherits.
 pub(super) fn get(name: &str) -> String {
     if INHERITED.contains(&name) {
         format!("own(o, {})", quote(name))
@@ -132,7 +135,7 @@ pub(super) fn set(name: &str, value: &str) -> String {
     }
 }
 
-/// A 64-bit integer in the form that the reader of these fields gives.
+/// A 64-bit integer in the form in which fields of this type are decoded.
 pub(super) fn integer(value: i128, form: Int64) -> String {
     match form {
         Int64::Number => (value as f64).to_string(),
@@ -149,12 +152,12 @@ fn float(value: f64) -> String {
     } else if value.is_infinite() {
         if value > 0.0 { "Infinity" } else { "-Infinity" }.into()
     } else {
-        // The shortest decimal that reads back as the same number, `-0` included.
+        // The shortest decimal that reads back as the same number, including `-0`.
         format!("{value:?}")
     }
 }
 
-/// What a singular field is where the bytes do not have it.
+/// The value of a singular field that is absent in the input.
 pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> String {
     let form = options.int64;
     match (&field.default, field.kind) {
@@ -178,7 +181,7 @@ pub(super) fn default(schema: &Schema, field: &Field, options: &EmitOptions) -> 
     }
 }
 
-/// A number of an enum, or its name.
+/// An enum number, or its name.
 fn number_of(schema: &Schema, id: EnumId, number: i32, options: &EmitOptions) -> String {
     let named = schema[id].values.iter().find(|value| value.number == number);
     match named.filter(|_| options.enum_names) {
@@ -187,7 +190,7 @@ fn number_of(schema: &Schema, id: EnumId, number: i32, options: &EmitOptions) ->
     }
 }
 
-/// The default of a type. Bytes are `null`, as npm `protocol-buffers` has them, or empty.
+/// The default of a type. For bytes, this is `null` as in npm `protocol-buffers`, or empty bytes.
 pub(super) fn zero(schema: &Schema, kind: Kind, options: &EmitOptions) -> String {
     match kind {
         Kind::Bytes if options.presence => "EMPTY".into(),

@@ -1,17 +1,21 @@
 //! Emits JavaScript that encodes and decodes the messages of a linked schema.
 //!
-//! For one message at a time no native codec can beat good generated code: the crossing into Rust and building the object cost more
-//! than the wire format. So the compiler writes, for every message, a function that writes an object into a buffer and one that reads
-//! it back, with tags, names, defaults and checks spelled out as V8 likes them. What is not worth inlining is called by name from
-//! `lib/protobuf/{read,write}.js`.
+//! For single messages, no native codec is faster than good generated code: entering Rust and building the object
+//! cost more than handling the wire format. So the compiler emits two functions for every message: one that writes an
+//! object into a buffer, and one that reads it back, with tags, names, defaults and checks in the form that V8
+//! optimises well. Code that is not worth inlining is called by name in `lib/protobuf/{read,write}.js`.
 //!
-//! Nothing of a schema reaches the text unquoted: see [`js`](self). The functions:
+//! Nothing from a schema gets into the text unquoted: see [`js`](self). The emitted functions:
 //!
-//! - `w7(b, p, o, d)` writes object `o` into buffer `b` at position `p` and returns the position after it; `d` is the depth.
-//! - `r7(b, p, end, d, o)` reads the bytes between `p` and `end` into `o`, or into a new object where `o` is null, and returns it.
-//! - `g7(b, p, end, d, o, stop)` does so up to the end-group tag `stop`, and leaves the position in `at.p`: for groups only.
+//! - `w7(b, p, o, d)` writes object `o` into buffer `b` at position `p` and returns the position after it; `d` is the
+//!   depth.
+//! - `r7(b, p, end, d, o)` reads the bytes from `p` to `end` into `o`, or into a new object if `o` is null, and
+//!   returns it.
+//! - `g7(b, p, end, d, o, stop)` does the same up to the end-group tag `stop`, and leaves the position in `at.p`. It
+//!   is for groups only.
 //!
-//! Encoding is one pass: a length is left room for by what it took last time, and the body moved where it took another.
+//! Encoding takes one pass. Room for a length is reserved as it was needed last time, and the body is moved if its
+//! length needs a different number of bytes.
 
 mod decode;
 pub mod describe;
@@ -30,55 +34,56 @@ use js::Names;
 pub use outline::outline;
 pub use table::table;
 
-/// The text of `lib/protobuf/codec-body.js`: what stands around the functions of a message.
+/// The text of `lib/protobuf/codec-body.js`, which surrounds the functions of the messages.
 pub const CODEC_BODY: &str = include_str!("../../../lib/protobuf/codec-body.js");
 
-/// How 64-bit integers are handed to JavaScript.
+/// How 64-bit integers are represented in JavaScript.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Int64 {
-    /// A number where that is exact, a BigInt beyond.
+    /// A number if that is exact, otherwise a BigInt.
     #[default]
     Auto,
     /// Always a BigInt.
     BigInt,
     /// Always a decimal string.
     String,
-    /// Always a number: one that is not exact is an error.
+    /// Always a number. A value that a number cannot represent exactly is an error.
     Number,
 }
 
-/// What emitted code does where protobuf leaves a choice.
+/// The behaviour of emitted code where protobuf leaves a choice.
 #[derive(Clone, Copy, Debug)]
 pub struct EmitOptions {
-    /// How 64-bit integers are handed out.
+    /// How 64-bit integers are represented in decoded objects.
     pub int64: Int64,
-    /// Decoded objects have every field, absent ones by their default, as npm `protocol-buffers` has it. Off: only what was there,
-    /// and repeated fields and maps.
+    /// Whether decoded objects have every field, with the default for absent ones, as with npm `protocol-buffers`. If
+    /// `false`, they have only the fields that were present, and repeated fields and maps.
     pub defaults: bool,
-    /// Unknown fields are kept on decoded objects and written back.
+    /// Whether unknown fields are kept in decoded objects and written back.
     pub unknown_fields: bool,
-    /// NaN is a value of `float` and `double` fields. Off: it counts as absent, as npm `protocol-buffers` has it.
+    /// Whether NaN is a value of `float` and `double` fields. If `false`, it counts as absent, as with npm
+    /// `protocol-buffers`.
     pub nan: bool,
-    /// How deep messages may nest. 100 is what other implementations take.
+    /// How deep messages may nest. Other implementations allow 100.
     pub depth: u32,
-    /// Decoded objects say what was there, as `protobuf.load` has it: a field that tells unset from default is left out when it is
-    /// unset, any other has its default. Two members of a oneof are an error whatever they are, and a number that a closed enum does
-    /// not name is passed over where unknown fields are not kept. Goes with `defaults` off.
+    /// Whether decoded objects show presence, as with `protobuf.load`: an unset field with presence is left out, and
+    /// any other absent field has its default. Setting two members of a oneof is an error in any case. An unknown
+    /// number of a closed enum is ignored if unknown fields are not kept. Used with `defaults` off.
     pub presence: bool,
-    /// Properties are in camel case.
+    /// Whether properties are in camel case.
     pub camel_case: bool,
-    /// Values of enums are handed out as names, as far as they have one.
+    /// Whether enum values are represented by their names, if they have one.
     pub enum_names: bool,
-    /// A oneof is a property that names the member that is set.
+    /// Whether each oneof has a property with the name of the member that is set.
     pub oneof_cases: bool,
-    /// A field of type `google.protobuf.Timestamp` is a `Date`.
+    /// Whether a `google.protobuf.Timestamp` field is a `Date`.
     pub dates: bool,
-    /// A field of type `google.protobuf.Duration` is a number of milliseconds.
+    /// Whether a `google.protobuf.Duration` field is a number of milliseconds.
     pub durations: bool,
 }
 
 impl EmitOptions {
-    /// True for a singular field that every decoded object has: it is there by its default until the bytes have another value.
+    /// Whether a singular field is in every decoded object, with its default until the input has another value.
     fn has_initially(&self, field: &Field) -> bool {
         self.defaults || self.presence && (!field.has_presence || field.is_required())
     }
@@ -102,16 +107,16 @@ impl Default for EmitOptions {
     }
 }
 
-/// What of a schema has been emitted.
+/// The record of which messages of a schema have been emitted.
 #[derive(Debug)]
 pub struct Emitted {
     messages: HashSet<MessageId>,
-    /// The messages that stand between group tags anywhere: few schemas have any, and only these need a `g` function.
+    /// The messages that occur as groups. Few schemas have any, and only these messages need a `g` function.
     groups: HashSet<MessageId>,
 }
 
 impl Emitted {
-    /// Nothing of it yet.
+    /// Creates a record in which nothing has been emitted.
     pub fn new(schema: &Schema) -> Self {
         let group = |field: &Field| match field.kind {
             Kind::Group(id) => Some(id),
@@ -124,10 +129,12 @@ impl Emitted {
     }
 }
 
-/// The body of a function `(R, W, T, E, U)` that returns `[[message, write, read, group], …]` for a message and all it refers to,
-/// without those that have been emitted, which it takes from the table `T`. `group` is left out where nothing needs it.
+/// Emits the body of a function `(R, W, T, E, U)`. It returns `[[message, write, read, group], …]` for a message and
+/// all messages it refers to, except those emitted before, which it takes from the table `T`. `group` is left out if
+/// it is not needed.
 ///
-/// `R` and `W` are the helpers, `E` holds `{fullName, known, names, byNumber}` of enums, and `U` is the symbol that unknown fields are kept under.
+/// `R` and `W` are the helpers, `E` holds `{fullName, known, names, byNumber}` of enums, and `U` is the symbol under
+/// which unknown fields are kept.
 pub fn emit(schema: &Schema, root: MessageId, emitted: &mut Emitted, options: &EmitOptions) -> String {
     let Emitted {
         messages: known,
@@ -198,11 +205,12 @@ struct Emitter<'a> {
     schema: &'a Schema,
     options: &'a EmitOptions,
     out: String,
-    /// Places that write a length, each with a variable that remembers how many bytes it took last.
+    /// The number of places that write a length. Each has a variable with the number of bytes its length took last
+    /// time.
     sites: u32,
-    /// Bytes that are free for sure at this point of the encoder being emitted; see `encode`.
+    /// How many bytes are certainly free at this point of the emitted encoder; see `encode`.
     room: u32,
-    /// The properties of the message being emitted.
+    /// The property names of the message that is being emitted.
     names: Names,
 }
 
@@ -211,7 +219,7 @@ impl Emitter<'_> {
         writeln!(self.out, "{text}").expect("writing to a String cannot fail");
     }
 
-    /// The property of a field of the message being emitted.
+    /// The property name of a field of the message that is being emitted.
     fn property(&self, field: &Field) -> String {
         self.names.property(self.schema, field).to_owned()
     }
@@ -236,7 +244,7 @@ impl Emitter<'_> {
                 let fields = self.schema.fields_of(id).iter();
                 let extensions = self.schema[id].extensions.iter().map(|&field| &self.schema[field]);
                 for field in fields.chain(extensions) {
-                    // A map's entries are written in place; what counts is the type of its values.
+                    // A map entry is written inline, so only the type of its value matters.
                     let value = self.schema.map_entry(field).map_or(field, |(_, value)| value);
                     pending.extend(value.kind.message());
                 }
@@ -260,7 +268,7 @@ impl Emitter<'_> {
     }
 }
 
-/// The numbers of a closed enum as a range within one byte, where they are one: a comparison then stands for a look-up.
+/// The numbers of a closed enum as a range within one byte, if they form one: then a comparison can replace a lookup.
 fn small_range(item: &Enum) -> Option<(i32, i32)> {
     let mut numbers: Vec<i32> = item.values.iter().map(|value| value.number).collect();
     numbers.sort_unstable();
@@ -276,7 +284,7 @@ fn varint_bytes(value: u64) -> Vec<u8> {
     bytes
 }
 
-/// A tag as it is compared in JavaScript.
+/// A tag as the number that the emitted JavaScript compares with.
 fn tag_of(number: u32, wire_type: super::wire::WireType) -> u64 {
     u64::from(number) << 3 | wire_type as u64
 }

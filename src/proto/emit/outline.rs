@@ -1,5 +1,5 @@
-//! What the JavaScript side needs to know of a schema to build its message objects, as JSON: one string crosses instead of a
-//! thousand properties.
+//! The outline of a schema as JSON, from which JavaScript builds its message objects. Passing one string to
+//! JavaScript is cheaper than a thousand properties.
 
 use std::fmt::Write;
 

@@ -1,4 +1,5 @@
-//! What `lib/protobuf/table.js` needs to know of every field, as JSON: it stands in for emitted code where none may be generated.
+//! The table of fields as JSON for `lib/protobuf/table.js`, which replaces emitted code where code generation is not
+//! allowed.
 
 use std::fmt::Write;
 
@@ -6,15 +7,15 @@ use super::js::{self, Names, quote};
 use super::{EmitOptions, Int64};
 use crate::proto::schema::{Cardinality, Field, FieldId, Kind, MessageId, Schema, Value};
 
-/// A field that can be there more than once.
+/// A repeated field.
 pub const REPEATED: u32 = 1;
-/// A map; its kind is the entry's message.
+/// A map. Its kind is the message of the entry.
 pub const MAP: u32 = 2;
 /// A required field.
 pub const REQUIRED: u32 = 4;
-/// A field that tells unset from default.
+/// A field with presence.
 pub const PRESENCE: u32 = 8;
-/// A property that every new object has: not a oneof's member, not an extension from elsewhere.
+/// A property of every new object: not a member of a oneof, not an extension of another file.
 pub const INITIAL: u32 = 16;
 
 /// The table, by position: for every message
@@ -50,7 +51,7 @@ fn message(out: &mut String, schema: &Schema, id: MessageId, options: &EmitOptio
     out.push_str("],[");
     let first = schema[id].fields.start;
     let real = schema[id].oneofs.iter().filter(|oneof| !oneof.synthetic);
-    // Synthetic ones stand last, so that names go along.
+    // Synthetic oneofs are last, so the names match by position.
     for (at, (oneof, property)) in real.zip(&names.oneofs).enumerate() {
         if at > 0 {
             out.push(',');
@@ -70,7 +71,7 @@ fn field(out: &mut String, schema: &Schema, id: FieldId, names: &Names, options:
     let field = &schema[id];
     let synthetic = |index: u32| schema[field.message].oneofs[index as usize].synthetic;
     let oneof = field.oneof.filter(|&index| !field.is_extension && !synthetic(index));
-    // Synthetic oneofs stand last, so that the index is the one among the real ones.
+    // Synthetic oneofs are last, so the index is that among the real ones.
     let position = oneof.map_or(-1, i64::from);
     let kind = match field.kind {
         Kind::Message(id) | Kind::Group(id) => id.0.to_string(),

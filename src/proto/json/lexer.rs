@@ -1,28 +1,29 @@
-//! A pull lexer for JSON text (RFC 8259): the parser asks for what its schema expects, so no token and no tree is ever built.
+//! A pull lexer for JSON text (RFC 8259). The parser asks for what its schema expects, so neither tokens nor a tree
+//! are ever built.
 //!
-//! Strings come back as the raw bytes between their quotes, and numbers as
-//! checked text, because a 64-bit integer must not go through a float.
+//! Strings are returned as the raw bytes between their quotes, and numbers as validated text, because a 64-bit
+//! integer must not pass through a float.
 
 use super::number::Number;
 use crate::proto::codec::{Error, Result};
 
-/// The bytes between the quotes of a string, escapes still in them.
+/// The bytes between the quotes of a string, with escapes undecoded.
 #[derive(Clone, Copy)]
 pub(super) struct RawStr<'a> {
     pub bytes: &'a [u8],
     pub escaped: bool,
 }
 
-/// A position in JSON text. `Copy`, so that a parser can look ahead and come back.
+/// A position in JSON text. It is `Copy`, so that a parser can look ahead and return.
 #[derive(Clone, Copy)]
 pub(super) struct Lexer<'a> {
     src: &'a [u8],
-    /// The same, for slices that must be text.
+    /// The same input as text, for slices that must be text.
     text: &'a str,
     at: usize,
 }
 
-/// What a value is, from its first byte.
+/// The type of a value, determined from its first byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
     Object,
@@ -43,7 +44,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// An error that names the line and the column (both from 1) of byte `at`.
+    /// Creates an error with the line and column (both from 1) of byte `at`.
     #[cold]
     pub(super) fn error_at(&self, at: usize, message: impl std::fmt::Display) -> Error {
         let before = &self.src[..at.min(self.src.len())];
@@ -53,7 +54,7 @@ impl<'a> Lexer<'a> {
         Error::json(format!("{message} at line {line}, column {column}"))
     }
 
-    /// An error at the present position.
+    /// Creates an error at the current position.
     #[cold]
     pub(super) fn error(&self, message: impl std::fmt::Display) -> Error {
         self.error_at(self.at, message)
@@ -65,20 +66,20 @@ impl<'a> Lexer<'a> {
 
     #[inline(always)]
     fn skip_space(&mut self) {
-        // Compact JSON has no space at all; pretty JSON has runs of it.
+        // Compact JSON has no whitespace at all; formatted JSON has runs of it.
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.src.get(self.at) {
             self.at += 1;
         }
     }
 
-    /// The first byte of the next token, which stays unread.
+    /// Returns the first byte of the next token without consuming it.
     #[inline(always)]
     fn peek(&mut self) -> Option<u8> {
         self.skip_space();
         self.src.get(self.at).copied()
     }
 
-    /// What the next value is; it stays unread.
+    /// Returns the type of the next value without consuming it.
     #[inline(always)]
     pub(super) fn kind(&mut self) -> Result<Kind> {
         Ok(match self.peek() {
@@ -106,10 +107,10 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Reads `byte` if it comes next.
+    /// Consumes `byte` if it is the next token.
     #[inline(always)]
     pub(super) fn take(&mut self, byte: u8) -> bool {
-        // No space before it, mostly.
+        // Usually there is no whitespace before it.
         if self.src.get(self.at) == Some(&byte) {
             self.at += 1;
             return true;
@@ -119,7 +120,7 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    /// Reads `token` if it comes next, byte for byte.
+    /// Consumes `token` if the input continues with exactly these bytes.
     #[inline(always)]
     pub(super) fn take_all(&mut self, token: &[u8]) -> bool {
         self.skip_space();
@@ -128,7 +129,7 @@ impl<'a> Lexer<'a> {
         found
     }
 
-    /// The same text from another position on.
+    /// A lexer over the same text at another position.
     pub(super) fn at(&self, at: usize) -> Self {
         Lexer { at, ..*self }
     }
@@ -142,7 +143,8 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// After an element of an object or array: whether another follows (`,`), or `close` ended it.
+    /// After an element of an object or array: returns whether another element follows (`,`), or `false` after
+    /// `close`.
     #[inline(always)]
     pub(super) fn more(&mut self, close: u8) -> Result<bool> {
         match self.peek() {
@@ -158,7 +160,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Nothing but space may be left.
+    /// Checks that only whitespace is left.
     pub(super) fn end(&mut self) -> Result<()> {
         if self.peek().is_some() {
             Err(self.unexpected("the end of the text"))
@@ -167,13 +169,13 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Whether `byte` comes next; it stays unread.
+    /// Whether `byte` is the next token. Does not consume it.
     #[inline(always)]
     pub(super) fn next_is(&mut self, byte: u8) -> bool {
         self.peek() == Some(byte)
     }
 
-    /// `true`, `false` or `null`, of which [`kind`](Self::kind) has seen the first letter.
+    /// Consumes `true`, `false` or `null`, whose first letter [`kind`](Self::kind) has seen.
     #[inline]
     pub(super) fn word(&mut self, word: &'static str) -> Result<()> {
         let end = self.at + word.len();
@@ -185,7 +187,7 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// A string, whose escapes are validated by [`unescape`](Self::unescape) only.
+    /// Consumes a string. Its escapes are validated only by [`unescape`](Self::unescape).
     #[inline(always)]
     pub(super) fn string(&mut self) -> Result<RawStr<'a>> {
         self.expect(b'"', "a string")?;
@@ -201,7 +203,7 @@ impl<'a> Lexer<'a> {
                 }
                 Some(b'\\') => {
                     escaped = true;
-                    // The escaped byte may itself be a quote. Past the end, the next round reports.
+                    // The escaped byte may be a quote. If this is past the end, the next iteration reports the error.
                     self.at += 2;
                 }
                 Some(_) => return Err(self.error("Unescaped control character in a string")),
@@ -248,8 +250,8 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
-    /// An integer of at most eighteen digits that comes next, without fraction or exponent: what most numbers are. `None`, and
-    /// nothing read, for anything else.
+    /// Consumes an integer of at most eighteen digits without a fraction or exponent, as most numbers are. For
+    /// anything else, returns `None` and consumes nothing.
     #[inline(always)]
     pub(super) fn small_integer(&mut self) -> Option<i64> {
         self.skip_space();
@@ -274,14 +276,14 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// A number, checked against the grammar.
+    /// Consumes a number and checks its grammar.
     #[inline]
     pub(super) fn number(&mut self) -> Result<Number<'a>> {
         self.skip_space();
         match Number::lex(self.text.get(self.at..).unwrap_or_default()) {
             Some(number) => {
                 let end = self.at + number.len();
-                // `12abc` and `01` are one wrong token, not two.
+                // `12abc` and `01` are one invalid token, not two tokens.
                 if self
                     .src
                     .get(end)
@@ -296,9 +298,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// Reads over any value without recursion; `depth` more levels may open.
+    /// Skips any value without recursion. `depth` is the number of levels that may still be entered.
     pub(super) fn skip_value(&mut self, depth: usize) -> Result<()> {
-        // One bit a level would do for 64; a byte a level does for any limit.
+        // One bit per level would be enough for 64 levels; one byte per level works for any limit.
         let mut open: Vec<u8> = Vec::new();
         let mut scratch = Vec::new();
         loop {
@@ -363,7 +365,8 @@ fn hex4(bytes: &[u8]) -> Option<u32> {
 pub(super) fn find_special(src: &[u8], mut at: usize) -> usize {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
-    // Eight bytes a step. The lowest flagged byte is always a true hit: borrows spoil only the bytes above it.
+    // Handles eight bytes at a time. The lowest flagged byte is always a real match, because borrows affect only
+    // higher bytes.
     while let Some(chunk) = src.get(at..at + 8) {
         let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
         let quote = word ^ (ONES * b'"' as u64);
@@ -380,7 +383,7 @@ pub(super) fn find_special(src: &[u8], mut at: usize) -> usize {
     find_special_naive(src, at)
 }
 
-/// The twin that property tests hold [`find_special`] against.
+/// The simple implementation that property tests compare [`find_special`] with.
 fn find_special_naive(src: &[u8], mut at: usize) -> usize {
     while src.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)) {
         at += 1;

@@ -1,15 +1,15 @@
-//! JSON numbers, exactly: integers never pass through a float, and floats are rounded once.
+//! JSON numbers without loss: integers never pass through a float, and floats are rounded once.
 
-/// A number as it stands in the text, checked against the grammar of RFC 8259.
+/// A number as written in the text, checked against the grammar of RFC 8259.
 #[derive(Clone, Copy)]
 pub(super) struct Number<'a> {
     text: &'a str,
     negative: bool,
-    /// Neither fraction nor exponent.
+    /// Whether it has neither a fraction nor an exponent.
     plain: bool,
-    /// All digits before the exponent as one integer, when they fit.
+    /// All digits before the exponent as one integer, if they fit.
     mantissa: Option<u64>,
-    /// The power of ten that the mantissa is multiplied with; saturated.
+    /// The power of ten by which the mantissa is multiplied; saturated.
     exponent: i32,
 }
 
@@ -21,7 +21,7 @@ pub(super) enum Misfit {
 }
 
 impl<'a> Number<'a> {
-    /// The number at the start of `text`, or `None` where the grammar is broken.
+    /// Parses the number at the start of `text`; `None` if the grammar is violated.
     #[inline]
     pub(super) fn lex(text: &'a str) -> Option<Self> {
         let src = text.as_bytes();
@@ -60,17 +60,17 @@ impl<'a> Number<'a> {
         Some(number)
     }
 
-    /// The number that is the whole of `text`.
+    /// Parses `text` as a whole as a number.
     pub(super) fn whole(text: &'a str) -> Option<Self> {
         Self::lex(text).filter(|number| number.text.len() == text.len())
     }
 
-    /// How many bytes it takes.
+    /// Its length in bytes.
     pub(super) fn len(&self) -> usize {
         self.text.len()
     }
 
-    /// Sign and magnitude, when the value is an integer: `1e3` and `2.50e1` are.
+    /// The sign and magnitude if the value is an integer, as for `1e3` and `2.50e1`.
     fn integer(&self) -> Result<(bool, u64), Misfit> {
         match self.mantissa {
             Some(magnitude) if self.plain => Ok((self.negative, magnitude)),
@@ -110,7 +110,7 @@ impl<'a> Number<'a> {
     #[inline]
     pub(super) fn to_f64(self) -> Result<f64, Misfit> {
         let value = match self.mantissa {
-            // Both factors are exact, so that the one operation rounds once.
+            // Both factors are exact, so the single operation rounds only once.
             Some(mantissa) if mantissa <= 1 << 53 && self.exponent.unsigned_abs() < POWERS.len() as u32 => {
                 let power = POWERS[self.exponent.unsigned_abs() as usize];
                 let value = mantissa as f64;
@@ -130,7 +130,7 @@ impl<'a> Number<'a> {
         }
     }
 
-    /// The nearest float, rounded once from the text and not by way of a double.
+    /// The nearest float. It is rounded once from the text, not by way of a double.
     #[inline]
     pub(super) fn to_f32(self) -> Result<f32, Misfit> {
         let value: f32 = self.text.parse().map_err(|_| Misfit::OutOfRange)?;
@@ -148,7 +148,7 @@ const POWERS: [f64; 23] = [
     1e21, 1e22,
 ];
 
-/// Decimal digits on their way to an integer.
+/// Decimal digits that are being accumulated into an integer.
 #[derive(Default)]
 struct Digits {
     value: u64,
@@ -156,11 +156,11 @@ struct Digits {
 }
 
 impl Digits {
-    /// Reads digits from `at` on and gives where they end.
+    /// Reads digits from `at` and returns the position after them.
     #[inline]
     fn read(&mut self, src: &[u8], mut at: usize) -> usize {
         while let Some(chunk) = src.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-            // With a value that large the digits are taken one by one, which notices an overflow.
+            // For a value this large, digits are added one by one, which detects an overflow.
             if self.value > u64::MAX / 1_000_000_000 {
                 break;
             }
@@ -183,7 +183,8 @@ impl Digits {
     }
 }
 
-/// Eight ASCII digits as a number, the first one the most significant, by adding neighbours: pairs, fours, all eight.
+/// Converts eight ASCII digits, the most significant first, to a number by adding neighbours: pairs, groups of four,
+/// all eight.
 #[inline]
 fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
     let word = u64::from_le_bytes(chunk);
@@ -198,7 +199,7 @@ fn eight_digits(chunk: [u8; 8]) -> Option<u64> {
     Some(fours.wrapping_add(rest) >> 32)
 }
 
-/// The sign and digits of an exponent: where they end, and the value, saturated.
+/// Reads the sign and digits of an exponent. Returns the position after them and the saturated value.
 fn read_exponent(src: &[u8], at: usize) -> Option<(usize, i32)> {
     let negative = src.get(at) == Some(&b'-');
     let start = at + usize::from(matches!(src.get(at), Some(b'+' | b'-')));
@@ -211,8 +212,8 @@ fn read_exponent(src: &[u8], at: usize) -> Option<(usize, i32)> {
     (end > start).then_some((end, if negative { -value } else { value }))
 }
 
-/// The magnitude of a number with a fraction or an exponent (or too many digits), when it is an integer below 2^64.
-/// Works on the digits: no power of ten is ever computed, whatever the exponent says.
+/// The magnitude of a number with a fraction or exponent (or too many digits), if it is an integer below 2^64. It
+/// works on the digits and never computes a power of ten, however large the exponent is.
 fn scaled_integer(text: &str) -> Result<u64, Misfit> {
     let text = text.trim_start_matches('-');
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
@@ -222,7 +223,7 @@ fn scaled_integer(text: &str) -> Result<u64, Misfit> {
     if significant.is_empty() {
         return Ok(0);
     }
-    // An exponent past 64 bits is as good as one at their end: both are far outside of any integer.
+    // Exponents beyond 64 bits are clamped to their limits, which are far outside of any integer too.
     let exponent = exponent
         .parse::<i64>()
         .unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
@@ -241,7 +242,8 @@ fn scaled_integer(text: &str) -> Result<u64, Misfit> {
         .map_err(|_| Misfit::OutOfRange)
 }
 
-/// Appends the shortest decimal that reads back as `value`, as JavaScript prints it; non-finite values as their quoted names.
+/// Appends the shortest decimal that reads back as `value`, as JavaScript prints it. Non-finite values are written as
+/// quoted names.
 pub(super) fn write_f64(value: f64, out: &mut Vec<u8>) {
     if value.is_finite() {
         write_shortest(zmij::Buffer::new().format_finite(value), out);
@@ -250,7 +252,7 @@ pub(super) fn write_f64(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-/// [`write_f64`] for a float: the shortest decimal that reads back as the same float.
+/// Like [`write_f64`] for a float: the shortest decimal that reads back as the same float.
 pub(super) fn write_f32(value: f32, out: &mut Vec<u8>) {
     if value.is_finite() {
         write_shortest(zmij::Buffer::new().format_finite(value), out);
@@ -319,7 +321,7 @@ mod tests {
         assert!(number("-0").to_f64().unwrap().is_sign_negative());
         assert_eq!(number("1e309").to_f64(), Err(Misfit::OutOfRange));
         assert_eq!(number("3.5e38").to_f32(), Err(Misfit::OutOfRange));
-        // Halfway between two floats by a hair: rounding through a double would give the lower one.
+        // Just above the middle of two floats. Rounding by way of a double would give the lower one.
         assert_eq!(number("1.00000017881393432617187500001").to_f32(), Ok(1.000_000_2));
         assert_eq!(number("9007199254740993").to_f64(), Ok(9_007_199_254_740_992.0));
     }

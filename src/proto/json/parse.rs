@@ -1,7 +1,7 @@
-//! ProtoJSON text straight into the binary format.
+//! Parses ProtoJSON text directly into the binary format.
 //!
-//! The message is written while the text is read, in the order of the text. What that needs is one length placeholder per open message
-//! and, because a repeated key is an error, one bit per field of each open message.
+//! The message is written while the text is read, in the order of the text. This requires only one length placeholder
+//! per open message, and one bit per field of each open message, because a repeated key is an error.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -15,12 +15,12 @@ use crate::proto::codec::{
 use crate::proto::schema::MessageId;
 use crate::proto::wire::{self, WireType};
 
-/// How JSON is read.
+/// Options for reading JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct ParseOptions {
     /// Limits on the input.
     pub limits: Limits,
-    /// Whether keys and enum names that the schema lacks are passed over instead of refused.
+    /// Whether unknown keys and enum names are ignored instead of rejected.
     pub ignore_unknown: bool,
     /// Whether a missing required field is an error.
     pub check_required: bool,
@@ -37,21 +37,22 @@ impl Default for ParseOptions {
 }
 
 impl Codec {
-    /// JSON text (UTF-8) as a binary message.
+    /// Converts JSON text (UTF-8) to a binary message.
     ///
     /// # Errors
-    /// Anything but JSON of this message: see [`ErrorKind::Json`]. Errors name line and column.
+    /// The text is not valid JSON, or does not match the message: see [`ErrorKind::Json`]. Errors state line and
+    /// column.
     pub fn from_json(&self, message: MessageId, json: &[u8], options: &ParseOptions) -> Result<Vec<u8>> {
-        // Binary is rarely more than half of its JSON.
+        // A binary message is rarely larger than half of its JSON.
         let mut out = Vec::with_capacity(json.len() / 2 + 16);
         self.from_json_into(message, json, options, &mut out)?;
         Ok(out)
     }
 
-    /// [`Codec::from_json`] into a vector that is used again and again. It is emptied first.
+    /// Like [`Codec::from_json`], but writes to a reusable vector, which is cleared first.
     ///
     /// # Errors
-    /// As [`Codec::from_json`].
+    /// Those of [`Codec::from_json`].
     pub fn from_json_into(
         &self,
         message: MessageId,
@@ -89,19 +90,19 @@ pub(super) struct Parser<'a> {
     pub codec: &'a Codec,
     pub lexer: Lexer<'a>,
     pub out: Vec<u8>,
-    /// A stack of bit sets, of open messages with many fields.
+    /// A stack of the bit sets of open messages with many fields.
     seen: Vec<u64>,
     seen_extensions: Vec<u32>,
     pub options: &'a ParseOptions,
 }
 
-/// What has been seen of one open message: a bit for each field, and behind them for each oneof.
+/// The fields seen in one open message: one bit for each field, followed by one for each oneof.
 struct Level<'a> {
     message: MessageId,
     plan: &'a MessagePlan,
-    /// The bits, where 64 are enough.
+    /// The bits, if 64 are enough.
     bits: u64,
-    /// Otherwise they begin here in [`Parser::seen`].
+    /// Otherwise, where they begin in [`Parser::seen`].
     many: usize,
     /// Where the extensions begin in [`Parser::seen_extensions`].
     extensions: usize,
@@ -114,7 +115,7 @@ impl Level<'_> {
     }
 }
 
-/// The keys of one map, to find a second one of the same value.
+/// The keys of one map, to detect duplicates.
 #[derive(Default)]
 pub(super) struct KeySet<'a> {
     few: Vec<MapKey<'a>>,
@@ -128,9 +129,9 @@ pub(super) enum MapKey<'a> {
 }
 
 impl<'a> KeySet<'a> {
-    /// False where the key was there before.
+    /// Adds a key. Returns `false` if it was there before.
     pub fn insert(&mut self, key: MapKey<'a>) -> bool {
-        // Below this a walk over the list is cheaper than hashing.
+        // Up to this size, a linear search is cheaper than hashing.
         const FEW: usize = 12;
         if self.many.is_empty() {
             if self.few.contains(&key) {
@@ -147,7 +148,7 @@ impl<'a> KeySet<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// The value of a message, in whichever form its type has.
+    /// Parses the value of a message in the form of its type.
     pub fn message(&mut self, message: MessageId, depth: usize) -> Result<()> {
         match self.codec.message(message).well_known {
             Some(well_known) => self.well_known(message, well_known, depth),
@@ -158,7 +159,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The members of an object, behind its opening brace. `any`: the member `@type` has been dealt with.
+    /// Parses the members of an object after its opening brace. `any`: the member `@type` has been handled.
     pub fn fields(&mut self, message: MessageId, depth: usize, any: bool) -> Result<()> {
         let codec = self.codec;
         let plan = codec.message(message);
@@ -210,7 +211,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Reads a key and its colon and gives the field: the one that follows the last, mostly, which one comparison tells.
+    /// Reads a key and its colon and returns the field. Usually it is the field after the last one, which is checked
+    /// first.
     #[inline]
     fn key(&mut self, level: &Level<'_>, expected: u32) -> Result<Option<u32>> {
         if expected < level.plan.first + level.plan.count {
@@ -224,7 +226,7 @@ impl<'a> Parser<'a> {
         self.find_by_name(level.message, key)
     }
 
-    /// The key at `at`, which has been read.
+    /// The key at `at`, which was consumed before.
     fn key_at(&self, at: usize) -> Result<Cow<'a, [u8]>> {
         let key = self.lexer.at(at).string()?;
         self.text(key)
@@ -245,7 +247,7 @@ impl<'a> Parser<'a> {
         Ok(id.filter(|&id| schema[id].message == message).map(|id| id.0))
     }
 
-    /// Notes a field as seen, under whichever of its names. False the second time.
+    /// Marks a field as seen, under any of its names. Returns `false` the second time.
     #[inline]
     fn mark(&mut self, level: &mut Level<'_>, id: u32) -> bool {
         let index = id.wrapping_sub(level.plan.first);
@@ -257,7 +259,7 @@ impl<'a> Parser<'a> {
         fresh
     }
 
-    /// Sets the bit of a field, or behind the fields that of a oneof. False where it was set.
+    /// Sets the bit of a field, or of a oneof, whose bits follow those of the fields. Returns `false` if it was set.
     #[inline]
     fn set_bit(&mut self, level: &mut Level<'_>, index: u32) -> bool {
         let word = if level.is_large() {

@@ -11,7 +11,8 @@ use crate::proto::schema::EnumId;
 use crate::proto::wire::{self, WireType};
 
 impl<'a> Parser<'a> {
-    /// Writes a scalar with its tag; a zero only where `zero` says so. False where an unknown enum name was passed over.
+    /// Writes a scalar with its tag. A zero is written only if `zero` is set. Returns `false` if an unknown enum name
+    /// was ignored.
     pub fn scalar(&mut self, id: u32, field: &FieldPlan, zero: bool) -> Result<bool> {
         let start = self.out.len();
         match field.ty {
@@ -42,7 +43,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The text of a string, unescaped.
+    /// The unescaped text of a string.
     pub fn text(&self, raw: RawStr<'a>) -> Result<Cow<'a, [u8]>> {
         if !raw.escaped {
             return Ok(Cow::Borrowed(raw.bytes));
@@ -76,7 +77,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A number, bool or enum as [`FieldType::normal_bits`] has it. `None` for an unknown enum name that is passed over.
+    /// Parses a number, bool or enum into the form of [`FieldType::normal_bits`]. `None` if an unknown enum name was
+    /// ignored.
     pub(super) fn number_bits(&mut self, ty: FieldType) -> Result<Option<u64>> {
         if let FieldType::Double | FieldType::Float = ty {
             return self.any_number_bits(ty);

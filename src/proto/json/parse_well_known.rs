@@ -85,7 +85,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `Struct`, behind its brace: `map<string, Value> fields = 1`.
+    /// `Struct`, after its opening brace: `map<string, Value> fields = 1`.
     fn structure(&mut self, depth: usize) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
         let mut keys = KeySet::default();
@@ -113,7 +113,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `ListValue`, behind its bracket: `repeated Value values = 1`.
+    /// `ListValue`, after its opening bracket: `repeated Value values = 1`.
     fn list(&mut self, depth: usize) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
         let mut more = !self.lexer.take(b']');
@@ -125,7 +125,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// `Value`: any JSON value, by the numbers of its oneof.
+    /// `Value`: any JSON value, written with the field numbers of its oneof.
     fn dynamic_value(&mut self, depth: usize) -> Result<()> {
         match self.lexer.kind()? {
             Kind::Null => {
@@ -199,7 +199,8 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Looks ahead for the member `@type` of an object and comes back. It is mostly the first.
+    /// Searches for the member `@type` of an object and returns to the current position. Usually it is the first
+    /// member.
     fn any_type(&mut self, depth: usize) -> Result<RawStr<'a>> {
         let start = self.lexer;
         loop {
@@ -220,7 +221,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The members `@type` and `value`, behind the brace of an `Any` that holds a well-known type.
+    /// Parses the members `@type` and `value` of an `Any` that holds a well-known type, after the opening brace.
     fn any_value(&mut self, message: MessageId, well_known: WellKnown, depth: usize) -> Result<()> {
         let (mut typed, mut valued) = (false, false);
         loop {

@@ -1,4 +1,4 @@
-//! A binary message as canonical ProtoJSON.
+//! Prints a binary message as canonical ProtoJSON.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::{lexer, number, string};
 use crate::proto::codec::{Codec, Error, FieldPlan, FieldType, Limits, Occurrence, Result, Scanner, Segment, UNKNOWN};
 use crate::proto::schema::{EnumId, FieldId, MessageId};
 
-/// How JSON is written.
+/// Options for writing JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct PrintOptions {
     /// Limits on the input.
@@ -34,20 +34,22 @@ impl Default for PrintOptions {
 }
 
 impl Codec {
-    /// A binary message as JSON text (UTF-8). Unknown fields are left out: JSON has no form for them.
+    /// Converts a binary message to JSON text (UTF-8). Unknown fields are left out, because JSON has no form for
+    /// them.
     ///
     /// # Errors
-    /// Any error of the binary message; a well-known type whose value has no JSON form; an `Any` of a type that the schema lacks.
+    /// Any error of the binary message, a well-known type whose value has no JSON form, or an `Any` whose type is not
+    /// in the schema.
     pub fn to_json(&self, message: MessageId, input: &[u8], options: &PrintOptions) -> Result<Vec<u8>> {
         let mut out = Vec::with_capacity(input.len() * 3 + 16);
         self.to_json_into(message, input, options, &mut out)?;
         Ok(out)
     }
 
-    /// [`Codec::to_json`] into a vector that is used again and again. It is emptied first.
+    /// Like [`Codec::to_json`], but writes to a reusable vector, which is cleared first.
     ///
     /// # Errors
-    /// As [`Codec::to_json`].
+    /// Those of [`Codec::to_json`].
     pub fn to_json_into(
         &self,
         message: MessageId,
@@ -71,7 +73,7 @@ impl Codec {
     }
 }
 
-/// Strings up to this length are copied in one piece of it.
+/// Strings of up to this many bytes are copied as one block of this size.
 const SHORT: usize = 16;
 
 pub(super) struct Printer<'a> {
@@ -81,7 +83,7 @@ pub(super) struct Printer<'a> {
 }
 
 impl<'a> Printer<'a> {
-    /// A message in whichever form its type has.
+    /// Prints a message in the form of its type.
     pub fn message(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
         match self.scanner.codec.message(message).well_known {
             Some(well_known) => self.well_known(message, well_known, segments, depth),
@@ -94,12 +96,12 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// `"key":value,` for each set field: the last comma is [`Printer::close`]'s to replace.
+    /// Prints `"key":value,` for each set field. [`Printer::close`] replaces the last comma.
     pub fn fields(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
         let codec = self.scanner.codec;
         let level = self.scanner.scan(message, segments, depth)?;
         let mut at = level.start;
-        // The next declared field, where unset ones are written too.
+        // The next declared field, if unset fields are written too.
         let mut next = codec.fields_of(message).0;
         while at < level.end {
             let id = self.scanner.occurrences[at].field;
@@ -121,7 +123,7 @@ impl<'a> Printer<'a> {
         Ok(())
     }
 
-    /// Ends an object or array whose elements have each left a comma.
+    /// Closes an object or array. Each of its elements has written a comma after itself.
     #[inline]
     pub fn close(&mut self, bracket: u8) {
         match self.out.last_mut() {
@@ -158,7 +160,7 @@ impl<'a> Printer<'a> {
             FieldType::Message(inner) | FieldType::Group(inner) => self.singular(inner, run, depth)?,
             _ => {
                 let last = self.scanner.occurrences[run.end - 1];
-                // Implicit presence: a zero is not set, and its key is taken back.
+                // With implicit presence, a zero counts as unset, so its key is removed again.
                 if !field.presence && !self.options.defaults && self.is_default(field, last) {
                     self.out.truncate(start);
                     return Ok(());
@@ -260,7 +262,7 @@ impl<'a> Printer<'a> {
         if key.ty == FieldType::String {
             return self.value(key, found);
         }
-        // 64-bit integers bring their own quotes.
+        // 64-bit integers are already quoted.
         let quoted = matches!(key.ty, FieldType::Int64 | FieldType::Uint64 | FieldType::Sint64)
             || matches!(key.ty, FieldType::Fixed64 | FieldType::Sfixed64);
         if quoted {
@@ -271,13 +273,13 @@ impl<'a> Printer<'a> {
         self.out.push(b'"');
     }
 
-    /// A string that is UTF-8.
+    /// Prints a string that is valid UTF-8.
     #[inline]
     fn text(&mut self, segment: Segment) {
         let text = self.scanner.bytes(segment);
         self.out.push(b'"');
         match self.scanner.input[segment.0 as usize..].first_chunk::<SHORT>() {
-            // A copy of constant length is a move or two; what is too much is cut off again.
+            // A copy of constant length takes one or two moves. The excess is cut off again.
             Some(window) if text.len() <= SHORT && lexer::find_special(window, 0) >= text.len() => {
                 let end = self.out.len() + text.len();
                 self.out.extend_from_slice(window);
@@ -288,7 +290,7 @@ impl<'a> Printer<'a> {
         self.out.push(b'"');
     }
 
-    /// A scalar.
+    /// Prints a scalar.
     #[inline]
     pub fn value(&mut self, field: &FieldPlan, found: Occurrence) {
         match field.ty {
@@ -308,7 +310,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// The default of a field, for one that is unset.
+    /// Prints the default of an unset field.
     pub fn default(&mut self, id: FieldId) {
         let codec = self.scanner.codec;
         let ty = codec.field(id.0).ty;
@@ -322,7 +324,7 @@ impl<'a> Printer<'a> {
         }
     }
 
-    /// The unset fields among `ids` that have a default to show: those without presence.
+    /// Prints the defaults of those fields among `ids` that are unset and have no presence.
     fn unset(&mut self, message: MessageId, ids: Range<u32>) {
         let codec = self.scanner.codec;
         let (first, plans) = codec.fields_of(message);
@@ -347,7 +349,7 @@ fn map_key_default(ty: FieldType) -> &'static [u8] {
     if ty == FieldType::Bool { b"\"false\"" } else { b"\"0\"" }
 }
 
-/// A number, bool or enum in its JSON form: 64-bit integers and non-finite floats quoted.
+/// Writes a number, bool or enum in its JSON form. 64-bit integers and non-finite floats are quoted.
 pub(super) fn write_number(codec: &Codec, ty: FieldType, bits: u64, options: &PrintOptions, out: &mut Vec<u8>) {
     let mut buffer = itoa::Buffer::new();
     let normal = ty.normal_bits(bits);

@@ -1,6 +1,7 @@
-//! Well-known types as JSON.
+//! Prints well-known types as JSON.
 //!
-//! The plan vouches for their shape: a message that only has the name of one is an ordinary message.
+//! The plan guarantees that they have the expected fields: a message that only has the name of a well-known type is
+//! treated as an ordinary message.
 
 use super::print::Printer;
 use super::{number, string, time};
@@ -32,7 +33,7 @@ impl Printer<'_> {
         }
     }
 
-    /// The last value of field `number`, which must be of this wire form.
+    /// The last value of field `number`, if it has this wire type.
     fn last(&self, message: MessageId, level: &std::ops::Range<usize>, number: u32) -> Option<Occurrence> {
         let id = self.scanner.codec.by_number(message, number)?;
         self.scanner.occurrences[level.clone()]
@@ -95,7 +96,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// `Struct` is an object: its one field is a map, which prints as one.
+    /// Prints `Struct` as an object: its only field is a map, which is printed as one.
     fn structure(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
         let level = self.scanner.scan(message, segments, depth)?;
         let (id, plans) = self.scanner.codec.fields_of(message);
@@ -128,7 +129,7 @@ impl Printer<'_> {
     fn dynamic_value(&mut self, message: MessageId, segments: &[Segment], depth: usize) -> Result<()> {
         let codec = self.scanner.codec;
         let level = self.scanner.scan(message, segments, depth)?;
-        // The oneof leaves one member, which may be a message in several parts.
+        // One member of the oneof is left. It may be a message in several parts.
         let found = self.scanner.occurrences[level.clone()]
             .first()
             .filter(|found| found.field != UNKNOWN);
@@ -188,7 +189,7 @@ impl Printer<'_> {
 }
 
 impl Codec {
-    /// The message that an `Any`'s type URL names: what follows its last slash.
+    /// The message that the type URL of an `Any` names after its last slash.
     pub(in crate::proto) fn resolve_any(&self, url: &[u8]) -> Result<MessageId> {
         let name = std::str::from_utf8(url)
             .ok()

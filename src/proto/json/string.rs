@@ -1,6 +1,6 @@
 //! JSON strings, base64 and the names of field masks.
 
-/// Appends `text` between quotes. Bytes that are not UTF-8 (strings that the schema does not verify) become U+FFFD.
+/// Appends `text` in quotes. Invalid UTF-8, which a schema may allow in a string, becomes U+FFFD.
 pub(in crate::proto) fn write_string(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     match simdutf8::basic::from_utf8(text) {
@@ -85,7 +85,7 @@ const fn decode_table() -> [u8; 256] {
 
 static DECODE: [u8; 256] = decode_table();
 
-/// Appends what base64 text stands for, in the standard or the URL-safe alphabet, padded or not. `None` where it is neither.
+/// Decodes base64 in the standard or URL-safe alphabet, with or without padding. `None` if it is invalid.
 pub(super) fn read_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let text = match text {
         [rest @ .., b'=', b'='] if text.len().is_multiple_of(4) => rest,
@@ -119,7 +119,8 @@ pub(super) fn read_base64(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// One path of a field mask in JSON: `foo_bar.baz` as `fooBar.baz`. `None` where the way back would not lead to the same path.
+/// Converts a path of a field mask to JSON: `foo_bar.baz` becomes `fooBar.baz`. `None` if the reverse conversion
+/// would not give the same path.
 pub(super) fn mask_to_json(path: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let mut bytes = path.iter();
     while let Some(&byte) = bytes.next() {
@@ -137,7 +138,7 @@ pub(super) fn mask_to_json(path: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-/// Undoes [`mask_to_json`].
+/// The inverse of [`mask_to_json`].
 pub(super) fn mask_from_json(path: &[u8], out: &mut Vec<u8>) -> Option<()> {
     for &byte in path {
         match byte {

@@ -9,10 +9,10 @@ use std::io::Write;
 const MIN_TIMESTAMP: i64 = -62_135_596_800;
 /// `9999-12-31T23:59:59Z`.
 const MAX_TIMESTAMP: i64 = 253_402_300_799;
-/// About 10,000 years: what `duration.proto` allows.
+/// The limit in `duration.proto`, about 10,000 years in seconds.
 const MAX_DURATION: i64 = 315_576_000_000;
 
-/// Appends `seconds` and `nanos` in RFC 3339, without quotes. `None` out of range.
+/// Appends `seconds` and `nanos` in the format of RFC 3339, without quotes. `None` if out of range.
 pub(in crate::proto) fn write_timestamp(seconds: i64, nanos: i32, out: &mut Vec<u8>) -> Option<()> {
     if !(MIN_TIMESTAMP..=MAX_TIMESTAMP).contains(&seconds) || !(0..1_000_000_000).contains(&nanos) {
         return None;
@@ -26,7 +26,7 @@ pub(in crate::proto) fn write_timestamp(seconds: i64, nanos: i32, out: &mut Vec<
     Some(())
 }
 
-/// Reads RFC 3339 with any offset, to the nanosecond. `None` where it is not that, or out of range.
+/// Parses RFC 3339 with any offset and up to nanoseconds. `None` if it is invalid or out of range.
 pub(in crate::proto) fn read_timestamp(text: &[u8]) -> Option<(i64, i32)> {
     let (head, rest) = text.split_at_checked(19)?;
     let two = |at: usize| digits(&head[at..at + 2]);
@@ -55,7 +55,7 @@ pub(in crate::proto) fn read_timestamp(text: &[u8]) -> Option<(i64, i32)> {
         .then_some((seconds, nanos))
 }
 
-/// Appends a duration (`-1.500s`), without quotes. `None` out of range, or where the signs differ.
+/// Appends a duration (`-1.500s`) without quotes. `None` if it is out of range or the signs differ.
 pub(in crate::proto) fn write_duration(seconds: i64, nanos: i32, out: &mut Vec<u8>) -> Option<()> {
     let in_range = seconds.unsigned_abs() <= MAX_DURATION as u64 && nanos.unsigned_abs() < 1_000_000_000;
     if !in_range || seconds.signum() * i64::from(nanos.signum()) < 0 {
@@ -70,14 +70,15 @@ pub(in crate::proto) fn write_duration(seconds: i64, nanos: i32, out: &mut Vec<u
     Some(())
 }
 
-/// Undoes [`write_duration`]; takes any number of fraction digits up to nine.
+/// The inverse of [`write_duration`]. Accepts any number of fraction digits up to nine.
 pub(in crate::proto) fn read_duration(text: &[u8]) -> Option<(i64, i32)> {
     let (negative, text) = match text {
         [b'-', rest @ ..] => (true, rest),
         _ => (false, text),
     };
     let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
-    // Twelve digits hold the range; zeros before them are let through up to 18, where `digits` cannot overflow.
+    // Twelve digits are enough for the range. Leading zeros are accepted up to 18 digits, for which `digits` cannot
+    // overflow.
     if end == 0 || end > 18 {
         return None;
     }
@@ -95,7 +96,7 @@ fn digits(text: &[u8]) -> Option<i64> {
     })
 }
 
-/// Nothing, or three, six or nine digits: as few as hold the value.
+/// Writes no, three, six or nine digits: the fewest that represent the value.
 fn write_fraction(nanos: u32, out: &mut Vec<u8>) {
     match nanos {
         0 => Ok(()),
@@ -106,7 +107,7 @@ fn write_fraction(nanos: u32, out: &mut Vec<u8>) {
     .expect("a vector takes all");
 }
 
-/// Nanoseconds of an optional `.123`, and what follows.
+/// Parses an optional `.123` into nanoseconds. Returns them and the rest.
 fn read_fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let [b'.', rest @ ..] = text else {
         return Some((0, text));

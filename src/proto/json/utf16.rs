@@ -1,6 +1,7 @@
-//! JavaScript's strings: UTF-16 in and out, much faster than V8 transcodes them, because JSON is ASCII for the most part.
+//! Conversion of JavaScript strings from and to UTF-16. It is much faster than V8's own transcoding, because JSON is
+//! mostly ASCII.
 
-/// How many units from the start on are ASCII.
+/// The number of ASCII units at the start.
 fn ascii_run<T: Copy + Into<u32>>(units: &[T]) -> usize {
     let (chunks, _) = units.as_chunks::<16>();
     let ascii = |chunk: &&[T; 16]| chunk.iter().fold(0, |all, unit| all | (*unit).into()) < 0x80;
@@ -13,7 +14,7 @@ fn ascii_run<T: Copy + Into<u32>>(units: &[T]) -> usize {
             .unwrap_or(rest.len())
 }
 
-/// UTF-8 of UTF-16, in place of what `out` held. False where there is a lone surrogate: then it is no text.
+/// Converts UTF-16 to UTF-8, replacing the contents of `out`. Returns `false` if there is a lone surrogate.
 pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) -> bool {
     out.clear();
     out.reserve(units.len() + units.len() / 8 + 16);
@@ -33,17 +34,17 @@ pub fn from_utf16(units: &[u16], out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// UTF-16 of UTF-8. `None` where it is not UTF-8. `memory` holds the units, and is used again and again.
+/// Converts UTF-8 to UTF-16; `None` if it is invalid. `memory` holds the result and can be reused.
 pub fn to_utf16<'a>(bytes: &[u8], memory: &'a mut Vec<u16>) -> Option<&'a [u16]> {
     const WIDTH: usize = 16;
     const HIGH: u128 = u128::from_le_bytes([0x80; WIDTH]);
-    // There are never more units than bytes. What is left of an earlier call is written over.
+    // There are never more units than bytes. Contents of an earlier call are overwritten.
     if memory.len() < bytes.len() + WIDTH {
         memory.resize(bytes.len() + WIDTH, 0);
     }
     let (mut at, mut end) = (0, 0);
     loop {
-        // Sixteen bytes are widened whatever they are, and as many of the units count as are ASCII.
+        // Sixteen bytes are widened unconditionally. Only the leading ASCII units of the result count.
         while let Some(chunk) = bytes[at..].first_chunk::<WIDTH>() {
             let room = memory[end..].first_chunk_mut::<WIDTH>()?;
             for (unit, byte) in room.iter_mut().zip(chunk) {
@@ -59,7 +60,7 @@ pub fn to_utf16<'a>(bytes: &[u8], memory: &'a mut Vec<u16>) -> Option<&'a [u16]>
             at += WIDTH;
             end += WIDTH;
         }
-        // Then one by one, until there are sixteen more to try.
+        // Then converts single characters until sixteen bytes are left to try.
         loop {
             let rest = &bytes[at..];
             let Some(&byte) = rest.first() else {
@@ -81,7 +82,7 @@ pub fn to_utf16<'a>(bytes: &[u8], memory: &'a mut Vec<u16>) -> Option<&'a [u16]>
     }
 }
 
-/// A character beyond ASCII at the start of `bytes`, and how many bytes it takes (RFC 3629, section 4).
+/// The non-ASCII character at the start of `bytes`, and its length in bytes (RFC 3629 §4).
 #[inline]
 fn first_char(bytes: &[u8]) -> Option<(char, usize)> {
     let (length, first, least) = match bytes[0] {
@@ -97,7 +98,7 @@ fn first_char(bytes: &[u8]) -> Option<(char, usize)> {
         }
         value = value << 6 | u32::from(byte & 0x3f);
     }
-    // Surrogates and what lies beyond Unicode are no `char`.
+    // `char` excludes surrogates and values beyond Unicode.
     char::from_u32(value)
         .filter(|_| value >= least)
         .map(|char| (char, length))

@@ -15,7 +15,8 @@ pub fn integer(text: &str) -> Option<u64> {
     }
 }
 
-/// The bytes of a string token, borrowed where nothing is escaped. The error is what is wrong with which escape.
+/// Decodes a string token. The result borrows the source if nothing is escaped. The error describes the invalid
+/// escape.
 pub fn unquote<'a>(token: &Token<'a>) -> Result<Cow<'a, [u8]>, String> {
     let inner = &token.text.as_bytes()[1..token.text.len() - 1];
     match memchr::memchr(b'\\', inner) {
@@ -41,7 +42,7 @@ pub fn unescape_all(text: &[u8]) -> Result<Vec<u8>, String> {
     Ok(out)
 }
 
-/// Decodes what follows a backslash, appends it and gives the rest.
+/// Decodes the escape after a backslash, appends its bytes, and returns the rest.
 fn unescape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], String> {
     let Some((&letter, rest)) = text.split_first() else {
         return Err("a string ends with a backslash".into());

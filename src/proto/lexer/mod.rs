@@ -1,7 +1,8 @@
-//! `.proto` text into tokens, without copying: a token is a slice of the source and its place.
+//! Splits `.proto` text into tokens without copying: a token is a slice of the source with its position.
 //!
-//! Comments are no tokens: the lexer sorts those between two tokens into the trailing comment of the one before, the leading
-//! comment of the one after, and detached ones, by the rules of `protoc`'s tokenizer. Numbers and strings are decoded on request.
+//! Comments are not tokens. The lexer assigns the comments between two tokens, by the rules of `protoc`'s tokenizer:
+//! one can be the trailing comment of the token before or the leading comment of the token after; the others are
+//! detached. Numbers and strings are decoded on request.
 //!
 //! Source: the "Lexical Elements" of the protobuf language specification.
 
@@ -10,7 +11,7 @@ mod literals;
 use super::schema::{Comments, Position};
 pub use literals::{integer, unescape_all, unquote};
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenKind {
     /// A name or keyword.
@@ -30,7 +31,7 @@ pub enum TokenKind {
 /// One token.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: TokenKind,
     /// Its text.
     pub text: &'a str,
@@ -57,19 +58,19 @@ pub struct LexError {
     pub message: String,
 }
 
-/// The comments of one gap between tokens, sorted. Text without comment marks.
+/// The comments between two tokens, without comment marks.
 #[derive(Default, Debug)]
 pub struct Gap {
-    /// Belongs to the token before.
+    /// The comment that belongs to the token before.
     pub trailing: Option<Box<str>>,
-    /// Belongs to nothing.
+    /// Comments that belong to no token.
     pub detached: Vec<Box<str>>,
-    /// Belongs to the token after.
+    /// The comment that belongs to the token after.
     pub leading: Option<Box<str>>,
 }
 
 impl Gap {
-    /// The leading and detached comments, for the element that starts after the gap.
+    /// Takes the leading and detached comments for the element that starts after the gap.
     pub fn take_leading(&mut self) -> Comments {
         if self.leading.is_none() && self.detached.is_empty() {
             return Comments::default();
@@ -82,7 +83,7 @@ impl Gap {
     }
 }
 
-/// Walks over a source text.
+/// Iterates over the tokens of a source.
 #[derive(Clone)]
 pub struct Lexer<'a> {
     source: &'a str,
@@ -90,17 +91,17 @@ pub struct Lexer<'a> {
     at: usize,
     line: u32,
     line_start: u32,
-    /// The source is ASCII, so that characters are bytes.
+    /// Whether the source is ASCII, so that characters are bytes.
     ascii: bool,
-    /// An offset on the current line and the characters before it on that line: columns are counted on from here, or a file of one
-    /// long line would be counted anew for every token.
+    /// An offset on the current line, and the number of characters before it on that line. Columns are counted from
+    /// there: counting from the start for every token would be quadratic for one long line.
     counted: (usize, u32),
-    /// Within text format, comments start with `#`.
+    /// Whether comments start with `#`, as in text format.
     pub text_format: bool,
 }
 
 impl<'a> Lexer<'a> {
-    /// Starts at the first byte, after a byte order mark.
+    /// Creates a lexer at the first byte, after a byte order mark.
     pub fn new(source: &'a str) -> Self {
         let at = if source.starts_with('\u{feff}') { 3 } else { 0 };
         Self {
@@ -163,7 +164,7 @@ impl<'a> Lexer<'a> {
         self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    /// The next token. Comments on the way go into `gap`; give `None` where nobody wants them.
+    /// Returns the next token. Comments before it are added to `gap`, if given.
     pub fn next(&mut self, gap: Option<&mut Gap>) -> Result<Token<'a>, LexError> {
         self.skip_space();
         while self.text_format && self.peek(0) == b'#' {
@@ -287,7 +288,7 @@ impl<'a> Lexer<'a> {
                     let end = quote as char;
                     return Err(self.error(start, format!("a string must end with {end} on the line it starts on")));
                 }
-                // What is escaped is checked when the string is decoded; here only an escaped quote matters.
+                // Escapes are validated when the string is decoded. Here, only an escaped quote matters.
                 Some(b'\\') if self.peek(1) != b'\n' && self.at + 1 < self.bytes.len() => self.at += 2,
                 Some(_) => self.at += 1,
             }
@@ -296,7 +297,7 @@ impl<'a> Lexer<'a> {
         Ok(TokenKind::Str)
     }
 
-    /// Skips one comment and the white space after it. False where there is no comment.
+    /// Skips one comment and the whitespace after it. Returns `false` if there is no comment.
     fn skip_comment(&mut self) -> Result<bool, LexError> {
         match (self.peek(0), self.peek(1)) {
             (b'/', b'/') => {
@@ -311,12 +312,12 @@ impl<'a> Lexer<'a> {
         Ok(true)
     }
 
-    /// Steps over `// …` or `# …`, whose mark has one byte less, up to the end of the line. Gives the text with its line end, as
+    /// Skips a `// …` or `# …` comment. `mark` is the length of its mark. Returns the text with its line end, as
     /// `protoc` keeps it.
     fn line_comment(&mut self, mark: usize) -> &'a str {
         let start = self.at + mark;
         match memchr::memchr2(b'\n', 0, &self.bytes[start..]) {
-            // `protoc` takes NUL nowhere, so it is left for the next token to stumble over.
+            // `protoc` accepts NUL nowhere, so it is left for the next token, which reports it.
             Some(length) if self.bytes[start + length] == 0 => self.at = start + length,
             Some(length) => {
                 self.at = start + length + 1;
@@ -328,7 +329,7 @@ impl<'a> Lexer<'a> {
         &self.source[start..self.at]
     }
 
-    /// Steps over `/* … */`. Gives the text between the marks.
+    /// Skips a `/* … */` comment. Returns the text between the marks.
     fn block_comment(&mut self) -> Result<&'a str, LexError> {
         let start = self.at + 2;
         let Some(length) = memchr::memmem::find(&self.bytes[start..], b"*/") else {
@@ -346,14 +347,15 @@ impl<'a> Lexer<'a> {
         Ok(text)
     }
 
-    /// Sorts the comments of a gap whose first one starts here.
+    /// Assigns the comments of a gap whose first comment starts here.
     fn comments(&mut self, gap: &mut Gap) -> Result<(), LexError> {
         let line_break = self.bytes[..self.at]
             .iter()
             .rposition(|byte| !byte.is_ascii_whitespace());
         let before = line_break.map_or(0, |at| at + 1);
         let breaks = memchr::memchr_iter(b'\n', &self.bytes[before..self.at]).count();
-        // The comment on the line of the token before is its trailing one; without one, the first comment right below may be.
+        // A comment on the line of the token before is its trailing comment. Without one, the first comment right
+        // below may be.
         let mut attachable = before > 0 && breaks < 2;
         let mut buffer: Option<(String, bool)> = None;
         let flush = |buffer: &mut Option<(String, bool)>, attachable: &mut bool, gap: &mut Gap| {
@@ -383,7 +385,7 @@ impl<'a> Lexer<'a> {
             }
             let line = self.line;
             self.skip_space();
-            // A line comment has eaten its own line end.
+            // A line comment includes its own line end.
             let breaks = (self.line - line) as usize + is_line as usize;
             if same_line {
                 same_line = false;
@@ -402,14 +404,14 @@ impl<'a> Lexer<'a> {
         if matches!(self.peek(0), b'}' | b']' | b')') || self.at == self.bytes.len() {
             flush(&mut buffer, &mut attachable, gap);
         }
-        // An empty comment is none, unless it stands alone.
+        // An empty comment does not count, unless it stands alone.
         gap.leading = buffer.filter(|(text, _)| !text.is_empty()).map(|(text, _)| text.into());
         gap.trailing = gap.trailing.take().filter(|text| !text.is_empty());
         Ok(())
     }
 }
 
-/// Whether `text` is a name as the language has them: letters, digits and underscores, no digit first.
+/// Whether `text` is an identifier of the language: letters, digits and underscores, not starting with a digit.
 pub fn is_identifier(text: &str) -> bool {
     let mut bytes = text.bytes();
     bytes
@@ -418,12 +420,12 @@ pub fn is_identifier(text: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// How many characters there are: every byte that does not continue one.
+/// Counts characters: every byte except UTF-8 continuation bytes.
 fn characters(bytes: &[u8]) -> u32 {
     bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32
 }
 
-/// The text of a block comment, without the column of asterisks at the start of its lines.
+/// The text of a block comment without the asterisks at the start of its lines.
 fn clean_block(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for (index, line) in text.split('\n').enumerate() {
@@ -547,7 +549,7 @@ mod tests {
         assert_eq!(got[6], (None, vec!["x".into()], None));
         assert_eq!(got[8], (s("t3"), vec![], s("l5")));
         assert_eq!(got[10], (s("end"), vec![], None));
-        // Empty ones are none.
+        // Empty comments do not count.
         let got = gaps("/**/a;/**/\n\n//x\n\n/**/b");
         assert_eq!(got[0], (None, vec![], None));
         assert_eq!(got[2], (None, vec!["x".into()], None));

@@ -1,4 +1,4 @@
-//! Extension declarations: a message can say which extension may take which of its numbers.
+//! Extension declarations, with which a message states which extension may use which of its numbers.
 //!
 //! Source: "Extension Declarations" of the protobuf documentation; `ExtensionRangeOptions.declaration` and `.verification`.
 
@@ -8,7 +8,7 @@ use super::{FileLinker, Result, ast};
 use crate::proto::lexer::is_identifier;
 use crate::proto::schema::{Cardinality, Field, Kind, Message, MessageId, OptionValue, Schema, Value};
 
-/// The ranges of one message that declare their extensions, and the declarations by number.
+/// The ranges of one message that declare extensions, and the declarations by number.
 struct Declared<'s> {
     /// Ordered by start; ranges do not overlap.
     ranges: Vec<(u32, u32)>,
@@ -62,7 +62,7 @@ impl FileLinker<'_, '_, '_> {
 }
 
 impl FileLinker<'_, '_, '_> {
-    /// What a message declares must make sense, whether or not anything extends it.
+    /// Checks the declarations of a message, even if nothing extends it.
     pub(super) fn check_declared(&self, node: &ast::Message, message: &Message) -> Result<()> {
         let mut names = HashSet::new();
         let positions = node.extension_ranges.iter().flat_map(|list| &list.ranges);
@@ -98,11 +98,11 @@ impl FileLinker<'_, '_, '_> {
     }
 }
 
-/// The name that a declaration gives its extension, if it is no mere reservation. The error is what is wrong.
+/// The full name and type of a declared extension; `None` for a mere reservation. The error describes the problem.
 fn name_and_type(declaration: &OptionValue) -> std::result::Result<Option<Box<str>>, String> {
     match (part(declaration, "full_name"), part(declaration, "type")) {
         (Some(Value::String(name)), Some(Value::String(ty))) => {
-            // `protoc` lets `enum` pass, though it is the type of no field.
+            // `protoc` accepts `enum`, although no field has that type.
             let good = is_absolute(&ty) || Kind::from_keyword(&ty).is_some() || &*ty == "enum";
             match is_absolute(&name) && good {
                 true => Ok(Some(name)),
@@ -116,7 +116,7 @@ fn name_and_type(declaration: &OptionValue) -> std::result::Result<Option<Box<st
     }
 }
 
-/// `.pkg.name`.
+/// Whether a name is absolute: `.pkg.name`.
 fn is_absolute(name: &str) -> bool {
     name.strip_prefix('.')
         .is_some_and(|name| name.split('.').all(is_identifier))

@@ -1,4 +1,4 @@
-//! First pass: every message, enum and extension scope gets its id, its full name and its features.
+//! First pass: gives every message, enum and extension scope its id, full name and features.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Names of services are scopes too, so they must be there before any name is looked up.
+    /// Declares the services. Their names are scopes too, so they must be known before any name is looked up.
     fn declare_services(&mut self, outer: Features) -> Result<Vec<ServiceId>> {
         let tree = self.tree;
         let mut ids = Vec::with_capacity(tree.services.len());
@@ -90,7 +90,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Registers a full name, which must be free.
+    /// Registers a full name, which must not be in use.
     pub(super) fn register(&mut self, full_name: Arc<str>, symbol: Symbol, position: Position) -> Result<()> {
         let taken = self.linker.packages.contains_key(&*full_name)
             || (!self.linker.values.is_empty() && self.linker.values.contains(&*full_name));
@@ -255,7 +255,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(id)
     }
 
-    /// Values of a top-level enum are names of the package, as in C++.
+    /// Declares the values of a top-level enum. They are names of the package, as in C++.
     fn declare_values(&mut self, id: EnumId, scope: &str) -> Result<()> {
         if self.lenient() {
             return Ok(());
@@ -275,7 +275,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// The comments of an element, taken out of the tree by copy.
+    /// Copies the comments of an element from the tree.
     pub(super) fn comments(node: &Comments) -> Comments {
         node.clone()
     }

@@ -1,4 +1,5 @@
-//! The options that make up a field rather than describe it: `default`, `json_name`, `packed`; and where they may stand.
+//! The options that are part of a field's definition: `default`, `json_name` and `packed`, and where they are
+//! allowed.
 
 use super::features::{flag, option_position, serialized_varint, varint_option};
 use super::{FileLinker, Result, ast};
@@ -61,7 +62,7 @@ impl FileLinker<'_, '_, '_> {
         if self.tree.edition >= Edition::E2023 && !self.lenient() {
             return error("editions have no \"packed\"; use features.repeated_field_encoding");
         }
-        // npm protocol-buffers refuses the type, and ignores it on singular fields.
+        // npm `protocol-buffers` rejects the type, and ignores the option on singular fields.
         let repeated = field.cardinality == Cardinality::Repeated || self.lenient();
         match packed == 1 && !(repeated && field.kind.is_packable()) {
             true => error("only repeated fields of numbers, bools and enums can be packed"),
@@ -69,7 +70,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// `lazy` and `jstype` on fields that have no use for them, and `ctype` where it is gone.
+    /// Rejects `lazy` and `jstype` on fields of other types, and `ctype` in editions without it.
     fn check_kind(&self, options: &[ast::Opt], field: &Field) -> Result<()> {
         if self.lenient() {
             return Ok(());
@@ -112,7 +113,7 @@ impl FileLinker<'_, '_, '_> {
             _ => None,
         };
         match misplaced {
-            // npm protocol-buffers ignores what it cannot use.
+            // npm `protocol-buffers` ignores a default that it cannot use.
             Some(_) if self.lenient() && field.kind.message().is_some() => return Ok(None),
             Some(_) if self.lenient() && field.cardinality != Cardinality::Optional => return Ok(None),
             Some(message) if !self.lenient() => return Err(self.error(option.position, message)),
@@ -140,9 +141,10 @@ impl FileLinker<'_, '_, '_> {
     }
 }
 
-/// A constant as a scalar of some kind. The error is what was expected. Enums and messages are not for here.
+/// Converts a constant to a scalar of the given kind, which is not an enum or message. The error states what was
+/// expected.
 ///
-/// In text format (`text`) infinity and NaN have more names.
+/// In text format (`text`), infinity and NaN have additional names.
 pub(super) fn scalar(kind: Kind, value: &Const, text: bool) -> std::result::Result<Value, &'static str> {
     let signed = |bits: u32| -> Option<i64> {
         let limit = 1u64 << (bits - 1);

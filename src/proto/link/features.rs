@@ -7,7 +7,7 @@ use super::{FileLinker, Result};
 use crate::proto::schema::{DefaultVisibility, Edition, Features, FieldPresence, Position};
 use crate::proto::wire::{Reader, WireType};
 
-/// What carries an option.
+/// The kind of element that has an option.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Target {
     File,
@@ -22,7 +22,7 @@ pub(super) enum Target {
 }
 
 impl Target {
-    /// The message of `descriptor.proto` that its options are.
+    /// The name of the options message of `descriptor.proto` for this kind.
     pub(super) fn options_message(self) -> &'static str {
         match self {
             Target::File => "google.protobuf.FileOptions",
@@ -37,7 +37,7 @@ impl Target {
         }
     }
 
-    /// The number of `features` in that message.
+    /// The field number of `features` in that message.
     fn features_number(self) -> u32 {
         match self {
             Target::File | Target::ExtensionRange => 50,
@@ -66,7 +66,7 @@ impl Target {
     }
 }
 
-/// One feature: name, values by number (0, "unknown", left out), what it may stand on.
+/// A feature: its name, its values by number (0, "unknown", is left out), and the elements that may have it.
 struct Feature {
     name: &'static str,
     values: &'static [(&'static str, u32)],
@@ -87,7 +87,7 @@ const ANY: &[Target] = &[
     Target::Method,
 ];
 
-/// By field number in `FeatureSet`, from 1.
+/// The features, by field number in `FeatureSet` from 1.
 const FEATURES: [Feature; 8] = [
     Feature {
         name: "field_presence",
@@ -175,7 +175,7 @@ impl Feature {
 }
 
 impl FileLinker<'_, '_, '_> {
-    /// The features of an element inside one that has `outer`.
+    /// Resolves the features of an element inside one with the features `outer`.
     #[inline]
     pub(super) fn features(&mut self, outer: Features, options: &[Opt], target: Target) -> Result<Features> {
         if options.is_empty() {
@@ -197,7 +197,7 @@ impl FileLinker<'_, '_, '_> {
         Ok(features)
     }
 
-    /// Those of a descriptor, held to what those of a source are.
+    /// Applies the features of a descriptor, with the same checks as for source text.
     fn raw_features(&self, features: &mut Features, options: &SerializedOptions, target: Target) -> Result<()> {
         let position = options.position;
         for (number, value) in raw_features(options, target) {
@@ -258,7 +258,7 @@ impl FileLinker<'_, '_, '_> {
                 option.position,
                 option.value_position,
             ),
-            // Features of other languages' generators: the pass over the options checks those.
+            // Features of other languages' generators are checked with the options.
             _ => Ok(()),
         }
     }
@@ -310,7 +310,7 @@ impl FileLinker<'_, '_, '_> {
     }
 }
 
-/// Numbers and values of the features in serialised options, as descriptors have them. Bytes that make no sense are reported when the
+/// The numbers and values of the features in a descriptor's serialised options. Malformed bytes are reported when the
 /// options are read.
 fn raw_features(options: &SerializedOptions, target: Target) -> Vec<(u32, u32)> {
     let mut found = Vec::new();
@@ -338,7 +338,7 @@ fn raw_features(options: &SerializedOptions, target: Target) -> Vec<(u32, u32)> 
     found
 }
 
-/// The features that an option sets, by name and value, in whatever notation; no value where it is not a known word.
+/// The features that an option sets in any notation, as name and value. The value is empty if it is not a known word.
 pub(super) fn features_set<'n>(option: &'n Opt, target: Target) -> Vec<(&'n str, &'n str)> {
     let word = |value: &'n Const| match value {
         Const::Ident(word) => &**word,
@@ -367,7 +367,7 @@ pub(super) fn features_set<'n>(option: &'n Opt, target: Target) -> Vec<(&'n str,
     }
 }
 
-/// The value of a standard `bool` or enum option by name (written, of a `bool` only) or number (serialised).
+/// The value of a standard `bool` or enum option, found by name if written (`bool` only) or by number if serialised.
 pub(super) fn varint_option(options: &[Opt], name: &str, number: u32) -> Option<u64> {
     match written_option(options, name) {
         Some(option) => Some(super::declare::is_true(&option.value).into()),
@@ -394,13 +394,13 @@ pub(super) fn serialized_varint(options: &[Opt], number: u32) -> Option<u64> {
     found
 }
 
-/// Where an option is set: at its name, or where all those of a descriptor are.
+/// The position at which an option is set: that of its name, or that of all options of a descriptor.
 pub(super) fn option_position(options: &[Opt], name: &str) -> Position {
     let found = options.iter().rfind(|option| option.may_set(name));
     found.map(Opt::position).unwrap_or_default()
 }
 
-/// As [`varint_option`], for a `bool`.
+/// Like [`varint_option`], for a `bool`.
 pub(super) fn flag(options: &[Opt], name: &str, number: u32) -> bool {
     varint_option(options, name, number) == Some(1)
 }

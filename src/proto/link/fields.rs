@@ -1,4 +1,4 @@
-//! Second pass: fields and extensions: types, numbers, presence, encoding, defaults, oneofs.
+//! Second pass, for fields and extensions: types, numbers, presence, encoding, defaults, oneofs.
 
 use std::collections::HashSet;
 
@@ -11,19 +11,20 @@ use crate::proto::schema::{
 };
 use crate::proto::wire::MAX_FIELD_NUMBER;
 
-/// The largest number of a MessageSet extension: there it is a value on the wire and not part of a tag.
+/// The largest number of a MessageSet extension. On the wire it is a value and not part of a tag, so it can be
+/// larger.
 const MAX_MESSAGE_SET_NUMBER: u32 = i32::MAX as u32 - 1;
 
-/// Where fields are declared.
+/// The scope in which fields are declared.
 #[derive(Clone, Copy)]
 struct Scope<'n> {
-    /// The message around them, for names and nested types.
+    /// The surrounding message, for names and nested types.
     message: Option<MessageId>,
     /// Its full name, or the package.
     name: &'n str,
-    /// What features they start from.
+    /// The features that the fields inherit.
     features: Features,
-    /// The message that they extend, where they are extensions.
+    /// The extended message, if the fields are extensions.
     extendee: Option<MessageId>,
 }
 
@@ -37,7 +38,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         for (node, &id) in tree.messages.iter().zip(&messages) {
             self.link_message(node, id)?;
         }
-        // What an extension may be is said by the message it extends, which may stand further down.
+        // The extended message decides what an extension may be, and can be declared later in the file.
         for (node, &id) in tree.messages.iter().zip(&messages) {
             self.link_nested_extends(node, id)?;
         }
@@ -112,7 +113,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Extensions declared within a message and within those nested in it.
+    /// Links the extensions declared in a message and in its nested messages.
     fn link_nested_extends(&mut self, node: &'t ast::Message<'t>, id: MessageId) -> Result<()> {
         let message = &self.linker.schema[id];
         let (name, nested) = (message.full_name.clone(), message.nested_messages.clone());
@@ -146,7 +147,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(oneofs)
     }
 
-    /// What a map may hold, seen from its entry.
+    /// Checks the types of a map, given its entry message.
     fn check_entry(&self, node: &ast::Message, first: FieldId) -> Result<()> {
         let fields = &self.linker.schema.fields[first.index()..];
         if let [
@@ -174,7 +175,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// A proto3 `optional` field lives in a oneof of its own, for descriptors and old readers of them.
+    /// A proto3 `optional` field is in a oneof of its own, for descriptors and older readers of them.
     fn synthetic_oneofs(&mut self, oneofs: &mut Vec<Oneof>, first: FieldId) {
         let schema = &mut self.linker.schema;
         let fields = &schema.fields[first.index()..];
@@ -297,7 +298,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// One field; what only an extension or its place among others decides is left to the caller.
+    /// Links one field, except for what depends on its being an extension or on other fields, which the caller does.
     fn link_field(&mut self, node: &'t ast::Field<'t>, scope: Scope, nested: &[MessageId]) -> Result<Field> {
         self.check_label(node, scope)?;
         let number = self.field_number(node)?;
@@ -403,7 +404,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                             let message = format!("\"{name}\" is the entry of a map, which only that map may use");
                             return Err(self.error(node.type_position, message));
                         }
-                        // Values of maps are length-prefixed whatever the feature says.
+                        // Values of maps are always length-prefixed, whatever the feature says.
                         let in_entry = scope.message.is_some_and(|id| self.linker.schema[id].is_map_entry);
                         match features.delimited && !in_entry {
                             true => Kind::Group(id),
@@ -422,7 +423,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             Ok(number @ 19_000..=19_999) if !self.lenient() => error(format!(
                 "field numbers 19000 to 19999 are reserved for protobuf itself, found {number}"
             )),
-            // Larger ones are for extensions of MessageSets, which only those are checked against.
+            // Larger numbers are allowed only for extensions of MessageSets, which are checked elsewhere.
             Ok(number) if number <= MAX_MESSAGE_SET_NUMBER => Ok(number),
             _ => error(format!(
                 "field numbers end at {MAX_FIELD_NUMBER}, found {}",
@@ -495,7 +496,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
     }
 
-    /// Features written on a field must make sense for it; inherited ones need not.
+    /// Checks the features written on a field. Unlike inherited ones, they must apply to it.
     fn check_written_features(&self, node: &ast::Field, field: &Field) -> Result<()> {
         let singular = matches!(field.cardinality, Cardinality::Optional | Cardinality::Required);
         let is_message = field.kind.message().is_some();

@@ -1,6 +1,7 @@
-//! File options that rule other things out: `LITE_RUNTIME` has no descriptors at run time, so what needs them cannot rely on it.
+//! Checks file options that exclude other features: `LITE_RUNTIME` has no descriptors at run time, so nothing that
+//! needs them may depend on it.
 //!
-//! Source: `FileOptions` of `descriptor.proto`, and what `protoc` refuses of it.
+//! Source: `FileOptions` of `descriptor.proto`, and what `protoc` rejects.
 
 use super::features::option_position;
 use super::{FileLinker, Result};

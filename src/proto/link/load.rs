@@ -1,8 +1,8 @@
-//! Which files a schema is made of.
+//! Loads the files of a schema.
 //!
-//! Whoever has the files is asked for them one at a time, by return values and never by a call: it may be JavaScript, which must not
-//! run on top of a half-made schema's stack. A file is linked once all that it imports is, so the files that are open at any time are
-//! those that import each other, outermost first.
+//! The caller is asked for one file at a time, by return values instead of a callback: the caller may be JavaScript,
+//! which must not run on the stack of an unfinished schema. A file is linked when all its imports are. So the open
+//! files at any time are a chain of imports, outermost first.
 
 use std::collections::HashSet;
 
@@ -28,9 +28,9 @@ self_cell!(
 
 /// A syntax tree.
 pub(in crate::proto) enum Tree<'s> {
-    /// Of a source that it holds.
+    /// Of a source text that it owns.
     Parsed(Parsed),
-    /// Made from a descriptor, or of a source that lives elsewhere.
+    /// Created from a descriptor, or from a source text owned elsewhere.
     Made(Box<File<'s>>),
 }
 
@@ -43,7 +43,7 @@ impl Tree<'_> {
     }
 }
 
-/// A file that is to be linked.
+/// A file to be linked.
 pub(in crate::proto) enum Source<'s> {
     /// Its text.
     Text(String),
@@ -55,23 +55,24 @@ pub(in crate::proto) enum Source<'s> {
 pub(super) struct Open<'s> {
     name: Box<str>,
     tree: Tree<'s>,
-    /// What has been found so far, in order of the tree's imports.
+    /// The imports found so far, in order of the tree's imports.
     imports: Vec<Import>,
 }
 
 impl<'s> Linker<'s> {
-    /// True for a file that is linked.
+    /// Whether a file is linked.
     pub(in crate::proto) fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
 
-    /// Opens a file that nothing open imports.
+    /// Opens a root file.
     pub(in crate::proto) fn root(&mut self, name: &str, source: Source<'s>) -> Result<()> {
         let tree = self.tree(name, source)?;
         self.open(name, tree)
     }
 
-    /// Links what can be linked. The name of the import that is wanted next, for [`Linker::give`]; `None` once all files are linked.
+    /// Links all files that can be linked. Returns the name of the import that is needed next, for [`Linker::give`],
+    /// or `None` when all files are linked.
     pub(in crate::proto) fn wanted(&mut self) -> Result<Option<String>> {
         while let Some(top) = self.open.last_mut() {
             let file = top.tree.file();
@@ -91,8 +92,8 @@ impl<'s> Linker<'s> {
         Ok(None)
     }
 
-    /// Answers [`Linker::wanted`]. `Ok(None)`: there is no such file; `Err`: why it cannot be read. For a well-known type that is not
-    /// given the built-in file is taken.
+    /// Answers [`Linker::wanted`]. `Ok(None)` means that the file does not exist; `Err` has the reason why it cannot
+    /// be read. For a well-known type that does not exist, the built-in file is used.
     pub(in crate::proto) fn give(&mut self, answer: std::result::Result<Option<Source<'s>>, String>) -> Result<()> {
         let Some(top) = self.open.last_mut() else { return Ok(()) };
         let Some(import) = top.tree.file().imports.get(top.imports.len()) else {
@@ -106,7 +107,7 @@ impl<'s> Linker<'s> {
                 Tree::Made(Box::new(self.parse(&name, text)?))
             }
             (Ok(None), None) => {
-                // npm protocol-buffers without a `resolveImport` goes without imports altogether.
+                // npm `protocol-buffers` without `resolveImport` ignores imports altogether.
                 if kind != ImportKind::Option && !self.options.lenient {
                     let message = format!("imported file {name:?} was not found");
                     return Err(Error::new(&top.name, position, message));
@@ -125,7 +126,7 @@ impl<'s> Linker<'s> {
         self.open(&name, tree)
     }
 
-    /// Loads roots that are open, with all they import.
+    /// Loads the open roots with all their imports.
     pub(in crate::proto) fn load(
         &mut self,
         provide: &mut dyn FnMut(&str) -> std::result::Result<Option<Source<'s>>, String>,
@@ -189,7 +190,7 @@ impl<'s> Linker<'s> {
         })
     }
 
-    /// Links the innermost open file, all of whose imports are.
+    /// Links the innermost open file. All its imports must be linked.
     fn link_last(&mut self) -> Result<()> {
         let Some(Open { name, tree, imports }) = self.open.pop() else {
             return Ok(());
@@ -209,7 +210,7 @@ impl<'s> Linker<'s> {
     }
 }
 
-/// What the language says of imports.
+/// Checks the rules of the language about imports.
 fn check_imports(name: &str, tree: &File) -> Result<()> {
     let mut seen = HashSet::with_capacity(tree.imports.len());
     for (index, import) in tree.imports.iter().enumerate() {
@@ -227,40 +228,41 @@ fn check_imports(name: &str, tree: &File) -> Result<()> {
     Ok(())
 }
 
-/// Compiles sources that are given one at a time: the root, then whatever import is asked for.
+/// Compiles sources that are passed one at a time: first the root, then each import that is asked for.
 pub struct Compiler {
     linker: Linker<'static>,
 }
 
 impl Compiler {
-    /// Nothing yet.
+    /// Creates a compiler without any files.
     pub fn new(options: &CompileOptions) -> Self {
         Self {
             linker: Linker::new(options),
         }
     }
 
-    /// True for a file that has been given.
+    /// Whether a file has been passed.
     pub fn has(&self, name: &str) -> bool {
         self.linker.has(name)
     }
 
-    /// The text of a file, under the name that errors and descriptors will give it.
+    /// Passes the text of the root file. Errors and descriptors use `name`.
     pub fn root(&mut self, name: &str, source: String) -> Result<()> {
         self.linker.root(name, Source::Text(source))
     }
 
-    /// The name of the file that is wanted next, which must be given; `None` once there is all.
+    /// The name of the file that must be passed next with [`Compiler::give`]; `None` when all are there.
     pub fn wanted(&mut self) -> Result<Option<String>> {
         self.linker.wanted()
     }
 
-    /// The text of the file that was wanted; `Ok(None)`: there is no such file; `Err`: why it cannot be read.
+    /// Passes the text of the file that was asked for. `Ok(None)` means that it does not exist; `Err` has the reason
+    /// why it cannot be read.
     pub fn give(&mut self, answer: std::result::Result<Option<String>, String>) -> Result<()> {
         self.linker.give(answer.map(|text| text.map(Source::Text)))
     }
 
-    /// The schema of all that was given.
+    /// The schema of all files.
     pub fn schema(self) -> Schema {
         self.linker.schema
     }

@@ -1,9 +1,9 @@
-//! Syntax trees into a [`Schema`]: loads imports, gives every declaration an id, resolves names, features, defaults and options,
-//! and refuses what the language does not allow.
+//! Links syntax trees into a [`Schema`]: loads imports, gives every declaration an id, resolves names, features,
+//! defaults and options, and rejects what the language does not allow.
 //!
-//! Files are linked one by one, every import before its importer, as imports cannot be circular: a file only ever refers to itself
-//! and to files that are linked already. One file takes five passes over its tree: `declare` (ids, names, features), `fields`
-//! (types, numbers, defaults), `services`, `options`, `validate`.
+//! Files are linked one at a time, every import before its importer, because imports cannot be circular. So a file
+//! refers only to itself and to linked files. Each file takes five passes over its tree: `declare` (ids, names,
+//! features), `fields` (types, numbers, defaults), `services`, `options`, `validate`.
 
 mod declarations;
 mod declare;
@@ -39,13 +39,14 @@ pub(super) use names::json_name;
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// Gives the source of a file by its name. `Ok(None)`: there is no such file; `Err`: why it cannot be read.
+/// Returns the source of a file by its name. `Ok(None)` means that it does not exist; `Err` has the reason why it
+/// cannot be read.
 pub type Resolver<'r> = dyn FnMut(&str) -> std::result::Result<Option<String>, String> + 'r;
 
-/// Compiles files and all they import into a schema.
+/// Compiles files and all their imports into a schema.
 ///
-/// `resolve` is asked for each file once; for the well-known types (`google/protobuf/timestamp.proto` and so on) that it does not
-/// have, the built-in ones are taken. The error names file, line and column.
+/// `resolve` is called once for each file. If it has no file for a well-known type (such as
+/// `google/protobuf/timestamp.proto`), the built-in one is used. Errors state file, line and column.
 pub fn compile(roots: &[&str], options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
     let mut compiler = Compiler::new(options);
     for root in roots {
@@ -74,7 +75,7 @@ pub fn compile(roots: &[&str], options: &CompileOptions, resolve: &mut Resolver)
     Ok(compiler.schema())
 }
 
-/// Compiles one text, under the name that errors and descriptors will give it, and all it imports into a schema.
+/// Compiles a source text and all its imports into a schema. Errors and descriptors use `name`.
 pub fn compile_source(name: &str, source: &str, options: &CompileOptions, resolve: &mut Resolver) -> Result<Schema> {
     let mut compiler = Compiler::new(options);
     compiler.root(name, source.into())?;
@@ -89,20 +90,21 @@ fn resolve_all(compiler: &mut Compiler, resolve: &mut Resolver) -> Result<()> {
     Ok(())
 }
 
-/// What has been linked, and what later files need to know of it.
+/// The linked files, and what later files need to know about them.
 pub(super) struct Linker<'s> {
     pub(super) schema: Schema,
     options: CompileOptions,
     files: HashMap<Box<str>, FileId>,
-    /// Files whose imports are being loaded, outermost first.
+    /// The files whose imports are being loaded, outermost first.
     open: Vec<Open<'s>>,
-    /// What importers of a file see: the file, and what it imports publicly.
+    /// The files that importers of a file can see: the file itself, and its public imports.
     exported: Vec<Vec<FileId>>,
-    /// Names of packages and their prefixes, and the last file that could see a file of it.
+    /// The names of packages and their prefixes, with the last file that can see a file of that package.
     packages: HashMap<Box<str>, FileId>,
-    /// Full names of values of top-level enums, which share their package's namespace.
+    /// The full names of the values of top-level enums, which are in the namespace of the package.
     values: HashSet<Arc<str>>,
-    /// True while the built-in `descriptor.proto` itself is linked: its own options are interpreted with its own help.
+    /// Whether the built-in `descriptor.proto` is being linked. Its own options are interpreted with its own
+    /// messages.
     bootstrap: bool,
     source_bytes: usize,
     symbols: usize,
@@ -124,7 +126,7 @@ impl<'s> Linker<'s> {
         }
     }
 
-    /// Links `descriptor.proto` for the interpretation of everybody else's options.
+    /// Links `descriptor.proto`, with which all other options are interpreted.
     pub(super) fn bootstrap(options: &CompileOptions, name: &str, source: &str) -> Result<Schema> {
         let mut linker = Linker {
             bootstrap: true,
@@ -160,7 +162,7 @@ impl<'s> Linker<'s> {
         Ok(id)
     }
 
-    /// Which files the new file sees; notes their packages as visible to it.
+    /// Determines which files the new file can see, and marks their packages as visible to it.
     fn see(&mut self, id: FileId, tree: &ast::File, imports: &[Import]) -> Visible {
         let mut exported = vec![id];
         let (mut visible, mut public) = (Visible::default(), Visible::default());
@@ -207,7 +209,7 @@ fn note_package(packages: &mut HashMap<Box<str>, FileId>, package: &str, file: F
 #[derive(Default)]
 struct Visible {
     bits: Vec<u64>,
-    /// Files that came by `import option`: their types are not for fields.
+    /// Files imported with `import option`, whose types cannot be used by fields.
     options_only: Vec<FileId>,
 }
 
@@ -234,15 +236,15 @@ struct FileLinker<'l, 's, 't> {
     tree: &'t ast::File<'t>,
     id: FileId,
     visible: Visible,
-    /// Messages that this file extends, whose extensions are to be sorted.
+    /// The messages that this file extends, whose extensions must be sorted.
     extended: Vec<MessageId>,
-    /// For building names to look up.
+    /// A buffer for building names to look up.
     scratch: String,
-    /// True where any element has an option, so that most files skip that pass.
+    /// Whether any element has options. Most files do not and skip that pass.
     has_options: bool,
-    /// Names that are no symbols, and yet hide those of outer scopes; made when first asked for.
+    /// Names that are not symbols but hide symbols of outer scopes. Created on first use.
     members: Option<HashSet<String>>,
-    /// Options whose declarations are to be looked at once all options are known, and what carries them.
+    /// Options whose declarations are checked when all options are known, with the kind of element that has them.
     unchecked: Vec<(&'t [ast::Opt<'t>], Vec<OptionEntry>, Target)>,
 }
 
@@ -260,7 +262,7 @@ impl FileLinker<'_, '_, '_> {
         &mut self.linker.schema
     }
 
-    /// `scope.name`, or `name` at the top of a file without package.
+    /// `scope.name`, or `name` at the top level of a file without a package.
     fn full_name(&self, scope: &str, name: &str, position: Position) -> Result<Arc<str>> {
         let most = self.linker.options.limits.full_name;
         if scope.len() + 1 + name.len() > most {

@@ -1,6 +1,6 @@
 //! Derived names.
 
-/// The JSON name of a field: underscores go, the letter after one is upper-cased.
+/// The JSON name of a field: underscores are removed, and the letter after each is capitalised.
 pub(in crate::proto) fn json_name(name: &str) -> Box<str> {
     if !name.contains('_') {
         return name.into();
@@ -17,7 +17,8 @@ pub(in crate::proto) fn json_name(name: &str) -> Box<str> {
     out.into()
 }
 
-/// What two values of an open enum may not share: the name without the prefix that repeats the enum's, in Pascal case.
+/// A key that must differ between the values of an open enum: the name in Pascal case without a prefix that repeats
+/// the enum's name.
 pub(super) fn enum_value_key(enum_name: &str, value: &str) -> String {
     let letters = |text: &str| {
         text.chars()
@@ -26,7 +27,7 @@ pub(super) fn enum_value_key(enum_name: &str, value: &str) -> String {
             .collect::<String>()
     };
     let prefix = letters(enum_name);
-    // The rest of the value after as many letters as the prefix has, if those are the prefix.
+    // Returns the rest of the value if it begins with the letters of the prefix.
     let mut rest = value;
     let mut matched = prefix.chars();
     let mut whole = true;

@@ -1,4 +1,4 @@
-//! `features.enforce_naming_style = STYLE2024`: the style guide as errors, which edition 2024 turns on.
+//! `features.enforce_naming_style = STYLE2024` makes violations of the style guide errors. It is on in edition 2024.
 //!
 //! Source: the protobuf style guide, and what `protoc` 32 and later enforces of it.
 
@@ -156,7 +156,7 @@ fn is_upper_snake(name: &str) -> bool {
         && !name.contains(|c: char| c.is_ascii_lowercase())
 }
 
-/// Every underscore stands before a letter.
+/// Whether every underscore is followed by a letter.
 fn underscores_are_fine(name: &str) -> bool {
     name.split('_')
         .skip(1)

@@ -1,4 +1,5 @@
-//! Constants into typed option values, text format in braces included; and serialised options, as descriptors have them.
+//! Converts constants to typed option values, including text format in braces, and decodes the serialised options of
+//! descriptors.
 
 use super::defaults::scalar;
 use super::options::{FieldOf, TypeOf};
@@ -20,7 +21,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// A constant as a value of a field. Within text format (`text`) a few more notations are good.
+    /// Converts a constant to a value of a field. Text format (`text`) allows some more notations.
     pub(super) fn option_value(
         &mut self,
         found: FieldOf,
@@ -67,7 +68,7 @@ impl FileLinker<'_, '_, '_> {
                 _ => {}
             }
         }
-        // `-0` is an integer there, and integers have no signed zero.
+        // Here, `-0` is an integer, and integers have no signed zero.
         let value = match value {
             Const::NegativeInt(0) if !text && matches!(kind, Kind::Double | Kind::Float) => &Const::Int(0),
             value => value,
@@ -117,7 +118,7 @@ impl FileLinker<'_, '_, '_> {
         Ok(entries)
     }
 
-    /// `[type.googleapis.com/pkg.Message] { … }` within an `Any`.
+    /// `[type.googleapis.com/pkg.Message] { … }` in an `Any`.
     fn any(&mut self, message: TypeOf, url: &str, node: &ast::TextField, scope: &str) -> Result<[OptionEntry; 2]> {
         let (schema, id) = self.schema_of(message);
         if &*schema[id].full_name != "google.protobuf.Any" {
@@ -153,7 +154,7 @@ impl FileLinker<'_, '_, '_> {
         ])
     }
 
-    /// Serialised options into entries; what the schema does not know stays as bytes.
+    /// Decodes serialised options. Fields that the schema does not know stay as bytes.
     pub(super) fn decode_options(
         &self,
         bytes: &[u8],
@@ -221,7 +222,7 @@ impl FileLinker<'_, '_, '_> {
         own.extension_by_number(id, number).map(FieldOf::Own)
     }
 
-    /// The value at `reader`; `None` where the wire type is not that of the field.
+    /// Decodes a value from `reader`. `None` if the wire type does not match the field.
     fn decode_value(
         &self,
         found: FieldOf,
@@ -313,7 +314,8 @@ fn enum_value<'e>(enumeration: &'e Enum, value: &Const, text: bool) -> Option<&'
     }
 }
 
-/// A singular field that comes again: messages are put together (`protoc` writes `(a).x` and `(a).y` as two), others replaced.
+/// Adds a repeated occurrence of a singular field. Messages are merged (`protoc` writes `(a).x` and `(a).y` as two);
+/// other values are replaced.
 fn merge(known: &mut OptionValue, value: OptionValue) {
     match (known, value) {
         (OptionValue::Message(known), OptionValue::Message(fields)) => {

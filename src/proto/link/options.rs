@@ -1,8 +1,8 @@
-//! Fourth pass: options, standard and custom, become typed values.
+//! Fourth pass: converts standard and custom options to typed values.
 //!
-//! A standard option is a field of a message of `descriptor.proto`, a custom one an extension of that message; so one walk over
-//! fields interprets both. The built-in `descriptor.proto` answers for the standard ones, linked once per process, whether or not
-//! the file imports it.
+//! A standard option is a field of a message of `descriptor.proto`, and a custom option is an extension of that
+//! message, so the same code interprets both. Standard options are looked up in the built-in `descriptor.proto`,
+//! which is linked once per process, whether or not the file imports it.
 
 use super::features::Target;
 use super::resolve::file_of;
@@ -13,7 +13,7 @@ use crate::proto::schema::{
 };
 use crate::proto::wkt;
 
-/// A message type of options: of the built-in `descriptor.proto`, or of the schema being linked.
+/// The type of an options message: from the built-in `descriptor.proto`, or from the schema being linked.
 #[derive(Clone, Copy)]
 pub(super) enum TypeOf {
     BuiltIn(MessageId),
@@ -95,7 +95,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Those of extensions come first, as the file's other options may be such extensions.
+    /// Interprets the options of extensions first, because other options of the file may be these extensions.
     fn all_extension_options(&mut self, tree: &'t ast::File<'t>, id: FileId, package: &str) -> Result<()> {
         let file = &self.linker.schema[id];
         let (messages, extensions) = (file.messages.clone(), file.extensions.clone());
@@ -161,7 +161,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 return Err(self.error(node.position, "uninterpreted_option is not to be written"));
             }
             match self.interpret_one(&mut options.entries, node, message, scope) {
-                // npm protocol-buffers knows no option but keeps all.
+                // npm `protocol-buffers` knows no options but keeps all of them.
                 Err(_) if self.lenient() => {
                     self.check_count(&options.entries, node.position)?;
                     options.entries.push(as_written(node));
@@ -170,14 +170,15 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
         }
         if !self.lenient() {
-            // Options that this file declares itself may have options of their own, which are yet to come.
+            // Options that this file declares may have options themselves, which are interpreted later.
             if self.own_extensions().next().is_some() {
                 self.unchecked.push((nodes, options.entries.clone(), target));
             } else {
                 self.check_support(nodes, &options.entries, message, target)?;
             }
         }
-        // The order in which `protoc` serialises them: standard ones by number, then custom ones as they come.
+        // In the order in which `protoc` serialises them: standard options by number, then custom options in the
+        // order in which they appear.
         let is_custom = |entry: &OptionEntry| entry.name.starts_with('(') || entry.name.is_empty() || entry.number == 0;
         options
             .entries
@@ -185,7 +186,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(options)
     }
 
-    /// Follows `(a).b.c` through messages, then sets the last one.
+    /// Follows `(a).b.c` through messages and sets the last field.
     fn interpret_one(
         &mut self,
         mut entries: &mut Vec<OptionEntry>,
@@ -225,7 +226,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         self.add(entries, found, value, node.position)
     }
 
-    /// Adds a value to its field: once for singular fields, one more for repeated ones.
+    /// Adds a value to its field. A singular field can be set only once; a repeated one gets another value.
     pub(super) fn add(
         &self,
         entries: &mut Vec<OptionEntry>,
@@ -251,7 +252,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Options are looked through one by one, which is fine for the few that anybody sets.
+    /// Checks the number of options. They are searched linearly, which is fast enough for this number.
     pub(super) fn check_count(&self, entries: &[OptionEntry], position: Position) -> Result<()> {
         let most = self.linker.options.limits.options;
         match entries.len() >= most {
@@ -285,7 +286,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         let name = target.options_message();
         let here = "descriptor.proto has every options message";
         match self.linker.bootstrap {
-            // Nothing is built in yet: this is what will be.
+            // While `descriptor.proto` itself is linked, there is no built-in schema yet.
             true => TypeOf::Own(self.linker.schema.message_by_name(name).expect(here)),
             false => TypeOf::BuiltIn(wkt::descriptor().message_by_name(name).expect(here)),
         }
@@ -313,7 +314,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
     }
 
-    /// The field of an options message by name, or an extension of it by the name it has in this scope.
+    /// Finds a field of an options message by name, or an extension of it by its name in this scope.
     pub(super) fn option_field(
         &mut self,
         message: TypeOf,
@@ -360,8 +361,9 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
     }
 
-    /// As [`FileLinker::option_field`] within text format: there a group goes by the name of its type, an item of a MessageSet may go by
-    /// that of its own, and names of extensions are looked up from the scope of the message outwards.
+    /// Like [`FileLinker::option_field`], for text format. There, a group has the name of its type, an item of a
+    /// MessageSet may have that of its own type, and the names of extensions are looked up from the scope of the
+    /// message outwards.
     pub(super) fn text_field(
         &mut self,
         message: TypeOf,
@@ -405,7 +407,7 @@ impl<'t> FileLinker<'_, '_, 't> {
     }
 }
 
-/// In text format a group goes by the name of its type.
+/// Finds a group by the name of its type, as text format requires.
 fn group_by_type_name(schema: &Schema, message: MessageId, name: &str) -> Option<FieldId> {
     let id = schema.field_by_name(message, &name.to_ascii_lowercase())?;
     match schema[id].kind {
@@ -414,7 +416,7 @@ fn group_by_type_name(schema: &Schema, message: MessageId, name: &str) -> Option
     }
 }
 
-/// An option that nothing declares, as it was written. Number 0 marks it.
+/// An undeclared option, kept as written. Number 0 marks it.
 fn as_written(node: &ast::WrittenOption) -> OptionEntry {
     let mut name = String::new();
     for part in &node.name {

@@ -28,7 +28,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         let mut reserved_ranges = Vec::with_capacity(node.reserved_ranges.len());
         for &(range, position) in &node.reserved_ranges {
-            // `protoc` lets these go beyond the largest field number; `max` still is that.
+            // `protoc` allows these beyond the largest field number; `max` is still that number.
             let (start, end) = range;
             let end = if end == i64::MAX { most as i64 } else { end };
             reserved_ranges.push(self.range((start, end), i32::MAX as u32 - 1, position)?);

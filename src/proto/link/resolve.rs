@@ -1,5 +1,5 @@
-//! Names of types, by the scoping rules of `protoc` (those of C++): from the innermost scope outwards, the first part of a name
-//! decides the scope.
+//! Resolves type names by the scoping rules of `protoc`, which are those of C++: scopes are searched from the
+//! innermost outwards, and the first part of a name decides the scope.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::proto::schema::{
     DefaultVisibility, EnumId, EnumValue, FileId, MessageId, Oneof, Position, Schema, Symbol, Visibility,
 };
 
-/// A type that a field can have.
+/// A type of a field.
 #[derive(Clone, Copy)]
 pub(super) enum TypeRef {
     Message(MessageId),
@@ -16,7 +16,7 @@ pub(super) enum TypeRef {
 }
 
 impl FileLinker<'_, '_, '_> {
-    /// The type `name` means within `scope` (a full name, empty for a file without package).
+    /// Resolves the type `name` in `scope` (a full name, empty for a file without a package).
     pub(super) fn resolve_type(&mut self, scope: &str, name: &str, position: Position) -> Result<TypeRef> {
         match self.resolve(scope, name, |symbol| {
             matches!(symbol, Symbol::Message(_) | Symbol::Enum(_))
@@ -38,7 +38,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// The message `name` means within `scope`, where nothing but messages is asked for: of extensions and methods.
+    /// Resolves the message `name` in `scope`, where only a message is allowed: in extensions and methods.
     pub(super) fn resolve_message(&mut self, scope: &str, name: &str, position: Position) -> Result<MessageId> {
         match self.resolve_first(scope, name) {
             Some(Symbol::Message(id)) => {
@@ -54,7 +54,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// The first thing of this name, whatever it is. Types of fields pass over what is no type, all other names do not.
+    /// Finds the first symbol with this name, of any kind. Only field types skip symbols that are not types.
     pub(super) fn resolve_first(&mut self, scope: &str, name: &str) -> Option<Symbol> {
         if self.lenient() {
             let is_type = |symbol| matches!(symbol, Symbol::Message(_) | Symbol::Enum(_));
@@ -66,7 +66,8 @@ impl FileLinker<'_, '_, '_> {
         if name.contains('.') {
             return Some(found);
         }
-        // What is no symbol of the schema hides it all the same: fields, oneofs, values and methods of the scopes on the way.
+        // Names that are not symbols of the schema hide symbols all the same: fields, oneofs, values and methods of
+        // the scopes in between.
         let home = self.home(found);
         let mut inner = scope;
         while inner.len() > home {
@@ -78,7 +79,7 @@ impl FileLinker<'_, '_, '_> {
         Some(found)
     }
 
-    /// The length of the name of the scope that a symbol is declared in.
+    /// The length of the name of the scope that declares a symbol.
     fn home(&self, symbol: Symbol) -> usize {
         let schema = &self.linker.schema;
         let scope = match symbol {
@@ -93,7 +94,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// For errors: a name that would mean something, were it not for the members of nearer scopes.
+    /// Whether a name would be found if members of inner scopes did not hide it. For error messages.
     pub(super) fn is_hidden(&mut self, scope: &str, name: &str) -> bool {
         self.resolve(scope, name, |_| true).is_some()
     }
@@ -110,7 +111,8 @@ impl FileLinker<'_, '_, '_> {
         members.contains(&full_name) || self.linker.values.contains(&*full_name)
     }
 
-    /// Looks a name up from `scope` outwards. `wanted` tells what a name of one part may mean; others are passed over.
+    /// Looks a name up from `scope` outwards. `wanted` decides which symbols a one-part name can refer to; others are
+    /// skipped.
     fn resolve(&mut self, scope: &str, name: &str, wanted: impl Fn(Symbol) -> bool) -> Option<Symbol> {
         if let Some(absolute) = name.strip_prefix('.') {
             return self.lookup(absolute);
@@ -153,7 +155,7 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// npm protocol-buffers knows no packages, so there a name finds types of whatever package.
+    /// npm `protocol-buffers` knows no packages, so in lenient mode a name finds types in any package.
     fn resolve_anywhere(&self, name: &str) -> Option<Symbol> {
         let schema = &self.linker.schema;
         let mut packages = schema
@@ -179,7 +181,7 @@ impl FileLinker<'_, '_, '_> {
         self.visible.contains(file_of(schema, symbol)).then_some(symbol)
     }
 
-    /// Edition 2024: `local` types are not for other files, and `import option` brings options only.
+    /// Edition 2024: other files cannot use `local` types, and `import option` makes only options available.
     fn check_visible(
         &self,
         file: FileId,
@@ -241,7 +243,7 @@ impl FileLinker<'_, '_, '_> {
             message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);
         } else {
             message += ": no message or enum of that name is defined here or in what is imported";
-            // Read leniently, that alone is no error; but it is why this one is.
+            // In lenient mode, a missing import is not an error itself, but it explains this error.
             let imports = self.tree.imports.iter().zip(&schema[self.id].imports);
             for (import, _) in imports.filter(|(_, found)| found.file.is_none()) {
                 message += &format!(", and \"{}\" was not found", import.name);
@@ -251,7 +253,7 @@ impl FileLinker<'_, '_, '_> {
     }
 }
 
-/// Full names of the oneofs, values of nested enums and methods of a file, the last one to be linked.
+/// The full names of the oneofs, values of nested enums, and methods of the file that was linked last.
 fn members(schema: &Schema, file: FileId, tree: &ast::File) -> HashSet<String> {
     let messages = schema.messages.iter().rev().take_while(|message| message.file == file);
     let enums = schema.enums.iter().rev().take_while(|model| model.file == file);

@@ -1,5 +1,5 @@
-//! What the declaration of an option says of its use: the elements that may carry it (`targets`) and the editions that know it
-//! (`feature_support`).
+//! Checks the use of an option against its declaration: which elements may have it (`targets`), and which editions
+//! know it (`feature_support`).
 //!
 //! Source: `FieldOptions.targets`, `FieldOptions.feature_support` and `EnumValueOptions.feature_support` of `descriptor.proto`.
 
@@ -23,7 +23,7 @@ impl<'o> Support<'o> {
         Support::default().refined(options)
     }
 
-    /// This one, with what `options` say besides; `None` where they say nothing.
+    /// This support with the changes that `options` make; `None` if there are none.
     fn refined(mut self, options: &'o Options) -> Option<Self> {
         let Some(OptionValue::Message(parts)) = options.get("feature_support") else {
             return None;
@@ -41,7 +41,7 @@ impl<'o> Support<'o> {
         Some(self)
     }
 
-    /// What contradicts itself.
+    /// Describes a contradiction in it, if there is one.
     fn contradiction(&self) -> Option<&'static str> {
         let deprecated = self.deprecated.unwrap_or(0);
         match (self.deprecated, self.removed) {
@@ -82,7 +82,7 @@ fn edition_name(number: i32) -> String {
 }
 
 impl FileLinker<'_, '_, '_> {
-    /// Checks the options of one element, and the fields set within them, against their declarations.
+    /// Checks the options of one element, and the fields set in them, against their declarations.
     pub(super) fn check_support(
         &self,
         nodes: &[ast::Opt],
@@ -91,7 +91,7 @@ impl FileLinker<'_, '_, '_> {
         target: Target,
     ) -> Result<()> {
         for entry in entries {
-            // A custom option is written with as much of its name as its scope needs.
+            // A custom option is written with as many parts of its name as its scope requires.
             let named = |part: &ast::NamePart| match part.extension {
                 true => entry
                     .name
@@ -140,13 +140,13 @@ impl FileLinker<'_, '_, '_> {
         Ok(())
     }
 
-    /// `[targets = …]` on the declaration of an option says what may carry it.
+    /// Checks `[targets = …]` in the declaration of an option, which restricts the elements that may have it.
     fn check_target(&self, found: FieldOf, target: Target, position: Position) -> Result<()> {
         let field = self.field_of(found);
         let Some(OptionValue::List(targets)) = field.options.get("targets") else {
             return Ok(());
         };
-        // TARGET_TYPE_FILE is 1, the others follow in the order of `Target`.
+        // TARGET_TYPE_FILE is 1; the others follow in the order of `Target`.
         let number = target as i32 + 1;
         match targets
             .iter()
@@ -191,13 +191,14 @@ impl FileLinker<'_, '_, '_> {
         }
     }
 
-    /// Every `feature_support` that this file declares must make sense, and that of an enum value lie within that of a field.
+    /// Checks every `feature_support` that this file declares. That of an enum value must be within that of its
+    /// field.
     pub(super) fn check_declared_support(&self) -> Result<()> {
         if !self.has_options {
             return Ok(());
         }
         let schema = &self.linker.schema;
-        // Files are linked one by one, so what belongs to this one stands last.
+        // Files are linked one at a time, so the elements of this file are last.
         let own_messages = schema
             .messages
             .iter()

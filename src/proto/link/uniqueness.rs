@@ -1,6 +1,6 @@
-//! Last pass: what may not be there twice, or not at all: names, numbers, JSON names, reserved ones, overlapping ranges.
+//! Last pass: rejects duplicate names, numbers and JSON names, uses of reserved ones, and overlapping ranges.
 //!
-//! Everything here sorts and compares neighbours, so that no schema makes it quadratic.
+//! All checks sort and compare neighbours, so that no schema takes quadratic time.
 
 use std::collections::HashMap;
 
@@ -33,7 +33,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 );
                 return Err(self.error(second.position, message));
             }
-            // Of two files, as `protoc` has it, the first to take a number keeps it.
+            // If two files use the same number, the first one keeps it, as with `protoc`.
             extensions.dedup_by_key(|&mut id| schema[id].number);
             self.schema().messages[id.index()].extensions = extensions;
         }
@@ -187,7 +187,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
         }
         if !excused && fields.iter().any(|field| field.json_name_explicit) {
-            // The derived names must differ too, so that a json_name can be dropped.
+            // The derived names must differ too, so that a `json_name` can be removed later.
             let mut derived = HashMap::with_capacity(fields.len());
             for field in fields {
                 if let Some(first) = derived.insert(json_name(&field.name), &field.name) {
@@ -198,7 +198,8 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Fields, extension ranges and reserved ranges must not meet; nor reserved names and fields.
+    /// Checks that fields, extension ranges and reserved ranges do not overlap, and that no field has a reserved
+    /// name.
     fn check_ranges(&self, node: &ast::Message, id: MessageId) -> Result<()> {
         let schema = &self.linker.schema;
         let message = &schema[id];
@@ -229,7 +230,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             if field.number > crate::proto::wire::MAX_FIELD_NUMBER {
                 return Err(self.error(field.position, "field numbers end at 536870911"));
             }
-            // Ranges do not overlap, so only the last one that starts at or before the number can hold it.
+            // Ranges do not overlap, so only the last one that starts at or before the number can contain it.
             let at = ranges.partition_point(|range| range.0 <= field.number);
             if let Some(&(start, end, extension, _)) = at.checked_sub(1).map(|at| &ranges[at])
                 && field.number <= end
@@ -335,7 +336,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
             _ => {}
         }
-        // A local message that reserves all numbers is but a namespace for its enums, and those may be exported.
+        // A local message that reserves all numbers is only a namespace for its enums, which may be exported.
         let nested = model.parent.is_some_and(|outer| !self.is_namespace(outer));
         self.check_exported(model.visibility, nested, node.position)?;
         self.check_enum_reserved(node, id)?;
@@ -378,7 +379,8 @@ impl<'t> FileLinker<'_, '_, 't> {
         Ok(())
     }
 
-    /// Values that differ only in case or in a repeated prefix cannot be told apart where names are re-cased.
+    /// Rejects values that differ only in case or in a repeated prefix, because they become equal when names are
+    /// converted to another case.
     fn check_enum_json(&self, id: EnumId) -> Result<()> {
         let model = &self.linker.schema[id];
         let excused = model.options.flag("deprecated_legacy_json_field_conflicts");

@@ -1,4 +1,4 @@
-//! The syntax tree of one file: what is written, before any name is resolved. It borrows from the source.
+//! The syntax tree of one file, before any name is resolved. It borrows from the source.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,7 @@ pub struct File<'a> {
     pub comments: Comments,
     pub package_comments: Comments,
     pub package_position: Position,
-    /// Declared names, for the limit.
+    /// The number of declared names, for the limit.
     pub symbols: usize,
 }
 
@@ -85,11 +85,11 @@ pub enum Type<'a> {
     Scalar(Kind),
     /// A message or an enum, as written.
     Named(Cow<'a, str>),
-    /// A message, as descriptors have it.
+    /// A message type, as a descriptor gives it.
     NamedMessage(Cow<'a, str>),
-    /// An enum, as descriptors have it.
+    /// An enum type, as a descriptor gives it.
     NamedEnum(Cow<'a, str>),
-    /// A group whose message is named, as descriptors have it.
+    /// A group with the name of its message, as a descriptor gives it.
     NamedGroup(Cow<'a, str>),
     /// The index of the group's message among those of the scope.
     Group(u32),
@@ -105,7 +105,7 @@ pub struct Oneof<'a> {
     pub position: Position,
 }
 
-/// `extend X { … }`. Groups in it are messages of the scope around it.
+/// `extend X { … }`. Messages of groups inside it belong to the surrounding scope.
 #[derive(Debug)]
 pub struct Extend<'a> {
     pub extendee: Cow<'a, str>,
@@ -160,7 +160,7 @@ pub struct MethodType<'a> {
     pub position: Position,
 }
 
-/// What sets options of an element.
+/// Sets one or more options of an element.
 #[derive(Clone, Debug)]
 pub enum Opt<'a> {
     Written(WrittenOption<'a>),
@@ -177,7 +177,7 @@ pub struct WrittenOption<'a> {
     pub value_position: Position,
 }
 
-/// All that a descriptor sets, as the message that the element's options are.
+/// All options in a descriptor, serialised as a message.
 #[derive(Clone, Debug)]
 pub struct SerializedOptions<'a> {
     pub bytes: &'a [u8],
@@ -199,20 +199,20 @@ impl<'a> Opt<'a> {
         }
     }
 
-    /// True for what sets the option of this one plain name, and may set others.
+    /// Whether this sets the option with this plain name, or may set it among others.
     pub fn may_set(&self, name: &str) -> bool {
         self.written().is_none_or(|option| option.is(name))
     }
 }
 
 impl WrittenOption<'_> {
-    /// True for the option of this one plain name.
+    /// Whether this is the option with this plain name.
     pub fn is(&self, name: &str) -> bool {
         matches!(&self.name[..], [part] if !part.extension && part.text == name)
     }
 }
 
-/// The last one written of this one plain name.
+/// The last written option with this plain name.
 pub fn written_option<'o, 'a>(options: &'o [Opt<'a>], name: &str) -> Option<&'o WrittenOption<'a>> {
     options.iter().filter_map(Opt::written).rfind(|option| option.is(name))
 }
@@ -243,7 +243,7 @@ pub enum Const<'a> {
 }
 
 impl Const<'_> {
-    /// What it is, for errors.
+    /// A description for error messages.
     pub fn describe(&self) -> String {
         match self {
             Const::Ident(name) => format!("\"{name}\""),

@@ -25,7 +25,7 @@ impl<'a> Parser<'a, '_> {
                 continue;
             }
             let comments = self.gap.take_leading();
-            // `option` and `reserved` are good names for values too.
+            // `option` and `reserved` can also be names of values.
             let is_value = self.token.kind == TokenKind::Ident && self.peek()?.kind == TokenKind::Punct(b'=');
             match self.token.text {
                 "option" if !is_value => node.options.push(self.option_statement()?),

@@ -7,7 +7,7 @@ use super::{Parser, Result, TokenKind};
 use crate::proto::schema::{Comments, Kind, Position};
 
 impl<'a> Parser<'a, '_> {
-    /// One field of a message, oneof or extend. Groups and map entries add a message to `messages`.
+    /// Parses one field of a message, oneof or extend. A group or map adds a message to `messages`.
     pub(super) fn field(
         &mut self,
         messages: &mut Vec<Message<'a>>,
@@ -157,7 +157,7 @@ impl<'a> Parser<'a, '_> {
     }
 }
 
-/// Features of a map, such as the validation of strings, hold for its keys and values.
+/// Features of a map, such as string validation, apply to its keys and values.
 fn copy_features<'a>(field: &Field<'a>, messages: &mut [Message<'a>]) {
     let Type::Map(index) = field.ty else { return };
     let is_feature = |option: &&Opt| option.written().is_some_and(|option| option.name[0].text == "features");

@@ -87,7 +87,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `extend Name { … }`. Messages of groups go to the scope around it.
+    /// `extend Name { … }`. Messages of groups are added to the surrounding scope.
     pub(super) fn extend(&mut self, extends: &mut Vec<Extend<'a>>, messages: &mut Vec<Message<'a>>) -> Result<()> {
         self.advance()?;
         let position = self.here();
@@ -120,7 +120,8 @@ impl<'a> Parser<'a, '_> {
         }
         let start = self.token.start;
         let options = self.bracketed_options()?;
-        // Every range has the options: a long list of both must not multiply into more than a large source could hold.
+        // Every range stores the options. The product of a long list of ranges and long options must not exceed what
+        // a large source could contain.
         let length = (self.token.start - start) as usize;
         if length.saturating_mul(ranges.len()) > self.limits.source_bytes {
             return Err(self.error_at(position, "too many extension ranges share too many options"));
@@ -130,7 +131,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `4`, `20 to 30`, `100 to max`; signed for enums. `max` is `i64::MAX`: what it stands for is the linker's business.
+    /// `4`, `20 to 30` or `100 to max`; signed for enums. `max` becomes `i64::MAX`, which the linker interprets.
     fn range(&mut self, signed: bool) -> Result<(Range, Position)> {
         let position = self.here();
         let start = self.range_end(signed)?;

@@ -1,7 +1,7 @@
-//! Tokens into a syntax tree, by recursive descent: one function per production of the grammar.
+//! Parses tokens into a syntax tree by recursive descent, with one function per production of the grammar.
 //!
-//! The parser takes the union of proto2, proto3 and editions; which of it a file may use is for the linker to say, unless the
-//! difference is one of grammar. Depth of nesting is bounded, so the recursion is.
+//! The parser accepts the union of proto2, proto3 and editions. The linker checks what a file of each edition may
+//! use, except for differences in the grammar. The nesting depth is limited, and so is the recursion.
 //!
 //! Source: the grammars of the protobuf language specification and `protoc`'s parser, where the two differ.
 
@@ -50,14 +50,14 @@ pub fn parse<'a>(name: &str, source: &'a str, options: &CompileOptions) -> Resul
     parser.file()
 }
 
-/// The parser: the token it looks at, and where that came from.
+/// The parser, with the current token and its context.
 struct Parser<'a, 'o> {
     file: &'o str,
     lexer: Lexer<'a>,
     token: Token<'a>,
-    /// End of the token before, to slice names out of the source.
+    /// The end of the previous token, to slice names out of the source.
     previous_end: u32,
-    /// Comments between the token before and this one.
+    /// The comments between the previous token and the current one.
     gap: Gap,
     depth: usize,
     symbols: usize,
@@ -81,7 +81,7 @@ impl<'a> Parser<'a, '_> {
         Error::new(self.file, error.at, error.message)
     }
 
-    /// The token after this one, without taking any.
+    /// The token after the current one, which is not consumed.
     fn peek(&self) -> Result<Token<'a>> {
         self.lexer.clone().next(None).map_err(|error| self.lex_error(error))
     }
@@ -152,7 +152,7 @@ impl<'a> Parser<'a, '_> {
         Ok(self.advance()?.text)
     }
 
-    /// The name of a new element: counted against the limit.
+    /// Reads the name of a new element and counts it against the limit.
     fn declare(&mut self, what: &str) -> Result<(&'a str, Position)> {
         let position = self.here();
         let name = self.ident(what)?;
@@ -171,7 +171,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `a.b.c`, with a leading dot where `leading` allows it.
+    /// Reads `a.b.c`, with a leading dot if `leading` allows it.
     fn dotted(&mut self, what: &str, leading: bool) -> Result<Cow<'a, str>> {
         let start = self.token.start;
         let mut length = 0;
@@ -186,7 +186,7 @@ impl<'a> Parser<'a, '_> {
         let text = self.lexer.slice(start, self.previous_end);
         Ok(match text.len() == length {
             true => Cow::Borrowed(text),
-            // White space or comments between the parts: lex them once more and leave that out.
+            // There is whitespace or a comment between the parts, so they are lexed again without it.
             false => Cow::Owned(self.squeeze(text)),
         })
     }
@@ -203,7 +203,7 @@ impl<'a> Parser<'a, '_> {
         out
     }
 
-    /// A string, or several in a row, which make one.
+    /// Reads a string, or several adjacent ones, which are concatenated.
     fn string(&mut self, what: &str) -> Result<Cow<'a, [u8]>> {
         if self.token.kind != TokenKind::Str {
             return Err(self.expected(what));
@@ -254,7 +254,7 @@ impl<'a> Parser<'a, '_> {
         })
     }
 
-    /// Runs a production that can contain itself.
+    /// Runs a production that can contain itself, within the limit on nesting.
     fn nested<T>(&mut self, production: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.depth >= self.limits.nesting {
             return Err(self.error(format!("nested more than {} levels deep", self.limits.nesting)));
@@ -265,7 +265,7 @@ impl<'a> Parser<'a, '_> {
         result
     }
 
-    /// The comment after the `;` or `{` just eaten, added to those of its element.
+    /// Adds the comment after the `;` or `{` just consumed to those of its element.
     fn trailing(&mut self, comments: &mut Comments) {
         if let Some(text) = self.gap.trailing.take() {
             comments.0.get_or_insert_default().trailing = Some(text);
@@ -381,7 +381,7 @@ impl<'a> Parser<'a, '_> {
         Ok(())
     }
 
-    /// `export` and `local`, which are words like any other before edition 2024.
+    /// Reads `export` or `local`. Before edition 2024 these are ordinary words.
     fn visibility(&mut self) -> Result<Visibility> {
         if self.edition < Edition::E2024 || self.token.kind != TokenKind::Ident {
             return Ok(Visibility::Unset);

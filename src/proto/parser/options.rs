@@ -1,4 +1,4 @@
-//! Options and their values, text format in braces included.
+//! Parses options and their values, including text format in braces.
 
 use std::borrow::Cow;
 
@@ -68,7 +68,7 @@ impl<'a> Parser<'a, '_> {
         Ok(NamePart { text, extension: true })
     }
 
-    /// A number, string or name. In text format a name never has dots.
+    /// A number, string or name. In text format, a name never contains dots.
     fn constant(&mut self, text_format: bool) -> Result<Const<'a>> {
         let negative = self.eat(b'-')?;
         match self.token.kind {
@@ -82,7 +82,7 @@ impl<'a> Parser<'a, '_> {
                 Ok(match (value, negative) {
                     (Some(value), false) => Const::Int(value),
                     (Some(value), true) => Const::NegativeInt(value),
-                    // Beyond 64 bits it can only be meant for a float.
+                    // An integer of more than 64 bits can only be meant as a float.
                     (None, _) => Const::Float(float(text, negative)),
                 })
             }
@@ -184,8 +184,8 @@ impl<'a> Parser<'a, '_> {
 }
 
 fn float(text: &str, negative: bool) -> f64 {
-    // Rust takes every form the lexer lets through, `1.` and `.5` too, and rounds correctly; integers beyond 64 bits as well, but
-    // for octal and hexadecimal ones, which no float is written as.
+    // Rust's parser accepts every form that the lexer accepts, including `1.` and `.5`, and rounds correctly. It also
+    // accepts integers beyond 64 bits, except octal and hexadecimal ones, which are not valid as floats.
     let value = text.parse().unwrap_or(f64::INFINITY);
     if negative { -value } else { value }
 }

@@ -67,7 +67,7 @@ impl<'a> Parser<'a, '_> {
 
     fn method_type(&mut self, what: &str) -> Result<MethodType<'a>> {
         self.expect(b'(', &format!("and {what}"))?;
-        // A message may be called `stream`.
+        // A message can have the name `stream`.
         let stream = self.at_word("stream") && !matches!(self.peek()?.kind, TokenKind::Punct(b')'));
         let stream = stream && !(self.peek()?.kind == TokenKind::Punct(b'.') && self.dot_continues_name());
         if stream {
@@ -79,7 +79,7 @@ impl<'a> Parser<'a, '_> {
         Ok(MethodType { name, stream, position })
     }
 
-    /// `stream.Foo` is the name of a type, `stream .Foo` a stream of `.Foo`.
+    /// `stream.Foo` is the name of a type; `stream .Foo` is a stream of `.Foo`.
     fn dot_continues_name(&self) -> bool {
         self.lexer.slice(self.token.end(), self.token.end() + 1) == "."
     }

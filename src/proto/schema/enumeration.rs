@@ -31,7 +31,7 @@ pub struct Enum {
     pub reserved_ranges: Vec<(i32, i32)>,
     /// Names that no value may use.
     pub reserved_names: Vec<Box<str>>,
-    /// `export` or `local`, where written.
+    /// `export` or `local`, if written.
     pub visibility: Visibility,
     /// Features as they hold for this enum.
     pub features: Features,

@@ -35,7 +35,7 @@ pub struct Features {
     pub visibility: DefaultVisibility,
 }
 
-/// `features.field_presence`.
+/// The values of `features.field_presence`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FieldPresence {
     /// A set field is written whatever its value.
@@ -46,7 +46,7 @@ pub enum FieldPresence {
     LegacyRequired,
 }
 
-/// `features.default_symbol_visibility`.
+/// The values of `features.default_symbol_visibility`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DefaultVisibility {
     /// Every type is visible to importers.
@@ -55,7 +55,7 @@ pub enum DefaultVisibility {
     ExportTopLevel,
     /// No type is, unless `export` is written.
     LocalAll,
-    /// As `LocalAll`, and nested types cannot be exported.
+    /// Like `LocalAll`; in addition, nested types cannot be exported.
     Strict,
 }
 

@@ -36,7 +36,7 @@ pub struct Message {
     pub nested_extensions: Vec<FieldId>,
     /// Numbers set aside for extensions, in order of declaration.
     pub extension_ranges: Vec<ExtensionRange>,
-    /// The same ranges (start, end) in order of number and without overlap; see [`Message::is_extension_number`].
+    /// The same ranges (start, end), ordered by number and without overlaps; see [`Message::is_extension_number`].
     pub extension_spans: Box<[(u32, u32)]>,
     /// Numbers that no field may use, both ends included.
     pub reserved_ranges: Vec<(u32, u32)>,
@@ -90,7 +90,7 @@ pub struct ExtensionRange {
     pub options: Options,
 }
 
-/// One oneof of a message.
+/// A oneof of a message.
 #[derive(Debug)]
 pub struct Oneof {
     /// The name as declared.
@@ -158,7 +158,8 @@ impl WellKnown {
     }
 }
 
-/// Finds a field by number: a table for the small dense numbers that nearly all schemas use, a sorted list for the others.
+/// Finds a field by number, with a table for small dense numbers, which nearly all schemas use, and a sorted list for
+/// the others.
 #[derive(Debug, Default, Clone)]
 pub struct NumberIndex {
     /// `dense[number]` is the index of the field within its message plus one, 0 where there is none.
@@ -169,7 +170,8 @@ pub struct NumberIndex {
 impl NumberIndex {
     /// Indexes the numbers in order of declaration. A repeated number keeps its first field.
     pub fn new(numbers: impl Iterator<Item = u32> + Clone) -> Self {
-        // At most four table entries a field, so that a schema cannot buy a large table with one large number.
+        // The table has at most four entries per field, so that a schema cannot cause a large table with one large
+        // number.
         let bound = numbers.clone().count() as u32 * 4 + 16;
         let top = numbers.clone().filter(|&n| n < bound).max();
         let mut dense = vec![0; top.map_or(0, |n| n as usize + 1)];

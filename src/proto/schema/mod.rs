@@ -1,8 +1,9 @@
-//! The linked schema: what a set of `.proto` files means once every name, option and feature is resolved.
+//! The linked schema: the meaning of a set of `.proto` files after every name, option and feature is resolved.
 //!
-//! Everything that follows the compiler (the JavaScript emitter, the codec, JSON, text format, reflection, descriptors) works on
-//! this model and never sees source text. It is flat: one vector per kind of element, typed indices between them, no reference
-//! counting and no lifetimes, so that walking it is array access. It is immutable once linked.
+//! Everything after the compiler (the JavaScript emitter, the codec, JSON, text format, reflection, descriptors)
+//! works on this model and never sees source text. It is flat: one vector per kind of element, with typed indices
+//! between them, and no reference counting or lifetimes. So walking it only takes array accesses. It is immutable
+//! once linked.
 //!
 //! Source: the protobuf language specifications (proto2, proto3, editions 2023 and 2024) and `descriptor.proto`.
 
@@ -82,7 +83,7 @@ pub struct Schema {
     pub symbols: HashMap<Arc<str>, Symbol>,
 }
 
-/// What a full name stands for.
+/// The element that a full name refers to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Symbol {
     /// A message type.

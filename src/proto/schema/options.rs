@@ -1,9 +1,9 @@
-//! Options of elements, interpreted.
+//! The interpreted options of elements.
 
 use super::{Kind, Value};
 
-/// Options of one element, interpreted: the set fields of `google.protobuf.FileOptions`, `FieldOptions` and so on, custom options
-/// (extensions of those) among them, in order of appearance.
+/// The options of one element: the fields that are set in its `google.protobuf.FileOptions`, `FieldOptions` and so
+/// on, including custom options (extensions of those), in order of appearance.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Options {
     /// Set options.
@@ -33,7 +33,8 @@ impl Options {
 /// One set option, or one set field within an option's message value.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OptionEntry {
-    /// `deprecated`, or `(pkg.custom)` for an extension. Empty where a descriptor brought a number that the schema does not know.
+    /// `deprecated`, or `(pkg.custom)` for an extension. Empty if a descriptor contains a number that the schema does
+    /// not know.
     pub name: Box<str>,
     /// Field number within the options message.
     pub number: u32,
@@ -43,7 +44,7 @@ pub struct OptionEntry {
     pub value: OptionValue,
 }
 
-/// The wire form of an option's value: the kind of its field, without the type that it names.
+/// The wire format of an option's value: the kind of its field, without the type that it refers to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OptionEncoding {
     /// A scalar of this kind (never an enum, message or group).

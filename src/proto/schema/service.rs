@@ -50,14 +50,14 @@ pub struct Method {
     pub position: Position,
 }
 
-/// What a method promises about being called again.
+/// The effect of calling a method again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Idempotency {
     /// Nothing.
     #[default]
     Unknown,
-    /// It changes nothing.
+    /// The method has no side effects.
     NoSideEffects,
-    /// Calling it twice does what calling it once does.
+    /// Calling it twice has the same effect as calling it once.
     Idempotent,
 }

@@ -1,4 +1,4 @@
-//! Files, and what elements keep of their source: comments and places.
+//! Files, and the information about their source that elements keep: comments and positions.
 
 use std::fmt;
 

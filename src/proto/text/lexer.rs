@@ -2,7 +2,7 @@
 
 use crate::proto::codec::{Error, Result};
 
-/// A position in a text, always at the start of a token or at the end.
+/// A position in a text, which is always the start of a token or the end.
 #[derive(Clone, Copy)]
 pub(super) struct Lexer<'a> {
     src: &'a [u8],
@@ -18,12 +18,12 @@ pub(super) enum Literal<'a> {
     Octal(&'a str),
     /// Hexadecimal digits, without `0x`.
     Hex(&'a str),
-    /// With a point, an exponent or an `f`; the `f` is cut off.
+    /// A number with a point, an exponent or an `f`, which is removed.
     Float(&'a str),
 }
 
 impl Literal<'_> {
-    /// The value of an integer; `None` where it is a float or past 64 bits.
+    /// The value of an integer. `None` for a float or a value of more than 64 bits.
     pub fn integer(self) -> Option<u64> {
         match self {
             Literal::Decimal(digits) => digits.parse().ok(),
@@ -34,7 +34,7 @@ impl Literal<'_> {
     }
 }
 
-/// Whether a byte can stand in the name of an extension or in a type URL.
+/// Whether a byte may be part of the name of an extension or of a type URL.
 pub(super) fn is_bracketed(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"./-_~!$&()*+,;=%".contains(&byte)
 }
@@ -46,7 +46,7 @@ impl<'a> Lexer<'a> {
         lexer
     }
 
-    /// An error that names the line and the column of the present token.
+    /// Creates an error with the line and column of the current token.
     #[cold]
     pub fn error(&self, message: impl std::fmt::Display) -> Error {
         let before = &self.src[..self.at];
@@ -77,7 +77,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// The first byte of the present token.
+    /// The first byte of the current token.
     pub fn peek(&self) -> Option<u8> {
         self.src.get(self.at).copied()
     }
@@ -86,7 +86,7 @@ impl<'a> Lexer<'a> {
         self.at == self.src.len()
     }
 
-    /// Reads `byte` if it is the present token.
+    /// Consumes `byte` if it is the current token.
     pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -126,7 +126,8 @@ impl<'a> Lexer<'a> {
         Some(name)
     }
 
-    /// What stands between brackets: `pkg.name`, or a type URL. Space and comments between its parts are dropped.
+    /// Reads the contents of brackets: `pkg.name` or a type URL. Whitespace and comments between its parts are
+    /// dropped.
     pub fn bracketed(&mut self) -> Result<String> {
         self.expect(b'[', "'['")?;
         let mut name = String::new();
@@ -143,7 +144,7 @@ impl<'a> Lexer<'a> {
         Ok(name)
     }
 
-    /// A number, whose sign has been read.
+    /// Reads a number whose sign has been consumed.
     pub fn number(&mut self) -> Result<Literal<'a>> {
         let start = self.at;
         let digits = |src: &[u8], mut at: usize| {
@@ -210,7 +211,7 @@ impl<'a> Lexer<'a> {
         })
     }
 
-    /// A number must not touch a name: `12abc` is neither.
+    /// A number must not be directly followed by a name: `12abc` is invalid.
     fn end_number(&mut self, literal: Literal<'a>) -> Result<Literal<'a>> {
         if self
             .peek()
@@ -222,7 +223,7 @@ impl<'a> Lexer<'a> {
         Ok(literal)
     }
 
-    /// One or more string literals, put together and appended to `out`.
+    /// Reads one or more string literals and appends their concatenation to `out`.
     pub fn strings(&mut self, out: &mut Vec<u8>) -> Result<()> {
         if !matches!(self.peek(), Some(b'"' | b'\'')) {
             return Err(self.unexpected("a string"));
@@ -259,7 +260,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    /// What follows a backslash.
+    /// Decodes the escape after a backslash.
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let byte = self.peek().ok_or_else(|| self.error("Unterminated string"))?;
         let plain = match byte {
@@ -302,7 +303,7 @@ impl<'a> Lexer<'a> {
         let mut value = 0u32;
         for count in 0..most {
             match self.peek().and_then(|byte| char::from(byte).to_digit(radix)) {
-                // Eight hexadecimal digits at most: 32 bits hold them.
+                // At most eight hexadecimal digits, which fit into 32 bits.
                 Some(digit) => value = value << radix.trailing_zeros() | digit,
                 None if count >= least => break,
                 None => return Err(self.error("An escape lacks digits")),

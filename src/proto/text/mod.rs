@@ -1,7 +1,7 @@
 //! Text format to and from the binary format.
 //!
-//! As with [`super::json`] there is no tree in between: `parse.rs` writes the binary message while it reads, `print.rs` walks the index
-//! of a binary message.
+//! As in [`super::json`], there is no tree in between: `parse.rs` writes the binary message while it reads, and
+//! `print.rs` walks the index of a binary message.
 //!
 //! Source: the Text Format Language Specification.
 

@@ -1,4 +1,4 @@
-//! Text format straight into the binary format.
+//! Parses text format directly into the binary format.
 
 use super::lexer::{Lexer, Literal};
 use crate::proto::codec::{
@@ -7,12 +7,12 @@ use crate::proto::codec::{
 use crate::proto::schema::{EnumId, FieldId, Kind, MessageId, WellKnown};
 use crate::proto::wire::{self, WireType};
 
-/// How text format is read.
+/// Options for reading text format.
 #[derive(Clone, Copy, Debug)]
 pub struct TextParseOptions {
     /// Limits on the input.
     pub limits: Limits,
-    /// Whether fields that the schema lacks are passed over instead of refused.
+    /// Whether unknown fields are ignored instead of rejected.
     pub ignore_unknown: bool,
     /// Whether a missing required field is an error.
     pub check_required: bool,
@@ -29,10 +29,10 @@ impl Default for TextParseOptions {
 }
 
 impl Codec {
-    /// Text format (UTF-8) as a binary message.
+    /// Converts text format (UTF-8) to a binary message.
     ///
     /// # Errors
-    /// Anything but text format of this message. Errors name line and column.
+    /// The text is not valid text format, or does not match the message. Errors state line and column.
     pub fn from_text(&self, message: MessageId, text: &[u8], options: &TextParseOptions) -> Result<Vec<u8>> {
         options.limits.check_size(text.len())?;
         let mut parser = Parser {
@@ -44,7 +44,8 @@ impl Codec {
             options,
         };
         options.limits.descend(|levels| parser.fields(message, None, levels))?;
-        // Fields stand in the order of the text, and packed fields one by one: put that right.
+        // The fields are in the order of the text, and packed fields are single values. This is converted to
+        // canonical form.
         parser.canonical(message, &parser.out)
     }
 }
@@ -53,7 +54,7 @@ struct Parser<'a> {
     codec: &'a Codec,
     lexer: Lexer<'a>,
     out: Vec<u8>,
-    /// A stack of bit sets: the fields, then the oneofs, of each open message.
+    /// A stack of bit sets: the fields, and then the oneofs, of each open message.
     seen: Vec<u64>,
     seen_extensions: Vec<u32>,
     options: &'a TextParseOptions,
@@ -69,10 +70,10 @@ struct Level {
     seen_extensions: usize,
 }
 
-/// What a field name stands for.
+/// The meaning of a field name.
 enum Name {
     Field(u32),
-    /// A name that the message reserves, or an unknown one that the options let pass.
+    /// The name is reserved by the message, or unknown and allowed by the options.
     Skip,
     /// A type URL in an `Any`.
     Url(String),
@@ -88,7 +89,7 @@ impl<'a> Parser<'a> {
         self.codec.normalize(message, written, &options)
     }
 
-    /// The fields of a message up to `close`, or to the end of the text.
+    /// Parses the fields of a message up to `close`, or to the end of the text.
     fn fields(&mut self, message: MessageId, close: Option<u8>, depth: usize) -> Result<()> {
         let (first, plans) = self.codec.fields_of(message);
         let oneofs = self.codec.schema()[message].oneofs.len();
@@ -155,7 +156,7 @@ impl<'a> Parser<'a> {
         if let Some(id) = schema.field_by_name(message, name) {
             return Ok(Name::Field(id.0));
         }
-        // A group goes by the name of its type, which is the field's name with its capitals.
+        // The name of a group is that of its type: the field's name with capitals.
         if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
             let id = schema.field_by_name(message, &name.to_ascii_lowercase());
             if let Some(id) = id.filter(|&id| self.codec.group_name(id) == Some(name)) {
@@ -198,7 +199,7 @@ impl<'a> Parser<'a> {
         self.value(id, field, message_set, depth)
     }
 
-    /// Notes a singular field as seen. Twice is an error, and so is a second member of a oneof.
+    /// Marks a singular field as seen. A second value is an error, as is a second member of a oneof.
     fn mark(&mut self, level: &Level, id: u32, field: &FieldPlan) -> Result<()> {
         let index = id.wrapping_sub(level.first) as usize;
         let mut set = |index: usize| {
@@ -233,7 +234,7 @@ impl<'a> Parser<'a> {
             FieldType::String | FieldType::Bytes => self.text(id, field),
             _ => {
                 let bits = self.number(field.ty)?;
-                // Zero is not set where there is no presence.
+                // Without presence, zero counts as unset.
                 if bits != 0 || field.presence || field.repeated {
                     wire::put_tag(&mut self.out, field.number, field.wire_type);
                     match field.wire_type {
@@ -247,7 +248,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Reads an opening brace and gives what closes it.
+    /// Reads an opening brace and returns the matching closing one.
     fn open(&mut self) -> Result<u8> {
         if self.lexer.take(b'{') {
             return Ok(b'}');
@@ -290,7 +291,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// A number, bool or enum as [`FieldType::normal_bits`] has it.
+    /// Parses a number, bool or enum into the form of [`FieldType::normal_bits`].
     fn number(&mut self, ty: FieldType) -> Result<u64> {
         let start = self.lexer;
         let negative = self.lexer.take(b'-');
@@ -326,7 +327,7 @@ impl<'a> Parser<'a> {
             FieldType::Bool => 0..=1,
             _ => 0..=u64::MAX.into(),
         };
-        // "-0" is no unsigned number, and no bool.
+        // "-0" is neither an unsigned number nor a bool.
         if !range.contains(&value) || (negative && *range.start() == 0) {
             return Err(start.error("The number is out of range of its field"));
         }
@@ -349,7 +350,7 @@ impl<'a> Parser<'a> {
             .ok_or_else(|| start.error(format_args!("{} has no value {word:?}", enumeration.full_name)))
     }
 
-    /// A float; what is out of range is infinite.
+    /// Parses a float. A value out of range becomes infinite.
     fn float(&mut self, ty: FieldType, negative: bool) -> Result<u64> {
         let start = self.lexer;
         let word = self.lexer.identifier();
@@ -372,7 +373,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// `[type.googleapis.com/pkg.Type] { … }` in an `Any`.
+    /// Parses `[type.googleapis.com/pkg.Type] { … }` in an `Any`.
     fn any(&mut self, url: &str, depth: usize) -> Result<()> {
         let depth = depth.checked_sub(1).ok_or_else(Error::depth)?;
         let message = self
@@ -386,7 +387,7 @@ impl<'a> Parser<'a> {
         let close = self.open()?;
         let mark = begin(&mut self.out);
         self.fields(message, Some(close), depth)?;
-        // What stands inside an `Any` is bytes to whoever puts the whole in canonical form later.
+        // Later, the contents of an `Any` are only bytes, so they must be converted to canonical form here.
         let canonical = self.canonical(message, &self.out[body(mark)..])?;
         self.out.truncate(body(mark));
         self.out.extend_from_slice(&canonical);
@@ -394,7 +395,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Reads over the value of a field that is not kept. No recursion: brackets are counted.
+    /// Skips the value of an ignored field. Brackets are counted instead of recursing.
     fn skip_field(&mut self, depth: usize) -> Result<()> {
         let colon = self.lexer.take(b':');
         if !colon && !matches!(self.lexer.peek(), Some(b'{' | b'<')) {
@@ -440,7 +441,8 @@ impl<'a> Parser<'a> {
 }
 
 impl Codec {
-    /// The name of a group in text format: that of its type, where the type was declared for this one field, as `group` does.
+    /// The name of a group in text format. It is that of its type, if the type was declared for this field only, as
+    /// `group` does.
     pub(super) fn group_name(&self, id: FieldId) -> Option<&str> {
         let schema = self.schema();
         let field = &schema[id];

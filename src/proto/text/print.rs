@@ -1,4 +1,4 @@
-//! A binary message as text format.
+//! Prints a binary message as text format.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use crate::proto::codec::{Codec, Error, FieldType, Limits, Result, Scanner, Segm
 use crate::proto::schema::{FieldId, MessageId, WellKnown};
 use crate::proto::wire::{Reader, WireType};
 
-/// How text format is written.
+/// Options for writing text format.
 #[derive(Clone, Copy, Debug)]
 pub struct TextPrintOptions {
     /// Limits on the input.
     pub limits: Limits,
     /// Whether a missing required field is an error.
     pub check_required: bool,
-    /// Whether unknown fields are written, by their numbers. Such text can be read by people, but not be parsed again.
+    /// Whether unknown fields are written with their numbers. Such text is readable, but cannot be parsed again.
     pub unknown_fields: bool,
-    /// Whether all is put on one line.
+    /// Whether everything is written on one line.
     pub single_line: bool,
 }
 
@@ -32,7 +32,7 @@ impl Default for TextPrintOptions {
 }
 
 impl Codec {
-    /// A binary message as text format (UTF-8), one field a line.
+    /// Converts a binary message to text format (UTF-8), with one field per line.
     ///
     /// # Errors
     /// Any error of the binary message.
@@ -143,7 +143,7 @@ impl Printer<'_> {
         self.braces(|printer| printer.fields(inner, segments, depth))
     }
 
-    /// The entry of a map: both parts, whatever their values.
+    /// Prints a map entry. Both fields are printed, even with default values.
     fn entry(&mut self, id: u32, entry: MessageId, segment: Segment, depth: usize) -> Result<()> {
         let codec = self.scanner.codec;
         let level = self.scanner.scan(entry, &[segment], depth)?;
@@ -244,7 +244,8 @@ impl Printer<'_> {
         self.end_line();
     }
 
-    /// An `Any` whose type the schema has, expanded. False where it has to be written as the two fields it has.
+    /// Prints an `Any` in expanded form if its type is in the schema. Returns `false` if its two fields must be
+    /// printed instead.
     fn any(&mut self, level: &Range<usize>, depth: usize) -> Result<bool> {
         let codec = self.scanner.codec;
         let find = |number: u32| {
@@ -271,7 +272,7 @@ impl Printer<'_> {
         self.out.push(b']');
         let value = value.map_or((0, 0), |value| value.segment());
         if self.braces(|printer| printer.fields(message, &[value], inner)).is_err() {
-            // The value is not of the type it claims: write what is there.
+            // The value is not valid for the type, so the fields are printed as they are.
             self.out.truncate(start);
             self.indent = indent;
             self.scanner.occurrences.truncate(top);
@@ -295,7 +296,7 @@ impl Printer<'_> {
         Ok(())
     }
 
-    /// Fields of which nothing but the wire format is known.
+    /// Prints fields about which only the wire format is known.
     fn unknown_fields(&mut self, bytes: &[u8], depth: usize) -> Result<()> {
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {
@@ -333,7 +334,7 @@ impl Printer<'_> {
     }
 }
 
-/// Whether bytes can be read as the fields of a message, with no more than a guess to go by.
+/// Guesses whether bytes are the fields of a message.
 fn looks_like_a_message(bytes: &[u8], depth: usize) -> bool {
     let mut reader = Reader::new(bytes);
     while !reader.is_empty() {
@@ -357,7 +358,7 @@ fn float(value: f64, shortest: &str) -> String {
     }
 }
 
-/// Appends a string literal. Text that is UTF-8 stays readable, all other bytes become octal escapes.
+/// Appends a string literal. Valid UTF-8 stays readable; all other bytes become octal escapes.
 fn quote(bytes: &[u8], utf8: bool, out: &mut Vec<u8>) {
     let readable = utf8 && std::str::from_utf8(bytes).is_ok();
     out.push(b'"');

@@ -1,11 +1,11 @@
-//! What fields hold, from bytes: numbers, text, arrays, and what is chosen.
+//! Decodes the contents of fields: numbers, text, arrays, and alternatives.
 
 use super::super::expr::text as text_value;
 use super::super::wire::{read_bits, read_float, read_int};
 use super::*;
 
 impl<'a, B: Build> Reader<'a, B> {
-    /// A length that was read or computed, as one.
+    /// Converts a length that was read or computed. A negative one is an error.
     pub(super) fn length(&self, length: i64) -> Outcome<u64, B::Foreign> {
         u64::try_from(length).map_err(|_| self.error(Code::Invalid, format!("its length would be {length}")))
     }
@@ -236,7 +236,7 @@ impl<'a, B: Build> Reader<'a, B> {
         found.ok_or_else(|| self.error(Code::Invalid, format!("there is no case for {shown}")))
     }
 
-    /// The bytes of text or bytes, and where they are; what comes before or ends them is passed over.
+    /// The bytes of text or bytes, and their offset. The length prefix or terminator is consumed.
     fn bytes(&mut self, frame: &mut Frame, length: &Length, wide: bool) -> Outcome<(&'a [u8], usize), B::Foreign> {
         let size = match length {
             Length::Expr(expr) => self.evaluate(frame, expr)?,
@@ -273,7 +273,7 @@ impl<'a, B: Build> Reader<'a, B> {
         let mut items = Vec::new();
         if let Some(count) = count {
             let count = self.length(count)?;
-            // What is promised must be there before there is room made for it.
+            // The bytes of the items must be in the input before memory for them is allocated.
             self.need(count.saturating_mul(min))?;
             if min > 0 {
                 items.reserve_exact(count as usize);

@@ -1,4 +1,4 @@
-//! Bytes to values: the layout run over an input.
+//! Decodes bytes by running the layout over an input.
 
 mod content;
 
@@ -8,43 +8,44 @@ use super::expr::{Lookup, Slot, Trouble, evaluate};
 use super::*;
 use crate::codec::checksum::Checksum;
 
-/// What makes values of what is read. Values are made from the inside out.
+/// Creates the decoded values, the innermost first.
 pub trait Build {
-    /// A value.
+    /// The type of a value.
     type Value;
-    /// What an application's function can fail with.
+    /// The error that an application's function can cause.
     type Foreign;
 
-    /// An integer; `big` where it is a BigInt whatever it is.
+    /// Creates an integer. With `big`, it is a BigInt in any case.
     fn int(&mut self, value: i128, big: bool) -> Self::Value;
-    /// A floating-point number.
+    /// Creates a floating-point number.
     fn float(&mut self, value: f64) -> Self::Value;
-    /// A boolean.
+    /// Creates a boolean.
     fn bool(&mut self, value: bool) -> Self::Value;
-    /// A text.
+    /// Creates a text.
     fn text(&mut self, text: &str) -> Self::Value;
-    /// Bytes of the input.
+    /// Creates bytes from a range of the input.
     fn bytes(&mut self, input: &[u8], start: usize, end: usize) -> Self::Value;
-    /// A time, in milliseconds since 1970.
+    /// Creates a time from milliseconds since 1970.
     fn time(&mut self, ms: f64) -> Self::Value;
-    /// A list.
+    /// Creates a list.
     fn list(&mut self, items: Vec<Self::Value>) -> Self::Value;
-    /// A record of the struct with this index, with the fields that are there.
+    /// Creates a record of the struct with this index, with the fields that are present.
     fn record(&mut self, structure: usize, fields: Vec<(usize, Self::Value)>) -> Self::Value;
-    /// What the application makes of a value.
+    /// Converts a value with an application's function.
     fn map(&mut self, mapper: u32, value: Self::Value) -> Result<Self::Value, Self::Foreign>;
-    /// A field or an item begins.
+    /// Called when a field or an item begins.
     fn enter(&mut self, _step: &Step) {}
-    /// It has ended: the bytes it took, and for bits where in them, what it is, and its value where it has no parts.
+    /// Called when it has ended, with its byte range (for bit fields, their bit range in it), its kind, and its value
+    /// unless it has parts.
     fn leave(&mut self, _kind: &Kind, _start: usize, _end: usize, _value: Option<&Self::Value>) {}
-    /// Whether `enter` and `leave` want to be called.
+    /// Whether `enter` and `leave` are called.
     const TRACES: bool = false;
 }
 
-/// Why there is no value.
+/// Why decoding failed.
 #[derive(Debug)]
 pub enum Failure<F> {
-    /// The input is not what the layout says.
+    /// The input does not match the layout.
     Layout(Error),
     /// A function of the application failed.
     Foreign(F),
@@ -65,7 +66,7 @@ impl<F> Failure<F> {
     }
 }
 
-/// Reads the record at `offset`. Gives it and the bytes that it takes.
+/// Decodes the record at `offset`. Returns it and its size in bytes.
 pub fn decode<B: Build>(
     layout: &Layout,
     input: &[u8],
@@ -95,20 +96,20 @@ pub fn decode<B: Build>(
 struct Reader<'a, B> {
     layout: &'a Layout,
     input: &'a [u8],
-    /// Where the record begins.
+    /// The start of the record.
     origin: usize,
     pos: usize,
-    /// Where the area ends that is being read.
+    /// The end of the area that is being read.
     end: usize,
-    /// The end of what lay furthest, of what lies at offsets.
+    /// The highest end of everything that was read at offsets.
     high: usize,
-    /// What may still be read without spending a byte on it.
+    /// How many values may still be read without consuming bytes.
     budget: u64,
     depth: u32,
     build: &'a mut B,
 }
 
-/// A struct that is being read.
+/// A struct that is being decoded.
 struct Frame<'a> {
     id: usize,
     input: &'a [u8],
@@ -119,18 +120,18 @@ struct Frame<'a> {
     counts: Vec<u64>,
     present: Vec<bool>,
     item: Slot,
-    /// The bytes left where an expression is evaluated.
+    /// The number of bytes left where an expression is evaluated.
     remaining: usize,
 }
 
-/// A value, what is kept of it for expressions, and how many items it has.
+/// A decoded value, what expressions need of it, and its number of items.
 struct Read<V> {
     value: V,
     slot: Slot,
     count: u64,
 }
 
-/// A record, and what is kept of its fields for expressions.
+/// A record, and what expressions need of its fields.
 type Record<V> = (V, Rc<Vec<Slot>>);
 
 pub(super) fn follow<'s>(slot: &'s Slot, path: &[u16]) -> Option<&'s Slot> {
@@ -362,7 +363,7 @@ impl<'a, B: Build> Reader<'a, B> {
         Err(Error::at(Code::Invalid, begin, found).into())
     }
 
-    /// Whether a computed field is what it should be.
+    /// Checks that a computed field has the computed value.
     fn check(&mut self, frame: &mut Frame<'a>, at: usize) -> Outcome<(), B::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         if !frame.present[at] {

@@ -1,10 +1,10 @@
-//! The functions that read.
+//! Emits the functions that decode.
 
 use super::decode_value::unmapped;
 use super::*;
 
 impl Emitter<'_> {
-    /// The public `decode`.
+    /// Emits the public `decode`.
     pub(super) fn decoder(&mut self) {
         let root = self.layout.root;
         let size = self.layout.root().size;
@@ -15,7 +15,7 @@ impl Emitter<'_> {
         self.line("const e = b.length");
         self.line("if (e === 0) empty(b)");
         self.line("const p = offset === undefined ? 0 : startOf(offset, e)");
-        // Positions are integers of 32 bits here.
+        // In this code, positions are 32-bit integers.
         self.line("if (e > 2147483647) return large(decode, b, p)");
         if needs {
             let limit = self.layout.limits.values;
@@ -61,7 +61,7 @@ impl Emitter<'_> {
         self.line("}");
     }
 
-    /// Whether anything is read at offsets, or without spending bytes.
+    /// Whether anything is read at offsets or without consuming bytes.
     pub(super) fn needs(&self) -> bool {
         fn empty_items(kind: &Kind, structs: &[Struct]) -> bool {
             match kind {
@@ -105,7 +105,7 @@ impl Emitter<'_> {
         self.line("}");
     }
 
-    /// Reads all fields of a struct into variables, and makes an object of them in `target`.
+    /// Reads all fields of a struct into variables, and creates an object of them in `target`.
     pub(super) fn decode_struct(&mut self, scope: usize, target: &str) {
         let id = self.scopes[scope].id;
         let fields = &self.layout.structs[id].fields;
@@ -153,7 +153,7 @@ impl Emitter<'_> {
             self.flush();
         }
         let optional = field.condition.is_some();
-        // Its parts would be in a block that expressions cannot look into.
+        // Its fields would be in a block, out of scope for expressions.
         self.impossible |= optional && field.used && matches!(field.kind, Kind::Struct(..));
         let mut names = vec![format!("v{variable}")];
         if keep {
@@ -239,7 +239,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// A computed field must be what it is computed to be.
+    /// Emits the check that a computed field has the computed value.
     pub(super) fn decode_check(&mut self, scope: usize, at: usize) {
         let field = &self.layout.structs[self.scopes[scope].id].fields[at];
         let variable = self.scopes[scope].base + at;
@@ -287,7 +287,7 @@ impl Emitter<'_> {
         self.line(format!("if ({condition}r{variable} !== {wanted}) fail()"));
     }
 
-    /// Whether a field's size was taken from this other field, so that they agree.
+    /// Whether the size of a field was taken from this other field, so that they agree anyway.
     pub(super) fn is_size_of(&self, scope: usize, field: usize, other: usize) -> bool {
         let field = &self.layout.structs[self.scopes[scope].id].fields[field];
         let is = |length: &Length| matches!(length, Length::Expr(Expr::Field(path)) if path[..] == [other as u16]);

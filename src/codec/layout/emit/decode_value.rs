@@ -1,10 +1,10 @@
-//! Values of every kind, read.
+//! Emits the decoding of values of every kind.
 
 use super::load::read_int;
 use super::*;
 
 impl Emitter<'_> {
-    /// A length as an expression; the position is behind what says it.
+    /// A length as an expression. The position is after its prefix.
     pub(super) fn decode_length(&mut self, scope: usize, length: &Length) -> String {
         self.flush();
         match length {
@@ -24,7 +24,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Reads a value into `v` and, where it is asked for, what is on the wire into `r`.
+    /// Reads a value into `v` and, if it is needed, its stored form into `r`.
     pub(super) fn decode_kind(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, keep: bool, run: u64) {
         match kind {
             Kind::Int(_) | Kind::Bits(_) | Kind::Varint(_) => {
@@ -115,7 +115,7 @@ impl Emitter<'_> {
             Kind::Map(mapper, inner) => {
                 self.decode_kind(scope, at, inner, variable, keep, run);
                 self.line(format!("v{variable} = m{mapper}.decode(v{variable})"));
-                // It may have done anything, to the buffer too.
+                // The mapper may have done anything, including detaching or shrinking the buffer.
                 self.line("if (b.length < e) fail()");
             }
             Kind::Magic(bytes) => {
@@ -163,7 +163,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Calls `read` with where bytes begin and end, as expressions.
+    /// Calls `read` with the start and end of the bytes, as expressions.
     pub(super) fn decode_bytes(
         &mut self,
         scope: usize,
@@ -175,7 +175,7 @@ impl Emitter<'_> {
     ) {
         if let Length::Expr(Expr::Int(count)) = length {
             let count = *count as u64;
-            // Where it stands alone it is checked alone.
+            // On its own, it is checked on its own.
             self.need(count, run);
             let (from, to) = (self.pos(), self.pos_at(count));
             self.line(format!("n{variable} = {count}"));
@@ -204,7 +204,7 @@ impl Emitter<'_> {
         self.line(format!("p = y{fresh}"));
     }
 
-    /// A struct within: here, or by a call.
+    /// Emits a nested struct, inlined or as a call.
     pub(super) fn decode_child(
         &mut self,
         scope: usize,
@@ -226,7 +226,7 @@ impl Emitter<'_> {
         self.decoders.want(id);
         let list: String = args.iter().map(|arg| format!(", {arg}")).collect();
         self.line(format!("v{variable} = d{id}(b, p, e, q, d{list})"));
-        // The root's function says where it ends, as `decode` wants to know.
+        // The root's function returns its end, which `decode` needs.
         let fixed = inner.size.fixed && id != self.layout.root;
         match fixed {
             true => self.line(format!("p = p + {} | 0", inner.size.min)),
@@ -249,7 +249,7 @@ impl Emitter<'_> {
                 min => format!(" && w{fresh} * {min} <= e - p"),
             };
             self.line(format!("if (!(w{fresh} >= 0{check})) fail()"));
-            // All items at once have been seen to be there.
+            // All items together have been checked to be in the input.
             if size.fixed {
                 run = size.min;
             }

@@ -1,13 +1,14 @@
-//! The functions that write.
+//! Emits the functions that encode.
 //!
-//! A field is written in two steps: `raw` makes of its value what goes on the wire, `store` puts that there. Where all fields always
-//! take the same bytes, the first step of all comes before the second of any, so that it can go into a buffer of the caller's at once.
+//! A field is written in two steps: `raw` converts its value to the stored form, and `store` writes that. If all
+//! fields always have the same size, the first step is done for all of them before the second step of any, so that
+//! the record can be written directly into a buffer of the caller.
 
 use super::decode_value::unmapped;
 use super::*;
 
 impl Emitter<'_> {
-    /// The public `encode`.
+    /// Emits the public `encode`.
     pub(super) fn encoder(&mut self) {
         let root = self.layout.root;
         let inner = self.layout.root();
@@ -36,7 +37,7 @@ impl Emitter<'_> {
         self.encoders.want(root);
         self.line("function encode(o, buffer, offset) {");
         self.line("if (buffer != null) return put(encode, o, buffer, offset)");
-        // Something that another encoding reads encodes, too.
+        // An accessor that is read by another encoding may encode something itself.
         self.line("if (S.pos === SLAB) newSlab()");
         self.line("const { bytes, pos } = S");
         self.line("S.pos = SLAB");
@@ -55,7 +56,7 @@ impl Emitter<'_> {
         self.line("encode.bytes = 0");
     }
 
-    /// Whether a struct, and all in it, always takes the same bytes, and is computed from its values alone.
+    /// Whether a struct, with everything in it, always has the same size and depends only on its values.
     pub(super) fn is_flat(&self, id: usize) -> bool {
         let inner = &self.layout.structs[id];
         inner.size.fixed
@@ -75,7 +76,7 @@ impl Emitter<'_> {
             })
     }
 
-    /// The values of a flat struct, as they go on the wire.
+    /// Converts the values of a flat struct to their stored form.
     pub(super) fn flat_raw(&mut self, scope: usize, object: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
@@ -127,7 +128,7 @@ impl Emitter<'_> {
         self.line("}");
     }
 
-    /// Reads all properties, each once.
+    /// Reads all properties, once each.
     pub(super) fn load(&mut self, scope: usize, object: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;
@@ -180,7 +181,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Maps a value, and keeps what expressions ask for.
+    /// Converts a value, and stores what expressions need of it.
     pub(super) fn prepare(&mut self, field: &Field, variable: usize) {
         let mut names = vec![format!("h{variable} = v{variable} != null")];
         let mut kind = &field.kind;
@@ -240,7 +241,7 @@ impl Emitter<'_> {
         self.line("}");
     }
 
-    /// What is computed from the values alone.
+    /// Computes a field that depends only on values.
     pub(super) fn early(&mut self, scope: usize, _at: usize, field: &Field, variable: usize) {
         let n = if field.kind.is_big() { "n" } else { "" };
         match &field.value {
@@ -256,7 +257,7 @@ impl Emitter<'_> {
         self.line(format!("h{variable} = true"));
     }
 
-    /// Sets `r` to a number that must fit.
+    /// Sets `r` to a number, with a check that it fits.
     pub(super) fn fits(&mut self, kind: &Kind, variable: usize, value: &str) {
         let (min, max) = kind.range().unwrap_or_default();
         let big = kind.is_big();
@@ -279,7 +280,7 @@ impl Emitter<'_> {
         if field.peek {
             return;
         }
-        // As in decoders; and what lies elsewhere may be beyond the end, wherever that is then.
+        // As when decoding. In addition, a field at an offset may be beyond the end, which is not known yet.
         self.impossible |= field.condition.is_some() && field.used && matches!(field.kind, Kind::Struct(..));
         self.impossible |= field.place.is_some();
         let is_static = is_static(field);
@@ -369,7 +370,7 @@ impl Emitter<'_> {
                 if remaining {
                     return;
                 }
-                // It cannot be seen from outside the block.
+                // It is out of scope outside the block.
                 self.impossible |= self.in_block;
                 self.lengths.push((actual.to_string(), expr.clone()));
             }
@@ -401,7 +402,7 @@ impl Emitter<'_> {
         self.encode_kind(scope, at, kind, variable, run);
     }
 
-    /// Puts an integer, after a look whether there is room.
+    /// Writes an integer, after a check for room.
     pub(super) fn store_run(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize, run: u64) {
         match kind.integer() {
             Some(Kind::Int(int)) => self.need_room(int.bytes.into(), run),
@@ -428,7 +429,7 @@ impl Emitter<'_> {
         self.line(format!("if (p + {size} > b.length) full()"));
     }
 
-    /// Fills in what is known only now.
+    /// Fills in values that are known only now.
     pub(super) fn late(&mut self, scope: usize, at: usize) {
         let field = &self.layout.structs[self.scopes[scope].id].fields[at];
         let base = self.scopes[scope].base;
@@ -482,7 +483,7 @@ impl Emitter<'_> {
         self.line("}");
     }
 
-    /// What begins or ends at `from` or later does so `by` bytes later.
+    /// Shifts positions: everything that begins or ends at `from` or later moves by `by` bytes.
     pub(super) fn shift(&mut self, scope: usize, from: &str, by: &str) {
         let id = self.scopes[scope].id;
         let base = self.scopes[scope].base;

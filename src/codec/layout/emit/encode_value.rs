@@ -1,4 +1,4 @@
-//! Values of every kind, written.
+//! Emits the encoding of values of every kind.
 
 use super::decode_value::tags_text;
 use super::*;
@@ -103,7 +103,7 @@ impl Emitter<'_> {
                 self.line(format!("if (p + w{fresh} > b.length) full()"));
                 self.line(format!("b.fill({fill}, p, p + w{fresh})\np += w{fresh}"));
             }
-            // Integers in arrays and choices.
+            // Integers in arrays and alternatives.
             _ => {
                 self.line(format!("let r{variable} = 0"));
                 self.raw(kind, variable);
@@ -112,7 +112,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// A value in a block of its own, with variables of its own.
+    /// Emits a value in a block of its own, with its own variables.
     pub(super) fn encode_value(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize) {
         let fresh = self.fresh();
         self.line(format!("let v{fresh} = v{variable}"));
@@ -122,7 +122,7 @@ impl Emitter<'_> {
         self.in_block = outer;
     }
 
-    /// Text or bytes, with what says their length.
+    /// Emits text or bytes with their length prefix or terminator.
     pub(super) fn encode_bytes(&mut self, scope: usize, length: &Length, wide: bool, put: &str, size: &str) {
         let fresh = self.fresh();
         match length {
@@ -159,7 +159,7 @@ impl Emitter<'_> {
                         if wide {
                             self.line("b[p + 1] = 0");
                         }
-                        // The first there is must be the one just put.
+                        // The first terminator in the bytes must be the one just written.
                         self.line(format!("if ({helper}(b, x{fresh}, p + {width}, {stop}) !== p) fail()"));
                         self.line(format!("p += {width}"));
                     }
@@ -169,7 +169,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// The value of a prefix: `length`, if it can say that.
+    /// The value of a length prefix, with a check that `length` fits.
     fn prefix_value(&mut self, prefix: &Kind, fresh: usize, length: &str) {
         let (_, max) = prefix.range().unwrap_or_default();
         let (open, close, n) = if prefix.is_big() {

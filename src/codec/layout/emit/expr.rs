@@ -1,9 +1,10 @@
-//! Expressions as JavaScript. What each comes to is bounded beforehand, so that checks are emitted only where they can fail.
+//! Emits expressions as JavaScript. The bounds of each value are computed at compile time, so that checks are emitted
+//! only where they can fail.
 
 use super::super::ast::{Binary, Unary};
 use super::*;
 
-/// JavaScript, and the bounds of its value.
+/// A JavaScript expression, and the bounds of its value.
 pub(super) struct Js {
     pub text: String,
     min: i128,
@@ -42,7 +43,7 @@ impl Js {
     }
 }
 
-/// A sum, difference or product, checked where it could have more than 53 bits.
+/// A sum, difference or product, with a check if it could exceed 53 bits.
 fn checked(text: String, bounds: &[i128]) -> Js {
     let min = bounds.iter().copied().min().unwrap_or(-FULL);
     let max = bounds.iter().copied().max().unwrap_or(FULL);
@@ -54,19 +55,19 @@ fn checked(text: String, bounds: &[i128]) -> Js {
 }
 
 impl Emitter<'_> {
-    /// The value of an expression; `None` while it is not known.
+    /// The value of an expression; `None` if it is not known yet.
     pub(super) fn value(&mut self, scope: usize, expr: &Expr) -> Option<String> {
         self.js(scope, expr).map(|js| js.text)
     }
 
-    /// The same where it is certain to be known.
+    /// The value of an expression that must be known.
     pub(super) fn known(&mut self, scope: usize, expr: &Expr) -> String {
         let known = self.value(scope, expr);
         self.impossible |= known.is_none();
         known.unwrap_or_default()
     }
 
-    /// Whether an expression is not 0.
+    /// The condition that an expression is not 0.
     pub(super) fn condition(&mut self, scope: usize, expr: &Expr) -> String {
         match expr {
             Expr::Binary(operator, left, right) => {
@@ -162,7 +163,7 @@ impl Emitter<'_> {
                 Js::new(format!("({condition} ? {} : {})", then.text, otherwise.text), min, max)
             }
             Expr::Binary(operator, ..) if comparison(*operator).is_some() || is_logic(*operator) => {
-                // Only where all is known.
+                // Only if all values are known.
                 let mut unknown = false;
                 expr.visit(&mut |part| {
                     if !matches!(part, Expr::Binary(..) | Expr::Unary(..) | Expr::Choice(..)) {
@@ -206,7 +207,7 @@ impl Emitter<'_> {
                 .iter()
                 .find(|(at, _)| *at == usize::from(step));
             let Some(&(_, inner)) = child else {
-                // In a struct that is not written out here.
+                // The field is in a struct that is not inlined here.
                 self.impossible = true;
                 return None;
             };
@@ -257,7 +258,7 @@ fn arithmetic(operator: Binary, left: &Js, right: &Js) -> Js {
                 left.max * right.min,
                 left.max * right.max,
             ];
-            // No zero with a sign.
+            // Avoids a negative zero.
             let text = if left.min < 0 || right.min < 0 {
                 format!("{a} * {b} + 0")
             } else {
@@ -290,7 +291,7 @@ fn arithmetic(operator: Binary, left: &Js, right: &Js) -> Js {
             }
             _ => Js::any(format!("shr({a}, {b})")),
         },
-        // Comparisons have been dealt with.
+        // Comparisons were handled above.
         _ => Js::any("0".into()),
     }
 }

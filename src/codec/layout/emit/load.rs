@@ -1,9 +1,9 @@
-//! Integers, from bytes.
+//! Emits the reading of integers from bytes.
 
 use super::*;
 
 impl Emitter<'_> {
-    /// Bytes from the position on: from now on they are known to be there.
+    /// Makes sure that this many bytes from the position are available.
     pub(super) fn need(&mut self, size: u64, run: u64) {
         if self.ahead + size > self.checked {
             self.flush();
@@ -63,7 +63,7 @@ impl Emitter<'_> {
 
     pub(super) fn read_bits(&self, bits: Bits) -> String {
         let width = u32::from(bits.width);
-        // Pieces of 25 bits lie in four bytes wherever they begin; the most significant first.
+        // A piece of 25 bits fits into four bytes, wherever it begins. The most significant piece comes first.
         let mut pieces = Vec::new();
         let mut left = width;
         while left > 0 {
@@ -110,7 +110,7 @@ impl Emitter<'_> {
         } else {
             format!("({text}) >>> {shift}")
         };
-        // All that there is needs no mask.
+        // A piece that covers all bytes read needs no mask.
         if shift + size == count * 8 && count < 4 {
             shifted
         } else {
@@ -119,7 +119,7 @@ impl Emitter<'_> {
     }
 }
 
-/// `at(k)` is the byte of weight 256^k.
+/// Reads an integer. `at(k)` is the byte of weight 256^k.
 pub(super) fn read_int(int: Int, at: impl Fn(u8) -> String) -> String {
     let combine = |from: u8, to: u8| {
         let parts: Vec<String> = (from..to)

@@ -1,8 +1,9 @@
-//! JavaScript that reads and writes one record, for V8 to compile.
+//! Emits JavaScript that decodes and encodes single records, for V8 to compile.
 //!
-//! It does what [`super::decode`] and [`super::encode`] do, and no more than the good case: at whatever is wrong it calls `fail`, and
-//! the caller asks the interpreter, which says what and where. Names of fields go in as string literals, or as identifiers that have
-//! been looked at; all other text is this module's own, so that no layout can inject code.
+//! It does the same as [`super::decode`] and [`super::encode`], but only for valid data. On any error it calls
+//! `fail`, and the caller runs the interpreter, which determines the error and its position. Field names are emitted
+//! as string literals, or as identifiers that have been validated. All other text is written by this module, so no
+//! layout can inject code.
 //!
 //! Emitted functions take `R`, the helpers of `lib/codec/layout/run`, and `M`, the application's mappers.
 
@@ -19,20 +20,20 @@ use std::fmt::Write;
 use super::*;
 use crate::js::{is_identifier, key, quote};
 
-/// More is left to the interpreter: it would take V8 longer to read than it saves.
+/// Longer code is left to the interpreter: V8 would take longer to parse it than it saves.
 const MOST: usize = 1 << 20;
 
-/// A struct of so many fields is written where it is used, rather than called.
+/// Structs of at most this many fields are inlined instead of called.
 const INLINE: usize = 12;
 
-/// So deep, and while the text is this short.
+/// Structs are inlined down to this depth, and as long as the text is below this size.
 const INLINE_DEPTH: u32 = 4;
 const INLINE_TEXT: usize = 64 << 10;
 
-/// So many fields can be left for the caller of a function.
+/// How many fields a function can leave in variables for its caller.
 const LEFT: usize = 4;
 
-/// The text of a function body that gives `[decode, encode]`, with null for what only the interpreter does.
+/// Emits the text of a function body that returns `[decode, encode]`, with null for what only the interpreter can do.
 pub fn emit(layout: &Layout) -> String {
     let mut e = Emitter {
         layout,
@@ -89,7 +90,7 @@ pub fn emit(layout: &Layout) -> String {
     )
 }
 
-/// What emitted code takes from `R`.
+/// The names that emitted code takes from `R`.
 const HELPERS: &str = "S, FAIL, FULL, fail, full, FastBuffer, SLAB, LO, HI, words, floats, doubles, bigs, ubigs, asBuffer, startOf, \
     placeFor, empty, alloc, put, newSlab, again, explainDecode, explainEncode, large, largeMany, safe, num, \
     div, rem, and, or, xor, shl, shr, byteOf, half, toHalf, uleb, uleb64, ulebSize, ulebSize64, putUleb, putUleb64, sleb, sleb64, slebSize, slebSize64, putSleb, putSleb64, \
@@ -124,11 +125,11 @@ struct Scope {
     /// Field `at` has the variables numbered `base + at`.
     base: usize,
     args: Vec<String>,
-    /// Structs within, by the field they are.
+    /// Nested structs, by the field that contains them.
     children: Vec<(usize, usize)>,
-    /// The item that was read last.
+    /// The last item that was read.
     item: Item,
-    /// Writing, sizes and offsets are not known before the end.
+    /// When writing, sizes and offsets are known only at the end.
     writing: bool,
     written: bool,
 }
@@ -136,13 +137,13 @@ struct Scope {
 #[derive(Clone, Copy)]
 enum Item {
     None,
-    /// A variable, of a BigInt or not.
+    /// A variable, which may be a BigInt.
     Value {
         variable: usize,
         big: bool,
     },
     Scope(usize),
-    /// A struct that a function read or wrote: what of it is asked for was left in variables.
+    /// A struct that a function has read or written. The fields that are needed outside were left in variables.
     Called {
         variable: usize,
         id: usize,
@@ -154,18 +155,18 @@ struct Emitter<'a> {
     out: String,
     scopes: Vec<Scope>,
     next: usize,
-    /// How far behind `p` the position is.
+    /// How far the position is ahead of `p`.
     ahead: u64,
-    /// So many bytes from `p` on are known to be there.
+    /// How many bytes from `p` on are known to be available.
     checked: u64,
     depth: u32,
     decoders: Functions,
     encoders: Functions,
-    /// Lengths of the struct being written that are to be checked when all of it is: a variable, and what it should be.
+    /// Lengths to be checked when the current struct is complete: a variable, and the expression for its value.
     lengths: Vec<(String, Expr)>,
-    /// Variables made now cannot be seen from the end of the struct.
+    /// Whether variables declared now are out of scope at the end of the struct.
     in_block: bool,
-    /// Something was met that only the interpreter can do.
+    /// Whether something was found that only the interpreter can do.
     impossible: bool,
 }
 
@@ -174,7 +175,7 @@ impl<'a> Emitter<'a> {
         writeln!(self.out, "{line}").expect("writing to a String cannot fail");
     }
 
-    /// What has been written since the last time; `None` where it is of no use.
+    /// Takes the text written since the last call; `None` if it cannot be used.
     fn finish(&mut self) -> Option<String> {
         let out = std::mem::take(&mut self.out);
         let useful = !std::mem::take(&mut self.impossible) && out.len() <= MOST;
@@ -186,7 +187,7 @@ impl<'a> Emitter<'a> {
         self.next
     }
 
-    /// Room for a struct's variables.
+    /// Declares the variables for a struct.
     fn scope(&mut self, id: usize, args: Vec<String>, writing: bool) -> usize {
         let base = self.next + 1;
         self.next += self.layout.structs[id].fields.len() + 1;
@@ -203,7 +204,7 @@ impl<'a> Emitter<'a> {
         self.scopes.len() - 1
     }
 
-    /// The position, as an expression.
+    /// The position as an expression.
     fn pos(&self) -> String {
         self.pos_at(0)
     }
@@ -215,7 +216,7 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Lets `p` be the position.
+    /// Sets `p` to the position.
     fn flush(&mut self) {
         if self.ahead > 0 {
             self.line(format!("p = p + {} | 0", self.ahead));
@@ -224,14 +225,14 @@ impl<'a> Emitter<'a> {
         self.checked = 0;
     }
 
-    /// Fields of a struct that is a function of its own which expressions outside ask for.
+    /// The fields of a struct with a function of its own that expressions outside need.
     fn asked(&self, id: usize) -> Vec<usize> {
         let fields = self.layout.structs[id].fields.iter().enumerate();
         let asked = fields.filter(|(_, field)| field.used && (field.kind.integer().is_some() || field.kind.is_text()));
         asked.map(|(at, _)| at).collect()
     }
 
-    /// At the end of such a function: leaves them where the caller finds them.
+    /// At the end of such a function, leaves these fields where the caller finds them.
     fn leave(&mut self, scope: usize) {
         let Scope { id, base, .. } = self.scopes[scope];
         if self.layout.structs[id].recursive {
@@ -241,7 +242,7 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// After a call of such a function.
+    /// After a call of such a function, takes these fields over.
     fn found(&mut self, id: usize, variable: usize) -> Item {
         let asked = self.asked(id).len();
         self.impossible |= asked > LEFT;
@@ -289,14 +290,14 @@ impl<'a> Emitter<'a> {
         fields.find_map(|field| find(&field.kind, id)).unwrap_or(false)
     }
 
-    /// Whether a struct is written out where it is used.
+    /// Whether a struct is inlined where it is used.
     fn inlines(&self, id: usize, looked_into: bool) -> bool {
         let inner = &self.layout.structs[id];
         let small = inner.fields.len() <= INLINE && self.depth < INLINE_DEPTH && self.out.len() < INLINE_TEXT;
         !inner.recursive && (looked_into || small)
     }
 
-    /// A struct within another one whose fields are local variables: of the field `at`, where it is one's. Its arguments get variables, too.
+    /// Begins an inlined struct, as the field `at` of its parent if it is one. Its arguments get variables as well.
     fn inline(&mut self, scope: usize, at: Option<usize>, id: usize, args: Vec<String>, writing: bool) -> usize {
         let mut given = Vec::new();
         for arg in args {
@@ -311,7 +312,7 @@ impl<'a> Emitter<'a> {
         child
     }
 
-    /// Bytes that follow one another from this field on, however the values are.
+    /// The number of bytes from this field on that are consecutive for any values.
     fn run(&self, id: usize, from: usize) -> u64 {
         let fields = &self.layout.structs[id].fields[from..];
         let fixed = fields.iter().take_while(|field| is_static(field));
@@ -319,7 +320,8 @@ impl<'a> Emitter<'a> {
     }
 }
 
-/// Whether a field always takes the same bytes, right where it is, and is written without asking for the position.
+/// Whether a field always has the same size, is at its regular position, and can be written without knowing that
+/// position.
 fn is_static(field: &Field) -> bool {
     field.condition.is_none()
         && field.place.is_none()
@@ -358,10 +360,10 @@ fn mappers_in(kind: &Kind, found: &mut Vec<u32>) {
     }
 }
 
-/// What reads a property of `object`.
+/// The expression that reads a property of `object`.
 fn get(object: &str, name: &str) -> String {
     match name {
-        // Every object inherits one.
+        // Every object inherits this property.
         "__proto__" => format!("own({object}, {})", quote(name)),
         _ if is_identifier(name) => format!("{object}.{name}"),
         _ => format!("{object}[{}]", quote(name)),

@@ -1,9 +1,9 @@
-//! Numbers, from values to what goes on the wire, and from there into bytes.
+//! Emits the conversion of numbers to their stored form, and the writing of that.
 
 use super::*;
 
 impl Emitter<'_> {
-    /// Checks the value in `v`, and makes of it what goes on the wire, in `r`.
+    /// Checks the value in `v` and sets `r` to its stored form.
     pub(super) fn raw(&mut self, kind: &Kind, variable: usize) {
         let v = format!("v{variable}");
         match kind {
@@ -65,7 +65,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// Puts what is in `r` at the position. There is room.
+    /// Writes `r` at the position. There must be room.
     pub(super) fn store(&mut self, scope: usize, at: usize, kind: &Kind, variable: usize) {
         match kind {
             Kind::Float { bytes, little } => {
@@ -168,7 +168,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// An expression of up to 32 bits that is read more than once: into a variable first.
+    /// Stores an expression of up to 32 bits in a variable first, because it is read more than once.
     pub(super) fn word(&mut self, text: &str, int: Int, from: u64) {
         let fresh = self.fresh();
         self.line(format!("const x{fresh} = {text}"));
@@ -196,7 +196,7 @@ impl Emitter<'_> {
         self.word("words[HI]", int, high);
     }
 
-    /// All bytes of a run of bits, whose last field is `last`.
+    /// Writes all bytes of a run of bit fields, whose last field is `last`.
     pub(super) fn store_bits(&mut self, scope: usize, last: usize, run: u32) {
         let fields = &self.layout.structs[self.scopes[scope].id].fields;
         let base = self.scopes[scope].base;
@@ -219,7 +219,7 @@ impl Emitter<'_> {
     }
 }
 
-/// What of a field's bits lies in a byte of its run.
+/// The part of a bit field that is in a byte of its run; `None` if there is none.
 fn bits_of_byte(variable: usize, bits: Bits, byte: u32) -> Option<String> {
     let (from, to) = (bits.at, bits.at + u32::from(bits.width));
     let (first, last) = (from.max(byte * 8), to.min(byte * 8 + 8));
@@ -228,7 +228,7 @@ fn bits_of_byte(variable: usize, bits: Bits, byte: u32) -> Option<String> {
     }
     let count = last - first;
     let mask = (1u32 << count) - 1;
-    // The lowest of these bits in the field, and in the byte.
+    // The lowest of these bits: its index in the field, and in the byte.
     let (low, place) = match bits.lsb {
         true => (first - from, first - byte * 8),
         false => (to - last, byte * 8 + 8 - last),

@@ -1,4 +1,4 @@
-//! What fields hold, as bytes: numbers, text, arrays, and what is chosen.
+//! Encodes the contents of fields: numbers, text, arrays, and alternatives.
 
 use super::super::decode::{find_int, find_text};
 use super::super::expr::text as text_value;
@@ -16,7 +16,7 @@ impl<S: Source> Writer<'_, S> {
                 return self.text_of(frame, at, kind, &text, None);
             }
             (Some(_), Slot::Int(value)) => return self.put_int(kind, *value),
-            // Filled in later.
+            // The value is filled in later.
             (Some(_), _) => return self.put_int(kind, 0),
         }
         while let Kind::Map(_, inner) = kind {
@@ -34,7 +34,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// What has no value: magic, padding.
+    /// Writes fields without a value: magic bytes and padding.
     fn filler(&mut self, frame: &mut Frame<S::Value>, kind: &Kind) -> Outcome<(), S::Foreign> {
         match kind {
             Kind::Magic(bytes) => self.put(bytes),
@@ -54,7 +54,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// An integer as it goes into the bytes.
+    /// Converts a value to the integer that is stored.
     pub(super) fn integer(&mut self, kind: &Kind, value: &S::Value) -> Outcome<i128, S::Foreign> {
         match kind {
             Kind::Bool(_) => match self.source.bool(value) {
@@ -105,7 +105,7 @@ impl<S: Source> Writer<'_, S> {
                     Ok(found)
                 }
                 Integer::Fraction => {
-                    // One that is out of range, too, is called that.
+                    // A fraction that is also out of range is reported as out of range.
                     let (min, max) = kind.range().unwrap_or_default();
                     let float = self.source.float(value).unwrap_or(0.0);
                     let text = if float < min as f64 || float > max as f64 {
@@ -120,7 +120,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// Writes an integer that fits.
+    /// Writes an integer, which must fit.
     pub(in super::super) fn put_int(&mut self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
         match kind.integer() {
             Some(Kind::Int(int)) => {
@@ -147,7 +147,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// Writes a value that stands at `at` in its struct, or in something there. Gives what a struct keeps.
+    /// Writes a value of the field `at`, or a part of it. Returns what is kept of a struct.
     fn kind(
         &mut self,
         frame: &mut Frame<S::Value>,
@@ -251,7 +251,7 @@ impl<S: Source> Writer<'_, S> {
         self.sized(frame, at, length, &bytes, wide, value)
     }
 
-    /// Bytes, with what says their length.
+    /// Writes bytes with their length prefix or terminator.
     fn sized(
         &mut self,
         frame: &mut Frame<S::Value>,
@@ -264,7 +264,7 @@ impl<S: Source> Writer<'_, S> {
         self.culprit = value.cloned();
         match length {
             Length::Expr(expr) => {
-                // Parts of a field that are not the field itself have their own say.
+                // Parts of a field are checked separately.
                 let result = self.agrees(frame, at, expr, bytes.len() as i64, "bytes");
                 if result.is_err() {
                     self.culprit = value.cloned();
@@ -411,7 +411,7 @@ fn address_text(address: Address) -> &'static str {
     }
 }
 
-/// A range as Node words it.
+/// A range in the wording of Node.
 fn range_text(kind: &Kind) -> String {
     let (min, max) = kind.range().unwrap_or_default();
     let n = if kind.is_big() { "n" } else { "" };

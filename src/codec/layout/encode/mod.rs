@@ -1,7 +1,7 @@
-//! Values to bytes: the layout run over a record.
+//! Encodes values by running the layout over a record.
 //!
-//! Of every record all properties are read before the first byte of it is written, each once. What depends on sizes, offsets or
-//! checksums is left open, and filled in when its struct has been written.
+//! All properties of a record are read, once each, before its first byte is written. Values that depend on sizes,
+//! offsets or checksums are left open, and filled in when their struct is complete.
 
 mod content;
 
@@ -12,68 +12,68 @@ use super::expr::{Lookup, Slot, Trouble, evaluate};
 use super::*;
 use crate::codec::checksum::Checksum;
 
-/// What a value is as an integer.
+/// A value interpreted as an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Integer {
-    /// This.
+    /// The integer.
     Value(i128),
-    /// A number, but no integer.
+    /// A number that is not an integer.
     Fraction,
-    /// Of another type.
+    /// A value of another type.
     Other,
 }
 
-/// What a value is as text.
+/// A value interpreted as text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Text {
-    /// This.
+    /// The text.
     Value(String),
-    /// It has half a surrogate pair, which is no character.
+    /// The text contains a lone surrogate, which is not a character.
     Broken,
-    /// Of another type.
+    /// A value of another type.
     Other,
 }
 
-/// Where values come from. What looks at a value must not change any.
+/// The source of the values to encode. Its methods must not change any value.
 pub trait Source {
-    /// A value.
+    /// The type of a value.
     type Value: Clone;
-    /// What reading a value can fail with.
+    /// The error that reading a value can cause.
     type Foreign;
 
-    /// Whether it is a record.
+    /// Whether a value is a record.
     fn is_record(&mut self, value: &Self::Value) -> bool;
-    /// Whether it is none.
+    /// Whether a value is absent.
     fn is_absent(&mut self, value: &Self::Value) -> bool;
-    /// A field of a record.
+    /// Returns a field of a record.
     fn field(&mut self, record: &Self::Value, structure: usize, field: usize) -> Result<Self::Value, Self::Foreign>;
-    /// As an integer; `big` where only a BigInt is one.
+    /// Returns a value as an integer. With `big`, only a BigInt counts as one.
     fn int(&mut self, value: &Self::Value, big: bool) -> Integer;
-    /// As a floating-point number.
+    /// Returns a value as a floating-point number.
     fn float(&mut self, value: &Self::Value) -> Option<f64>;
-    /// As a boolean.
+    /// Returns a value as a boolean.
     fn bool(&mut self, value: &Self::Value) -> Option<bool>;
-    /// As text.
+    /// Returns a value as text.
     fn text(&mut self, value: &Self::Value) -> Text;
-    /// As bytes.
+    /// Returns a value as bytes.
     fn bytes(&mut self, value: &Self::Value) -> Option<Vec<u8>>;
-    /// As a time in milliseconds since 1970, which is not a number for an invalid one.
+    /// Returns a value as a time in milliseconds since 1970, which is NaN for an invalid time.
     fn time(&mut self, value: &Self::Value) -> Option<f64>;
-    /// As a list: its length.
+    /// Returns the length of a list; `None` if the value is not a list.
     fn list(&mut self, value: &Self::Value) -> Result<Option<usize>, Self::Foreign>;
-    /// An item of a list.
+    /// Returns an item of a list.
     fn item(&mut self, list: &Self::Value, index: usize) -> Result<Self::Value, Self::Foreign>;
-    /// What the application makes of a value.
+    /// Converts a value with an application's function.
     fn map(&mut self, mapper: u32, value: Self::Value) -> Result<Self::Value, Self::Foreign>;
 }
 
-/// The bytes of a record at most: positions are kept in 31 bits in JavaScript.
+/// The most bytes of a record. In JavaScript, positions have 31 bits.
 const MOST: u64 = (1 << 31) - 1;
 
-/// Why a record cannot be written, and the value that is to blame.
+/// Why a record cannot be encoded, and the value that caused it.
 pub type Blame<S> = (Failure<<S as Source>::Foreign>, Option<<S as Source>::Value>);
 
-/// The bytes of a record, or why there are none and the value that is to blame.
+/// Encodes a record. An error comes with the value that caused it.
 pub fn encode<S: Source>(layout: &Layout, source: &mut S, record: &S::Value) -> Result<Vec<u8>, Blame<S>> {
     let mut writer = Writer {
         layout,
@@ -107,11 +107,12 @@ pub(super) struct Frame<V> {
     pub(super) counts: Vec<Option<u64>>,
     pub(super) present: Vec<bool>,
     pub(super) item: Slot,
-    /// Sizes and offsets are known.
+    /// Whether sizes and offsets are known.
     pub(super) written: bool,
-    /// The bytes written, while late fields are computed.
+    /// The bytes of the struct, while late fields are computed.
     pub(super) bytes: Vec<u8>,
-    /// Lengths that were not known when they were needed: the field, what its length should be, and what it is.
+    /// Lengths that could not be checked when they were used: the field, the expression for its length, and its
+    /// actual length.
     pub(super) lengths: Vec<(usize, Expr, i64)>,
 }
 
@@ -168,7 +169,7 @@ impl<S: Source> Writer<'_, S> {
         Error::new(code, message).into()
     }
 
-    /// An error about a value.
+    /// Creates an error about a value.
     pub(super) fn wrong<T>(
         &mut self,
         value: &S::Value,
@@ -186,7 +187,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// Makes room of zeros at the position.
+    /// Appends zeros at the position, to be filled in.
     pub(super) fn reserve(&mut self, bytes: u64) -> Outcome<(), S::Foreign> {
         let end = self.pos as u64 + bytes;
         if end > MOST {
@@ -198,7 +199,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// The value of an expression; `None` where it is not known yet.
+    /// Evaluates an expression; `None` if its value is not known yet.
     pub(super) fn evaluate(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<Option<i64>, S::Foreign> {
         match evaluate(expr, frame) {
             Ok(value) => Ok(Some(value)),
@@ -273,7 +274,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// Maps a value, and keeps what expressions ask for.
+    /// Converts a value, and stores what expressions need of it.
     pub(super) fn prepare(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         let Some(value) = &frame.values[at] else { return Ok(()) };
@@ -303,7 +304,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// The items of a list, the bytes of text and bytes.
+    /// The number of items of a list, or of bytes of text or bytes.
     pub(super) fn count(&mut self, kind: &Kind, value: &S::Value) -> Outcome<Option<u64>, S::Foreign> {
         Ok(match kind {
             Kind::Array(..) => match self.source.list(value).map_err(Failure::Foreign)? {
@@ -342,7 +343,7 @@ impl<S: Source> Writer<'_, S> {
         }
     }
 
-    /// What is computed from the values alone.
+    /// Computes a field that depends only on values.
     pub(super) fn early(&mut self, frame: &mut Frame<S::Value>, at: usize) -> Outcome<(), S::Foreign> {
         let field = &self.layout.structs[frame.id].fields[at];
         frame.slots[at] = match &field.value {
@@ -361,7 +362,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// Whether a computed value fits its field.
+    /// Checks that a computed value fits its field.
     pub(super) fn fits(&self, kind: &Kind, value: i128) -> Outcome<(), S::Foreign> {
         let (min, max) = kind.range().unwrap_or((0, 0));
         if value < min || value > max {
@@ -421,7 +422,7 @@ impl<S: Source> Writer<'_, S> {
         Ok(())
     }
 
-    /// Whether a length is what its expression says, now or when that is known.
+    /// Checks that a length equals its expression, now or when that is known.
     pub(super) fn agrees(
         &mut self,
         frame: &mut Frame<S::Value>,
