@@ -72,7 +72,7 @@ pub(super) mod usage {
     pub const DIGITAL_SIGNATURE: u8 = 0x80;
     /// The key encrypts other keys.
     pub const KEY_ENCIPHERMENT: u8 = 0x20;
-    /// The key agrees on other keys.
+    /// The key takes part in key agreement.
     pub const KEY_AGREEMENT: u8 = 0x08;
     /// The key signs certificates.
     pub const CERTIFICATE: u8 = 0x04;
@@ -328,7 +328,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Whether `issuer` can have signed this certificate: the issuer's name, the key identifiers and the serial number
-    /// agree where they are given, and the kind of key fits the signature. The signature itself is not checked.
+    /// agree where they are given, the kind of key fits the signature, and neither certificate has an extension that
+    /// cannot be read. The signature itself is not checked.
     pub fn names(&self, issuer: &Fields<'_>) -> bool {
         let agree = |named: Option<&[u8]>, known: Option<&[u8]>| named.is_none() || known.is_none() || named == known;
         self.issuer == issuer.subject
@@ -414,7 +415,7 @@ fn read_revocation_lists(mut value: Reader<'_>) -> Option<()> {
     })
 }
 
-/// A point in time in the unit of [`Fields::from`]: seconds since the epoch.
+/// Seconds since the epoch, the unit of the validity in [`Fields`].
 pub(super) fn seconds(time: UnixTime) -> i64 {
     time.as_secs().try_into().unwrap_or(i64::MAX)
 }
