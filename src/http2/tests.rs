@@ -887,7 +887,7 @@ fn responses_are_pushed_to_clients_that_take_them() {
 
 // --- attacks
 
-/// Feeds what `attack` sends, again and again, until the connection ends; returns after how many times.
+/// Feeds what `attack` sends, again and again, until the connection fails. Returns how often it was fed before that.
 fn until_calm(limit: usize, pair: &mut Pair, mut attack: impl FnMut(usize, &mut Pair)) -> usize {
     for count in 0..limit {
         attack(count, pair);
@@ -1218,7 +1218,7 @@ fn dribbling_windows_end_the_connection() {
     assert!(count > 5000);
 }
 
-// --- however it is cut
+// --- the same, however the input is cut
 
 /// The events and the output of a script that is read in parts of the given lengths, with room for `room` events at a
 /// time.

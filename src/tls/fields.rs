@@ -178,7 +178,7 @@ impl<'a> Fields<'a> {
         let key = signed.element(SEQUENCE)?;
         fields.key = key.whole;
         fields.key_algorithm = algorithm(Reader(key.contents).element(SEQUENCE)?.contents)?;
-        // Numbers of the two names, of old.
+        // The unique identifiers of the issuer and the subject, from version 2 on. They are ignored.
         signed.optional(PART[1])?;
         signed.optional(PART[2])?;
         if let Some(extensions) = signed.optional(PARTS[3])? {

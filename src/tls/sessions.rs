@@ -22,7 +22,7 @@ const TAKEN: usize = 4;
 /// The first bytes of every name. No session of OpenSSL begins with them.
 pub const PREFIX: &[u8; 8] = b"ironwire";
 
-/// The name that JavaScript holds in place of a session: [`PREFIX`] and 24 random bytes.
+/// The name that JavaScript holds in place of a session: `ironwire` and 24 random bytes.
 pub type Name = [u8; 32];
 
 static KNOWN: Mutex<Known> = Mutex::new(Known {

@@ -175,8 +175,8 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// The certificates that a context trusts. As with OpenSSL, a trusted chain must end with a self-signed certificate;
-/// other trusted certificates only help to build the chain up to it.
+/// The certificates that a context trusts. As with OpenSSL, a chain is trusted only if it ends with a self-signed
+/// certificate among them; the others only help to build the chain up to it.
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     trusted: Trusted,
@@ -217,7 +217,8 @@ impl Trust {
         let checked = path.check(peer, now, &self.provider.signature_verification_algorithms);
         // The code is passed on only if OpenSSL is sure to give the same one. OpenSSL may read an extension that cannot
         // be read here, and it reports violated name constraints, proxies and resources last. After `CERT_REJECTED`, a
-        // client can fall back to Node's own TLS, which gives the exact code.
+        // client can fall back to Node's own TLS, which gives the exact code. A server has no such fallback, so it
+        // passes the code on in spite of name constraints.
         let is_sure = is_readable && !path.is_special() && !(peer == Peer::Server && path.is_constrained());
         checked.map_err(|error| if is_sure { error } else { "CERT_REJECTED" })?;
         if path.is_beyond() {
@@ -237,8 +238,8 @@ impl Trust {
         whole.unwrap_or_else(|| chain.iter().map(|one| one.clone().into_owned()).collect())
     }
 
-    /// Has `webpki` verify the path as well: it checks the name constraints, which [`Path::check`] does not. A path is
-    /// accepted only if both accept it.
+    /// Has `webpki` verify the path as well: it checks the name constraints, which [`Path::check`] does not. A path of
+    /// several certificates is accepted only if both accept it.
     fn confirm(&self, path: &Path<'_>, peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let certificates: Vec<_> = path.links.iter().map(|link| link.certificate.clone()).collect();
         let [end, between @ .., root] = &certificates[..] else {
