@@ -1,6 +1,8 @@
-//! gRPC connections between the engine and `lib/grpc`: their events as rows of [batches], and what is answered, call by call.
+//! gRPC connections between the engine and `lib/grpc`. Their events are rows of [batches], which JavaScript reads;
+//! JavaScript calls the functions of this module for everything that is sent.
 //!
-//! Messages are whole, and methods are the numbers that JavaScript has [been given](path) for their paths.
+//! Every message is passed as a whole. A method is represented by the number that JavaScript [has got](path) for its
+//! path.
 
 pub(super) use super::batches::sent;
 
@@ -13,102 +15,103 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-/// Calls that count, when it is said how many may be reset: so many at least, and at most.
+/// The bounds of the number of calls from which the limit of resets is computed.
 const LEAST_RESETS: u32 = 500;
 const MOST_RESETS: u32 = 4096;
 
-/// The kinds of events.
+/// The kinds of events, in [`row::KIND`].
 pub(super) mod event {
-    /// A server's call begins.
+    /// On a server: a call has begun.
     pub const CALL: u32 = 0;
-    /// Metadata before a client's first message.
+    /// On a client: metadata that come before the first message.
     pub const METADATA: u32 = 1;
-    /// A message.
+    /// A complete message.
     pub const MESSAGE: u32 = 2;
-    /// A message that is longer than may be, or 0 when all of a connection's are.
+    /// A message is longer than allowed. The length is 0 if the incomplete messages of the whole connection are too
+    /// long.
     pub const TOO_LARGE: u32 = 3;
-    /// A server's caller sends no more.
+    /// On a server: the caller has sent everything.
     pub const END: u32 = 4;
-    /// How a client's call has ended.
+    /// On a client: the call has ended, with this status.
     pub const STATUS: u32 = 5;
-    /// A stream is over before its end.
+    /// A stream was reset.
     pub const RESET: u32 = 6;
-    /// All that was written on a stream is framed.
+    /// Everything written on a stream has been framed.
     pub const DRAINED: u32 = 7;
-    /// A stream is over.
+    /// Both sides of a stream have ended.
     pub const CLOSED: u32 = 8;
-    /// The peer's settings have come.
+    /// The peer's settings were received.
     pub const SETTINGS: u32 = 9;
-    /// A ping of ours was answered.
+    /// The answer to a `PING` of ours.
     pub const PONG: u32 = 10;
-    /// The peer wants no more streams.
+    /// The peer shuts the connection down.
     pub const GOAWAY: u32 = 11;
-    /// The connection is over: a code, and why in the text.
+    /// The connection has failed, with a code and, in the text, the reason.
     pub const FAILED: u32 = 12;
-    /// The peer asks whether we are there.
+    /// A `PING` was received and answered.
     pub const PING: u32 = 13;
 }
 
-/// A row of the table.
+/// The layout of a row of the table: indices of words, and bits of the first word.
 pub(super) mod row {
     pub use super::super::batches::{FIRST, ID};
-    /// Words of one.
+    /// The number of words of a row.
     pub const WORDS: usize = 8;
-    /// The first word: the kind,
+    /// Bits of the first word: the kind of event.
     pub const KIND: u32 = 0xff;
-    /// that a message is compressed,
+    /// Bit of the first word: the message is compressed.
     pub const COMPRESSED: u32 = 1 << 8;
-    /// that the end comes in the middle of a message,
+    /// Bit of the first word: the caller has ended within a message.
     pub const TORN: u32 = 1 << 9;
-    /// that a status comes while our side is open.
+    /// Bit of the first word: a status has come while our side is open.
     pub const OPEN: u32 = 1 << 10;
-    /// The second is the connection, the third the stream.
+    /// The second word is the connection ([`ID`]), the third is the stream.
     pub const STREAM: usize = 2;
-    /// Where in the text, or of a message in the body, its part lies.
+    /// The offset of the event's part, of a message in the body and otherwise in the text, and its length.
     pub const PART: usize = 3;
     pub const PART_LENGTH: usize = 4;
-    /// Of a call, its method's number; 0 for one that nobody has asked a number for: its path is the text's first part then.
+    /// Of a call: the number of its method. 0 if JavaScript has not asked for one; then the text begins with the path.
     pub const METHOD: usize = 5;
-    /// Of a call, the length of that path.
+    /// Of a call: the length of that path.
     pub const PATH_LENGTH: usize = 6;
-    /// Of a call, the milliseconds that its caller waits, or one of the two below.
+    /// Of a call: its timeout in milliseconds, or one of [`timeout`](super::timeout).
     pub const TIMEOUT: usize = 7;
-    /// Of a message, the bytes to be given back when it was taken.
+    /// Of a message: how many bytes to pass to `grpcTake` once it has been taken.
     pub const USED: usize = 5;
-    /// Of what is too large, its length.
+    /// Of a message that is too long: its length.
     pub const LENGTH: usize = 5;
-    /// Of what ends, why.
+    /// Of a reset, a status, a shutdown or a failure: its code.
     pub const CODE: usize = 5;
-    /// Of a status, the length of what is said about it, which is the text's first part.
+    /// Of a status: the length of its message, with which the text begins.
     pub const MESSAGE_LENGTH: usize = 6;
-    /// Of a status or of metadata, HTTP's status; 0 for a call that ended without any word.
+    /// Of a status or of metadata: the status of HTTP, or 0 for a call that has ended without trailers.
     pub const HTTP: usize = 7;
 }
 
-/// What stands for a caller's milliseconds: that he does not say, and that he says what is none.
+/// Special values of [`row::TIMEOUT`]: the caller has stated no timeout, or a malformed one.
 pub(super) mod timeout {
     pub const NONE: u32 = u32::MAX;
     pub const INVALID: u32 = u32::MAX - 1;
 }
 
-/// What to do with bytes, in the calls that send.
+/// Bits of the calls that send, which say what the given bytes are.
 pub(super) mod send_bit {
-    /// Our side ends with it.
+    /// Our side of the stream ends after them.
     pub const END: u32 = 1;
-    /// It is one message, which is to be framed.
+    /// They are one message without its prefix.
     pub const MESSAGE: u32 = 2;
-    /// It is messages that are framed.
+    /// They are messages with their prefixes.
     pub const FRAMES: u32 = 4;
-    /// The call's response has begun.
+    /// The header of the response was sent already.
     pub const BEGUN: u32 = 8;
 }
 
-/// gRPC in one environment.
+/// The state of gRPC in one environment.
 #[derive(Default)]
 struct Grpc {
-    /// Numbers of methods, by their paths.
+    /// The numbers of methods by their paths.
     paths: RefCell<HashMap<Vec<u8>, u32>>,
-    /// Where metadata and messages that are strings are read.
+    /// Buffers into which strings from JavaScript are copied.
     fields: RefCell<Vec<u8>>,
     more: RefCell<Vec<u8>>,
 }
@@ -116,7 +119,7 @@ struct Grpc {
 type Connection = batches::Connection<Link>;
 type Links = Batches<Grpc, { row::WORDS }>;
 
-/// Adds this module's functions.
+/// Adds the functions of this module.
 pub fn register(functions: &mut Functions<Engine>) {
     let grpc = Batches::new(Grpc::default());
     functions.state().add_protocol(grpc.clone());
@@ -160,7 +163,7 @@ pub fn register(functions: &mut Functions<Engine>) {
         Ok(sent.is_some())
     });
     functions.add("grpcGoaway", goaway);
-    // (id): what [`Session::state`](crate::http2::Session::state) says
+    // (id): the numbers of [`Session::state`](crate::http2::Session::state).
     functions.add("grpcState", |engine, args| {
         let env = args.env();
         Ok(engine.state(args.uint(0)?, |grpc: &mut Connection| {
@@ -177,7 +180,7 @@ pub fn register(functions: &mut Functions<Engine>) {
     });
 }
 
-/// `(path)`: the number that stands for it, from 1 on.
+/// `(path)`: the number that stands for this path from now on. The first is 1.
 fn path(grpc: &Rc<Links>, _engine: &Engine, args: &Args) -> Outcome<i32> {
     let path = args.string(0)?.into_bytes();
     let mut paths = grpc.protocol.paths.borrow_mut();
@@ -185,7 +188,8 @@ fn path(grpc: &Rc<Links>, _engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(*paths.entry(path).or_insert(next) as i32)
 }
 
-/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList)`: the connection speaks gRPC from now on, and is read.
+/// `(id, isServer, maxStreams, streamWindow, window, maxMessage, maxHeld, maxHeaderList)`: the connection speaks gRPC
+/// from now on, and reading starts.
 fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let role = if args.boolean(1)? { Role::Server } else { Role::Client };
@@ -200,7 +204,7 @@ fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
         message: args.uint(5)?,
         held: args.uint(6)? as usize,
     };
-    // All calls that there may be at a time may be cancelled together, or run out of time, and so may the next ones.
+    // All concurrent calls may be cancelled or time out together, and the next ones, too.
     let most = settings.max_concurrent_streams.clamp(LEAST_RESETS, MOST_RESETS);
     let session = SessionLimits {
         resets: (2 * most, most / 4),
@@ -212,7 +216,7 @@ fn attach(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(grpc.attach(engine, id, link, &out))
 }
 
-/// `(id, interval, idleInterval, strikes)`: how often the peer may ask whether we are there, in milliseconds.
+/// `(id, interval, idleInterval, strikes)`: limits how often the peer may send `PING`. Intervals are in milliseconds.
 fn limit_pings(engine: &Engine, args: &Args) -> Outcome<()> {
     let limits = PingLimits {
         interval: args.double(1)? as u64,
@@ -225,8 +229,9 @@ fn limit_pings(engine: &Engine, args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-/// `(id, head, timeout | -1, metadata, bits, message, length)`: begins a call with the fields that all of its method have and its own, and sends its message if `bits` say that there is one. Returns its
-/// stream.
+/// `(id, head, timeout | -1, metadata, bits, message, length)`: begins a call and returns its stream. `head` are the
+/// header fields that all calls of its method share, `metadata` those of this call; `timeout` is in milliseconds.
+/// `message` is sent if `bits` contain `MESSAGE`.
 fn call(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, timeout, bits) = (args.uint(0)?, args.double(2)?, args.uint(4)?);
@@ -237,7 +242,7 @@ fn call(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let metadata = &mut *grpc.protocol.fields.borrow_mut();
     metadata.clear();
     args.append_latin1(3, metadata)?;
-    // The stream, and whether all of the message is framed.
+    // Returns the stream, and whether the whole message has been framed.
     let called = |message: Option<&[u8]>| {
         let called = engine.append_with(id, |grpc: &mut Connection, out, queued| {
             let stream = grpc.session.call(head, timeout, metadata, out)?;
@@ -261,7 +266,7 @@ fn call(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(stream)
 }
 
-/// `(id, stream, bits, bytes, length)`: messages, or the end of our side, or both.
+/// `(id, stream, bits, bytes, length)`: sends messages, ends our side, or both.
 fn write(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
@@ -277,7 +282,8 @@ fn write(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(grpc.go_on(engine, id, wrote))
 }
 
-/// `(id, stream, bits, metadata, trailers, message, length)`: the whole of a response with one message, whose status is OK.
+/// `(id, stream, bits, metadata, trailers, message, length)`: sends a complete response with one message and the status
+/// OK.
 fn reply(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
     let metadata = &mut *grpc.protocol.fields.borrow_mut();
@@ -304,7 +310,7 @@ fn reply(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(grpc.go_on(engine, id, wrote))
 }
 
-/// `(id, stream, bits, code, message, metadata)`: the end of a response.
+/// `(id, stream, bits, code, message, metadata)`: ends a response with a status.
 fn finish(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream, bits, code) = (args.uint(0)?, args.uint(1)?, args.uint(2)?, args.uint(3)?);
     let message = &mut *grpc.protocol.fields.borrow_mut();
@@ -325,7 +331,8 @@ fn finish(grpc: &Rc<Links>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(grpc.go_on(engine, id, wrote))
 }
 
-/// `(id, code, last | -1, debug, length)`: no further streams are handled. Returns whether none is open.
+/// `(id, code, last | -1, debug, length)`: announces that no further streams will be handled. Returns whether no stream
+/// is open.
 fn goaway(engine: &Engine, args: &Args) -> Outcome<bool> {
     let (id, code, last) = (args.uint(0)?, Code(args.uint(1)?), args.int(2)?);
     let debug = args.bytes(3, 0, args.uint(4)? as usize, <[u8]>::to_vec)?;

@@ -1,4 +1,5 @@
-//! HTTP/2 connections between the engine and `lib/http2`: their events as rows of [batches], and what is answered, call by call.
+//! HTTP/2 connections between the engine and `lib/http2`. Their events are rows of [batches], which JavaScript reads;
+//! JavaScript calls the functions of this module for everything that is sent.
 
 pub(super) use super::batches::sent;
 
@@ -12,70 +13,70 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The kinds of events.
+/// The kinds of events, in [`row::KIND`].
 pub(super) mod event {
-    /// A request or a response begins.
+    /// A request or the final response has begun.
     pub const HEAD: u32 = 0;
-    /// A response of 1xx.
+    /// An informational response (1xx).
     pub const INFORMATIONAL: u32 = 1;
     /// A part of a body.
     pub const DATA: u32 = 2;
-    /// The end of one, with its trailers if it has some.
+    /// The peer has ended its side of a stream, with or without trailers.
     pub const END: u32 = 3;
-    /// A stream is over before its end.
+    /// A stream was reset.
     pub const RESET: u32 = 4;
-    /// All that was written on a stream is framed.
+    /// Everything written on a stream has been framed.
     pub const DRAINED: u32 = 5;
-    /// A stream is over.
+    /// Both sides of a stream have ended.
     pub const CLOSED: u32 = 6;
-    /// The peer's settings.
+    /// The peer's settings were received.
     pub const SETTINGS: u32 = 7;
-    /// Ours have been taken note of.
+    /// The peer has acknowledged settings of ours.
     pub const SETTINGS_ACK: u32 = 8;
-    /// A ping was answered.
+    /// A `PING` was received and answered.
     pub const PING: u32 = 9;
-    /// Ours was.
+    /// The answer to a `PING` of ours.
     pub const PONG: u32 = 10;
-    /// The peer wants no more streams.
+    /// The peer shuts the connection down.
     pub const GOAWAY: u32 = 11;
-    /// The connection is over: a code, and why in the text.
+    /// The connection has failed, with a code and, in the text, the reason.
     pub const FAILED: u32 = 12;
-    /// A server promises the response to a request that we have not made.
+    /// On a client: the server promises the response to a request that was not made.
     pub const PUSH: u32 = 13;
-    /// A server says what else it can do; its kind stands in the place of a code.
+    /// On a client: an `ALTSVC` or `ORIGIN` frame. Its type is in [`row::CODE`].
     pub const EXTENSION: u32 = 14;
 }
 
-/// A row of the table.
+/// The layout of a row of the table: indices of words, and bits of the first word.
 pub(super) mod row {
     pub use super::super::batches::{FIRST, ID};
-    /// Words of one.
+    /// The number of words of a row.
     pub const WORDS: usize = 7;
-    /// The first word: the kind,
+    /// Bits of the first word: the kind of event.
     pub const KIND: u32 = 0xff;
-    /// that nothing follows on its stream,
+    /// Bit of the first word: neither a body nor trailers follow.
     pub const ENDS: u32 = 1 << 8;
-    /// and from here on the number of its method and one more; 0 for one without number.
+    /// The position in the first word of the method's index in `METHODS` plus one, or 0 for any other method.
     pub const METHOD: u32 = 16;
-    /// The second is the connection, the third the stream.
+    /// The second word is the connection ([`ID`]), the third is the stream.
     pub const STREAM: usize = 2;
-    /// Where in the text or body its part lies; of a ping, its first four bytes.
+    /// The offset of the event's part in the text or in the body, and its length.
     pub const PART: usize = 3;
     pub const PART_LENGTH: usize = 4;
-    /// Of a request, where its path lies in the text.
+    /// Of a request: the offset of its path in the text, and its length.
     pub const PATH: usize = 5;
     pub const PATH_LENGTH: usize = 6;
-    /// Of what ends, why.
+    /// Of a reset, a shutdown or a failure: its code.
     pub const CODE: usize = 5;
 }
 
-/// What to do with a body, or a part of it, in the calls that send.
+/// Bits of the calls that send, which say what the given body is.
 pub(super) mod send_bit {
-    /// In `respond`, the status.
+    /// In `respond`: the status.
     pub const STATUS: u32 = (1 << 10) - 1;
-    /// The stream ends with it.
+    /// Our side of the stream ends after it.
     pub const END: u32 = 1 << 10;
-    /// In `respond`, the list gets a `date`.
+    /// In `respond`: add a `date` field.
     pub const DATE: u32 = 1 << 11;
     /// It is a string, to be sent as UTF-8.
     pub const TEXT: u32 = 1 << 12;
@@ -85,13 +86,13 @@ pub(super) mod send_bit {
     pub const BYTES: u32 = 1 << 14;
 }
 
-/// HTTP/2 in one environment.
+/// The state of HTTP/2 in one environment.
 #[derive(Default)]
 struct Http2 {
     date: RefCell<DateCache>,
-    /// The loop time at which `date` was last checked.
+    /// The time of the event loop at which `date` was last checked, in milliseconds.
     dated: Cell<u64>,
-    /// Where fields and bodies of strings are read.
+    /// Buffers into which fields and bodies that are strings are copied.
     fields: RefCell<Vec<u8>>,
     body: RefCell<Vec<u8>>,
 }
@@ -99,7 +100,7 @@ struct Http2 {
 type Connection = batches::Connection<Session>;
 type Sessions = Batches<Http2, { row::WORDS }>;
 
-/// Adds this module's functions.
+/// Adds the functions of this module.
 pub fn register(functions: &mut Functions<Engine>) {
     let http2 = Batches::new(Http2::default());
     functions.state().add_protocol(http2.clone());
@@ -181,7 +182,7 @@ pub fn register(functions: &mut Functions<Engine>) {
     functions.add("http2State", state);
 }
 
-/// So many numbers.
+/// Reads `COUNT` numbers of 32 bits each, in the byte order of the machine.
 fn words<const COUNT: usize>(args: &Args, index: usize) -> Outcome<[u32; COUNT]> {
     let mut words = [0u32; COUNT];
     args.bytes(index, 0, 4 * COUNT, |bytes| {
@@ -192,7 +193,7 @@ fn words<const COUNT: usize>(args: &Args, index: usize) -> Outcome<[u32; COUNT]>
     Ok(words)
 }
 
-/// Settings are seven numbers, in the order of their own.
+/// Reads settings: seven numbers, in the order of their identifiers.
 fn settings(args: &Args, index: usize) -> Outcome<Settings> {
     let [
         header_table_size,
@@ -226,8 +227,9 @@ fn numbers(settings: &Settings) -> [u32; 7] {
     ]
 }
 
-/// `(id, isClient, settings, limits)`: the connection speaks HTTP/2 from now on, and is read. Limits are numbers: of fields, of settings in one frame, of
-/// resets and those per second, of malformed streams, of pushes, and of requests before the server has said how many it takes.
+/// `(id, isClient, settings, limits)`: the connection speaks HTTP/2 from now on, and reading starts. `limits` are
+/// numbers: fields of a list, settings in one frame, resets (the budget and its refill per second), malformed streams,
+/// pushes, and requests before the server's settings have been received.
 fn attach(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let id = args.uint(0)?;
     let role = if args.boolean(1)? { Role::Client } else { Role::Server };
@@ -247,7 +249,7 @@ fn attach(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(http2.attach(engine, id, session, &out))
 }
 
-/// `(id, fields, ends)`: a client's request, whose body follows unless it `ends`. Returns its stream.
+/// `(id, fields, ends)`: sends the header of a request and returns its stream. A body follows unless it `ends`.
 fn request(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, ends) = (args.uint(0)?, args.boolean(2)?);
     let fields = &mut *http2.protocol.fields.borrow_mut();
@@ -259,7 +261,8 @@ fn request(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(opened.flatten().map_or(GONE, |id| id as i32))
 }
 
-/// `(id, stream, bits, fields, body, length)`: a response's header, and its body, or the beginning of it, if `bits` say that there is one.
+/// `(id, stream, bits, fields, body, length)`: sends the header of a response and, if `bits` say so, its body or the
+/// first part of it.
 fn respond(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     use send_bit::*;
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
@@ -287,7 +290,7 @@ fn respond(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     Ok(http2.go_on(engine, id, wrote))
 }
 
-/// `(id, stream, bits, body, length)`: a part of a body, and the stream's end with it if `bits` say so.
+/// `(id, stream, bits, body, length)`: sends a part of a body, and ends our side if `bits` contain `END`.
 fn write(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream, bits) = (args.uint(0)?, args.uint(1)?, args.uint(2)?);
     let wrote = with_body(http2, args, bits, 3, |body| {
@@ -318,7 +321,7 @@ fn with_body<T>(http2: &Sessions, args: &Args, bits: u32, at: usize, code: impl 
     Ok(made)
 }
 
-/// `(id, stream, fields)`: a stream's end, with fields behind its body.
+/// `(id, stream, fields)`: ends our side of a stream with trailers.
 fn trailers(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> {
     let (id, stream) = (args.uint(0)?, args.uint(1)?);
     let fields = &mut *http2.protocol.fields.borrow_mut();
@@ -330,7 +333,7 @@ fn trailers(http2: &Rc<Sessions>, engine: &Engine, args: &Args) -> Outcome<i32> 
     Ok(http2.go_on(engine, id, wrote))
 }
 
-/// `(id, stream)`: data of a stream are shown again. Returns those that were kept, if there are any.
+/// `(id, stream)`: reports the data of a stream again. Returns those that were held, if there are any.
 fn resume(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let stream = args.uint(1)?;
     let held = engine.append_with(args.uint(0)?, |http2: &mut Connection, out, _| {
@@ -340,7 +343,8 @@ fn resume(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     Ok(held.map(|held| args.env().buffer_copy(&held)))
 }
 
-/// `(id, code, last | -1, debug, length)`: no further streams are handled. Returns whether none is open.
+/// `(id, code, last | -1, debug, length)`: announces that no further streams will be handled. Returns whether no stream
+/// is open.
 fn goaway(engine: &Engine, args: &Args) -> Outcome<bool> {
     let (id, code, last) = (args.uint(0)?, Code(args.uint(1)?), args.int(2)?);
     let debug = args.bytes(3, 0, args.uint(4)? as usize, <[u8]>::to_vec)?;
@@ -351,7 +355,7 @@ fn goaway(engine: &Engine, args: &Args) -> Outcome<bool> {
     Ok(done != Some(false))
 }
 
-/// `(id)`: what a session is at, as numbers: our settings, the peer's, and what [`Session::state`] says.
+/// `(id)`: an array of numbers: our settings, the peer's settings, and those of [`Session::state`].
 fn state(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     Ok(engine.state(args.uint(0)?, |http2: &mut Connection| {
@@ -364,7 +368,7 @@ fn state(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
 }
 
 impl Http2 {
-    /// The wall clock is asked only when the loop's has moved.
+    /// Updates `date`. Reads the wall clock only if the time of the event loop has changed.
     fn check_date(&self, now: u64) {
         if self.dated.replace(now) != now {
             let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -410,7 +414,7 @@ impl Rows<{ row::WORDS }> for Http2 {
             }
             Event::Data { stream, data } => {
                 let (at, length) = batch.add_body(data);
-                // Parts that follow one another are one.
+                // Parts of one body that follow each other become one.
                 if let Some(last) = batch.rows.last_mut()
                     && last[..3] == [event::DATA, id, stream]
                 {

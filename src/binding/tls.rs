@@ -1,4 +1,5 @@
-//! The native functions behind `lib/tls`: contexts, and what JavaScript asks of a connection's TLS.
+//! The native functions behind `lib/tls`: they make contexts, secure connections, and return what JavaScript asks about
+//! a connection's TLS.
 
 use super::engine::Engine;
 use super::raw::{Args, Functions, Misuse, Outcome, Value};
@@ -39,7 +40,7 @@ pub struct TlsSettings {
     pub tickets_of: Option<u32>,
 }
 
-/// Contexts that JavaScript has, and servers' choices of them.
+/// The contexts that JavaScript holds, and the [`Contexts`] of its servers.
 #[derive(Default)]
 struct Secure {
     contexts: RefCell<Slots<Rc<Context>>>,
@@ -49,7 +50,7 @@ struct Secure {
 const NO_CONTEXT: Misuse = Misuse::new(0, "TLS context");
 const NO_SERVER: Misuse = Misuse::new(0, "TLS server");
 
-/// Adds this module's functions.
+/// Adds the functions of this module.
 pub fn register(functions: &mut Functions<Engine>) {
     let secure = Rc::new(Secure::default());
     functions.add_with(&secure, "tlsContext", context);
@@ -83,7 +84,8 @@ pub fn register(functions: &mut Functions<Engine>) {
         secure.server(args, 0)?.add(&args.string(1)?, secure.context(args, 2)?);
         Ok(())
     });
-    // (id, server, asks): the connection speaks TLS from now on; `asks` has `onHello` called when the client has said what it wants
+    // (id, server, asks): the connection speaks TLS from now on, as a server. If `asks` is set, `onHello` is called
+    // once the ClientHello is complete.
     functions.add_with(&secure, "tlsAccept", |secure, engine, args| {
         let (contexts, asks) = (secure.server(args, 1)?, args.boolean(2)?);
         let session = if asks {
@@ -93,36 +95,36 @@ pub fn register(functions: &mut Functions<Engine>) {
         };
         Ok(Errno::code(engine.secure(args.uint(0)?, session)))
     });
-    // (id, context, name, session | undefined): likewise, as a client
+    // (id, context, name, session | undefined): the same as a client.
     functions.add_with(&secure, "tlsConnect", |secure, engine, args| {
         let (id, context, name) = (args.uint(0)?, secure.context(args, 1)?, args.string(2)?);
         let session = args.env().copy_bytes(args.value(3));
         let made = Session::client(context, &name, session.as_deref()).map_err(|_| Errno::EINVAL);
         Ok(Errno::code(made.and_then(|session| engine.secure(id, session))))
     });
-    // (id): what was written for a server that is not trusted, and does not leave any more
+    // (id): returns what was written but not sent, because the server is not trusted. It will not be sent any more.
     functions.add("tlsTakeBack", |engine, args| {
         let taken = engine.connection(args.uint(0)?, Connection::take_back).ok();
         Ok(taken.map(|bytes| args.env().buffer_copy(&bytes)))
     });
-    // (id, bytes): they have come for the connection over TLS of somebody else's
+    // (id, bytes): passes on plaintext that Node's own TLS has received for this connection.
     functions.add("tlsInject", |engine, args| {
         let (id, bytes) = (args.uint(0)?, args.env().copy_bytes(args.value(1)));
         engine.inject(id, &bytes.unwrap_or_default());
         Ok(())
     });
-    // (name): whether a server can be asked for it
+    // (name): whether `tlsConnect` accepts this name.
     functions.add("tlsTakesName", |_, args| Ok(Session::takes_name(&args.string(0)?)));
-    // (id): the server is who it should be, and what was written for it leaves
+    // (id): the server is who it should be, so what was written for it can be sent.
     functions.add("tlsTrust", |engine, args| Ok(Errno::code(engine.trust(args.uint(0)?))));
     functions.add_with(&secure, "tlsAnswer", answer);
-    // (id, bytes): records carry no more than these
+    // (id, bytes): sets the most plaintext of one record.
     functions.add("tlsFragment", |engine, args| {
         let bytes = args.uint(1)? as usize;
         let set = engine.connection(args.uint(0)?, |connection| connection.set_fragment(bytes));
         Ok(Errno::code(set))
     });
-    // (id): it speaks none any more, as it was not answered; what has come
+    // (id): removes TLS from a connection whose client was not answered. Returns the bytes that the client has sent.
     functions.add("tlsLeave", |engine, args| {
         let received = engine.unsecure(args.uint(0)?).ok();
         Ok(received.map(|bytes| args.env().buffer_copy(&bytes)))
@@ -159,7 +161,7 @@ fn owned(buffers: Vec<Buffer>) -> Vec<Vec<u8>> {
     buffers.into_iter().map(|buffer| buffer.to_vec()).collect()
 }
 
-/// `(settings)`: its id, or what is wrong.
+/// `(settings)`: makes a context and returns its id, or what is wrong with the settings.
 fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Option<f64>, String>> {
     let given = args.object::<TlsSettings>(0)?;
     let ticket_keys = given.ticket_keys.as_deref().and_then(|keys| keys.try_into().ok());
@@ -201,7 +203,7 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
     })
 }
 
-/// Asks the session of a connection; nothing for one without TLS.
+/// Calls `code` with the session of a connection. `None` for a connection without TLS.
 fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Outcome<Option<T>> {
     let asked = engine.connection(args.uint(0)?, |connection| {
         connection.filter().map(|filter| code(filter.session()))
@@ -209,8 +211,9 @@ fn ask<T>(engine: &Engine, args: &Args, code: impl FnOnce(&Session) -> T) -> Out
     Ok(asked.ok().flatten())
 }
 
-/// `(id)`: version, cipher suite, protocol (`undefined` for none), name asked for (likewise), whether it was resumed, and what is wrong with the
-/// peer's certificates (`undefined` for nothing), and the group of the key exchange, as an array.
+/// `(id)`: an array of the version, the cipher suite, the protocol of ALPN, the host name that the client has asked
+/// for, whether the session was resumed, the code of what is wrong with the peer's certificates, and the group of the
+/// key exchange. Whatever does not apply is `undefined`.
 fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
@@ -229,7 +232,8 @@ fn info(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     })
 }
 
-/// `(id)`: what the client wants: a name (`undefined` for none), the protocols that it offers, whether it asks for an OCSP response, as an array.
+/// `(id)`: an array of what a ClientHello asks for: the host name (or `undefined`), the protocols offered, and whether
+/// an OCSP response is wanted.
 fn hello(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let env = args.env();
     let asked = ask(engine, args, Session::hello)?;
@@ -244,8 +248,9 @@ fn hello(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     }))
 }
 
-/// `(id, context, protocol | undefined, staple | undefined)`: answers the client, by another context than its name has where that is not -1. The
-/// protocol is one that it offers, as bytes, or empty to refuse them all.
+/// `(id, context, protocol | undefined, staple | undefined)`: answers a ClientHello. `context` is the context to use,
+/// or -1 for the one found by the host name. `protocol` is one that the client offers, as bytes, or empty to refuse
+/// them all. `staple` is an OCSP response.
 fn answer(secure: &Rc<Secure>, engine: &Engine, args: &Args) -> Outcome<()> {
     let env = args.env();
     let context = if args.int(1)? < 0 {
@@ -263,7 +268,7 @@ fn answer(secure: &Rc<Secure>, engine: &Engine, args: &Args) -> Outcome<()> {
     Ok(())
 }
 
-/// `(id)`: certificates, DER, a side's own first.
+/// `(id)`: an array of certificates in DER, the side's own first.
 fn chain(engine: &Engine, args: &Args, of: fn(&Session) -> Vec<CertificateDer<'static>>) -> Outcome<Option<Value>> {
     let env = args.env();
     ask(engine, args, |session| {
@@ -273,7 +278,7 @@ fn chain(engine: &Engine, args: &Args, of: fn(&Session) -> Vec<CertificateDer<'s
     })
 }
 
-/// `(id, length, label, context | undefined)`: bytes that both sides derive.
+/// `(id, length, label, context | undefined)`: keying material that both sides derive.
 fn export(engine: &Engine, args: &Args) -> Outcome<Option<Value>> {
     let (length, label) = (args.uint(1)? as usize, args.string(2)?);
     let context = args.env().copy_bytes(args.value(3));

@@ -1,4 +1,4 @@
-//! One connection, in either role: what its streams carry, as calls.
+//! A [`Link`]: one connection in either role, whose streams are calls.
 
 use super::message::{Piece, Splitter, frame};
 use super::percent;
@@ -8,144 +8,147 @@ use crate::http2::{
 };
 use std::collections::HashMap;
 
-/// What stands for the status of a call whose server says none.
+/// Stands for the status of a call whose server has not sent one.
 pub const NO_STATUS: u32 = u32::MAX;
 
-/// `UNKNOWN`: the status for one that is no number.
+/// gRPC's code `UNKNOWN`, used for a status that is not a number.
 const UNKNOWN: u32 = 2;
 
-/// What a peer may ask of us, besides what it may of the [session](SessionLimits).
+/// Limits on what a peer can make us keep, in addition to those of the [session](SessionLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a message.
+    /// The most bytes of one message.
     pub message: u32,
-    /// Bytes of all messages of a connection that are not whole.
+    /// The most bytes of incomplete messages on one connection.
     pub held: usize,
 }
 
-/// How long a caller waits.
+/// The timeout of a call, as its caller has stated it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timeout {
-    /// It does not say.
+    /// There is no `grpc-timeout`.
     None,
-    /// So many milliseconds.
+    /// In milliseconds.
     After(u64),
-    /// What it says is none.
+    /// `grpc-timeout` is malformed.
     Invalid,
 }
 
-/// How a call ends.
+/// The outcome of a call, for its trailers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status<'a> {
-    /// A number of gRPC's.
+    /// A status code of gRPC.
     pub code: u32,
-    /// What is said about it, as text.
+    /// A message for humans, in UTF-8 and not yet percent-encoded.
     pub message: &'a [u8],
-    /// Behind the last message.
+    /// Metadata to send after the last message.
     pub metadata: &'a [u8],
 }
 
-/// What has happened. Metadata are as [`pairs`] reads them, with what else is for whoever handles the call.
+/// What a connection reports. Metadata are in the form that [`pairs`] reads, and include the header fields named below.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A server's: a call begins.
+    /// On a server: a call has begun.
     Call {
-        /// Its stream.
+        /// The call's stream.
         stream: u32,
-        /// Of the method.
+        /// The `:path`, which names the method.
         path: &'a [u8],
-        /// Of the caller's patience.
+        /// How long the caller waits.
         timeout: Timeout,
-        /// With `:authority`, `grpc-encoding` and `grpc-accept-encoding` among them.
+        /// Includes `:authority`, `grpc-encoding` and `grpc-accept-encoding`, and a malformed `grpc-timeout`.
         metadata: &'a [u8],
     },
-    /// A client's: metadata before the first message.
+    /// On a client: the metadata that the server sends before the first message.
     Metadata {
         /// The call's stream.
         stream: u32,
-        /// Of HTTP.
+        /// The status of HTTP.
         status: u16,
-        /// With `grpc-encoding` among them.
+        /// Includes `grpc-encoding` and `content-type`.
         metadata: &'a [u8],
     },
-    /// A message.
+    /// A complete message.
     Message {
         /// The call's stream.
         stream: u32,
         /// See [`Piece::Message`].
         compressed: bool,
-        /// Its bytes.
+        /// The message without its prefix.
         data: &'a [u8],
-        /// See [`Piece::Message`]; to be given to [`Link::take`] if more is to come.
+        /// See [`Piece::Message`]. Pass it to [`Link::take`] when the message has been taken.
         used: u32,
     },
-    /// A message that is longer than may be, or 0 when it is only that all messages of the connection take too much. No more of them are told.
+    /// A message is longer than allowed. No more messages of this call are reported.
     TooLarge {
         /// The call's stream.
         stream: u32,
-        /// What the message says of itself.
+        /// The length that the message announces, or 0 if the incomplete messages of the whole connection exceed the
+        /// limit.
         length: u32,
     },
-    /// A server's: the caller sends no more.
+    /// On a server: the caller has sent everything.
     End {
         /// The call's stream.
         stream: u32,
-        /// In the middle of a message.
+        /// Whether it has ended within a message.
         torn: bool,
     },
-    /// A client's: the end.
+    /// On a client: the server has ended the call.
     Status {
         /// The call's stream.
         stream: u32,
-        /// A number of gRPC's, or [`NO_STATUS`].
+        /// A status code of gRPC, or [`NO_STATUS`].
         code: u32,
-        /// Of HTTP; 0 when the call has ended without any word.
+        /// The status of HTTP, or 0 if the stream has ended without trailers.
         http: u16,
-        /// What is said about it, to be [decoded](super::decode).
+        /// The message of the status, still to be [decoded](super::decode).
         message: &'a [u8],
-        /// Behind the last message.
+        /// The metadata after the last message.
         metadata: &'a [u8],
-        /// Our side has not ended: the stream is not over with this.
+        /// Whether our side of the stream has not ended yet. The stream stays open until it does.
         open: bool,
     },
-    /// What is not about messages.
+    /// Any other event of the session.
     Other(Received<'a>),
 }
 
-/// A call, as far as it is received here.
+/// The receiving side of a call.
 #[derive(Default)]
 struct Call {
     splitter: Splitter,
-    /// A client's: of HTTP, when a header has come.
+    /// On a client: the status of HTTP, 0 until the response has begun.
     http: u16,
-    /// A client's: its status has come. A server's: it was refused.
+    /// On a client: the status has been received. On a server: the request was refused. On both: a message was refused
+    /// because too much was buffered.
     over: bool,
-    /// Our side is to end when all has left that was written, and has ended.
+    /// Our side of the stream will end once everything written has been sent, and whether it has ended.
     ends: bool,
     ended: bool,
 }
 
-/// The calls of a connection, and where what is told of them is put together.
+/// The calls of a connection, with buffers in which their events are assembled.
 struct Calls {
     role: Role,
     limits: Limits,
     open: HashMap<u32, Call>,
-    /// Bytes of messages that are not whole.
+    /// Bytes of incomplete messages of all calls.
     held: usize,
-    /// Data that nobody will take: the peer is told behind the read.
+    /// Streams and byte counts that no receiver will take. They are given back to the flow control window after the
+    /// read.
     passed: Vec<(u32, u32)>,
-    /// Milliseconds that calls have, of which the session is told behind the read.
+    /// Streams and timeouts in milliseconds, set in the session after the read.
     timed: Vec<(u32, u64)>,
-    /// Streams that are no calls.
+    /// Streams whose request is not a call of gRPC. They are answered after the read.
     refused: Vec<u32>,
     text: Vec<u8>,
     message: Vec<u8>,
 }
 
-/// Who is told.
+/// The callback that receives the events.
 type Each<'e> = dyn FnMut(Event<'_>) + 'e;
 
-/// See the module's documentation.
+/// A gRPC connection without I/O; see the [module](super).
 pub struct Link {
     session: Session,
     calls: Calls,
@@ -153,7 +156,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// A new connection. What it begins with is appended to `out`.
+    /// A new connection. Appends the HTTP/2 preface and settings to `out`. `now` is a time in milliseconds.
     pub fn new(
         role: Role,
         settings: Settings,
@@ -182,7 +185,7 @@ impl Link {
         }
     }
 
-    /// What it stands on.
+    /// The underlying HTTP/2 session.
     pub fn http2(&mut self) -> &mut Session {
         &mut self.session
     }
@@ -224,15 +227,16 @@ impl Link {
         self.session.pump(room, out, &mut |received| calls.hear(received, each));
     }
 
-    /// Messages of a call were taken, of so many bytes.
+    /// Gives `used` bytes of messages of a call back to the flow control window.
     pub fn take(&mut self, stream: u32, used: u32, out: &mut Vec<u8>) {
         self.session.take(stream, used, out);
     }
 
-    /// Begins a call: `head` are the fields that all calls of its method have, `metadata` those of this one. Returns its stream.
+    /// Begins a call and returns its stream. `head` are the header fields that all calls of the method share, `timeout`
+    /// is in milliseconds, `metadata` are the fields of this call.
     ///
     /// # Errors
-    /// The peer takes no more calls now, or the fields are none.
+    /// The peer accepts no more calls now, or the fields are malformed.
     pub fn call(&mut self, head: &[u8], timeout: Option<u64>, metadata: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
         let text = &mut self.calls.text;
         text.clear();
@@ -248,12 +252,12 @@ impl Link {
         Ok(stream)
     }
 
-    /// Whether another call can begin.
+    /// Whether the peer's limit of concurrent streams allows another call.
     pub fn has_room(&self) -> bool {
         self.session.open_streams() < self.session.remote().max_concurrent_streams as usize
     }
 
-    /// Metadata before the first message.
+    /// On a server: sends the metadata that come before the first message.
     ///
     /// # Errors
     /// See [`Session::respond`].
@@ -265,7 +269,7 @@ impl Link {
         self.session.respond(stream, 200, text, None, false, out)
     }
 
-    /// Sends a message, and the end of our side if it `ends`.
+    /// Sends a message, and ends our side of the stream if `ends` is set.
     ///
     /// # Errors
     /// See [`Session::write`].
@@ -286,7 +290,7 @@ impl Link {
         wrote
     }
 
-    /// Sends messages that are [framed](frame), and the end of our side if it `ends`.
+    /// Sends messages that are [framed](frame) already, and ends our side of the stream if `ends` is set.
     ///
     /// # Errors
     /// See [`Session::write`].
@@ -307,7 +311,8 @@ impl Link {
         Ok(wrote)
     }
 
-    /// A server's: ends a call. One whose response has not `begun` ends with its header.
+    /// On a server: ends a call with its status. If the response has not `begun`, the status is sent in its headers
+    /// instead of in trailers.
     ///
     /// # Errors
     /// See [`Session::trailers`] and [`Session::respond`].
@@ -342,13 +347,13 @@ impl Link {
     /// Ends a call at once.
     ///
     /// # Errors
-    /// It is over already.
+    /// The stream is closed already.
     pub fn reset(&mut self, stream: u32, code: Code, out: &mut Vec<u8>) -> Result<(), Gone> {
         self.calls.let_go(stream);
         self.session.reset(stream, code, out)
     }
 
-    /// Bytes of messages that are not whole, and calls, for tests.
+    /// The number of bytes of incomplete messages, and of calls.
     #[cfg(test)]
     pub(super) fn kept(&self) -> (usize, usize) {
         (self.calls.held, self.calls.open.len())
@@ -467,7 +472,7 @@ impl Calls {
         each(Event::End { stream, torn });
     }
 
-    /// A client's call has ended, with what these fields say.
+    /// Reports the end of a client's call, with the status in `fields` if there are any.
     fn status(&mut self, stream: u32, fields: Option<&Fields>, each: &mut Each<'_>) {
         let Some(call) = self.open.get_mut(&stream) else { return };
         call.over = true;
@@ -499,7 +504,7 @@ impl Calls {
 
 const CONTENT_TYPE: &[u8] = b"content-type\0application/grpc+proto\0";
 
-/// What each response begins with.
+/// The header fields of every response.
 const RESPONSE: &[u8] = b"content-type\0application/grpc+proto\0grpc-accept-encoding\0identity,deflate,gzip\0";
 
 fn is_call(fields: &Fields) -> bool {
@@ -514,7 +519,7 @@ fn put(name: &[u8], value: &[u8], text: &mut Vec<u8>) {
     text.push(0);
 }
 
-/// What a call's header says beyond its path: metadata go to `text`.
+/// Reads the headers of a request: metadata are written to `text`, the timeout is returned.
 fn request_fields(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
     let mut timeout = Timeout::None;
     text.clear();
@@ -533,7 +538,7 @@ fn request_fields(fields: &Fields, text: &mut Vec<u8>) -> Timeout {
     timeout
 }
 
-/// Of a response's header, what is for whoever called.
+/// Writes the metadata in the headers of a response to `text`.
 fn response_fields(fields: &[u8], text: &mut Vec<u8>) {
     text.clear();
     for field in pairs(fields).filter(|field| field.name != b":status") {
@@ -541,7 +546,7 @@ fn response_fields(fields: &[u8], text: &mut Vec<u8>) {
     }
 }
 
-/// Of trailers, what is for whoever called, and what is said about the status, which is the result.
+/// Writes the metadata in trailers to `text` and the message of the status to `message`, and returns the status code.
 fn trailer_fields(fields: &[u8], text: &mut Vec<u8>, message: &mut Vec<u8>) -> u32 {
     let mut code = NO_STATUS;
     text.clear();

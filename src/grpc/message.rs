@@ -1,44 +1,50 @@
-//! Messages on a stream: a byte that says whether one is compressed, four that say how long it is, and it.
+//! The framing of gRPC messages on a stream: one byte that says whether the message is compressed, its length in four
+//! bytes (big-endian), and the message.
 
-/// Bytes before each message.
+/// The length of the prefix of a message, in bytes.
 pub const HEAD: usize = 5;
 
-/// What is allocated for a message before any of it has come, at most: a peer that only says that it is long costs no more.
+/// The most bytes allocated for a message by its announced length alone. A peer cannot reserve memory by announcing
+/// long messages that it never sends.
 const FIRST: usize = 16 * 1024;
 
-/// What has come.
+/// What a [`Splitter`] finds in its input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// A whole message.
+    /// A complete message.
     Message {
-        /// By what the call's header says.
+        /// Whether it is compressed, by the method that the call's headers name.
         compressed: bool,
-        /// Its bytes.
+        /// The message without its prefix.
         data: &'a [u8],
-        /// How many bytes of this input it has used: what its reader has to take before the peer may send as much again.
+        /// How many bytes of the current input belong to it. The receiver gives them back to the flow control window
+        /// when it has taken the message.
         used: u32,
     },
-    /// A message that is longer than may be. Nothing that follows is looked at.
+    /// A message longer than the limit. Everything after it on this stream is ignored.
     TooLarge {
-        /// What it says of itself.
+        /// The length that the message announces.
         length: u32,
     },
 }
 
-/// Takes the messages of one stream apart.
+/// Splits the data of one stream into messages.
 #[derive(Debug, Default)]
 pub struct Splitter {
     head: [u8; HEAD],
-    /// How much of the head has come.
+    /// How many bytes of `head` have been received.
     had: usize,
-    /// What has come of the message behind it.
+    /// The received part of the message, until it is complete.
     body: Vec<u8>,
     over: bool,
 }
 
 impl Splitter {
-    /// Takes bytes, and tells `each` what they bring; a message may have `limit` bytes. Returns how many of them are not told of: they lie here, or
-    /// are passed over, and nobody will take them.
+    /// Takes the next bytes of the stream and calls `each` for every message that they complete, or once for a message
+    /// longer than `limit` bytes.
+    ///
+    /// Returns how many bytes of `input` belong to no message passed to `each`: they are buffered here or ignored. The
+    /// caller gives those back to the flow control window itself.
     pub fn push(&mut self, input: &[u8], limit: u32, each: &mut dyn FnMut(Piece<'_>)) -> u32 {
         let mut rest = input;
         while !rest.is_empty() && !self.over {
@@ -93,24 +99,24 @@ impl Splitter {
         rest.len() as u32
     }
 
-    /// Bytes of a message that is not whole.
+    /// How many bytes of an incomplete message are buffered.
     pub fn held(&self) -> usize {
         self.body.len()
     }
 
-    /// Bytes that are allocated for it.
+    /// How many bytes are allocated for it.
     #[cfg(test)]
     pub(super) fn allocated(&self) -> usize {
         self.body.capacity()
     }
 
-    /// A message has begun, and is not whole.
+    /// Whether a message has begun but is not complete.
     pub fn is_within(&self) -> bool {
         self.had > 0 && !self.over
     }
 }
 
-/// Appends a message that is not compressed.
+/// Appends an uncompressed message with its prefix. It must be shorter than 4 GiB.
 pub fn frame(message: &[u8], out: &mut Vec<u8>) {
     out.reserve(HEAD + message.len());
     out.push(0);

@@ -1,8 +1,9 @@
-//! gRPC over HTTP/2 as sans-I/O state machines: bytes in, events and bytes out
+//! gRPC over HTTP/2 as state machines without I/O: bytes go in, events and bytes come out
 //! (<https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md>).
 //!
-//! A [`Link`] is one connection in either role: an [HTTP/2 session](crate::http2::Session) whose streams are calls, whose bodies are messages, and
-//! whose headers and trailers are metadata and a status.
+//! A [`Link`] is one connection in either role. It wraps an [HTTP/2 session](crate::http2::Session): a stream is a
+//! call, the body of a request or response is a sequence of messages, and headers and trailers carry metadata and the
+//! status.
 
 mod link;
 mod message;

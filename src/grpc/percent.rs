@@ -1,10 +1,10 @@
-//! The words of a status, as a field's value: UTF-8 with `%` before what a value may not have.
+//! The `grpc-message` header: the message of a status in UTF-8, percent-encoded.
 
-/// Appends `text` as a value.
+/// Appends `text`, percent-encoded.
 pub fn encode(text: &[u8], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     for &octet in text {
-        // A blank is legal, but not at the ends.
+        // A space is legal in a header, but not at its ends, so it is always encoded.
         if matches!(octet, 0x21..=0x7e) && octet != b'%' {
             out.push(octet);
         } else {
@@ -14,7 +14,8 @@ pub fn encode(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// What a value says. What is not encoded well stands for itself, as the protocol has it: an error is not to be lost for that.
+/// Decodes a value. As the protocol demands, malformed sequences are kept as they are, so that no error message is
+/// lost.
 pub fn decode(value: &[u8]) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value;

@@ -2,7 +2,8 @@ use super::*;
 use crate::http2::{Code, Event as Received, Limits as SessionLimits, Role, Settings};
 use proptest::prelude::*;
 
-/// What a splitter says of an input, in parts of so many bytes, and how much of it nobody will take.
+/// Passes an input to a splitter in parts of `part` bytes. Returns what it reports, and how many bytes belong to no
+/// message.
 fn split(input: &[u8], part: usize, limit: u32) -> (Vec<String>, u32) {
     let mut splitter = Splitter::default();
     let (mut heard, mut passed) = (Vec::new(), 0);
@@ -114,13 +115,13 @@ fn what_is_said_of_a_status_passes_through_a_field() {
 const HEAD: &[u8] =
     b":method\0POST\0:scheme\0http\0:path\0/a.B/C\0:authority\0x\0content-type\0application/grpc\0te\0trailers\0";
 
-/// Two ends of a connection, without one.
+/// Both ends of a connection in memory.
 struct Pair {
     client: Link,
     server: Link,
     to_server: Vec<u8>,
     to_client: Vec<u8>,
-    /// How many bytes are handed over at a time.
+    /// How many bytes are passed on at a time.
     part: usize,
 }
 
@@ -143,7 +144,7 @@ impl Pair {
         }
     }
 
-    /// Hands over what there is, until there is nothing; returns what the server and the client have heard.
+    /// Passes bytes to and fro until there are none left. Returns the events of the server and of the client.
     fn run(&mut self) -> (Vec<String>, Vec<String>) {
         let (mut served, mut called) = (Vec::new(), Vec::new());
         while !self.to_server.is_empty() || !self.to_client.is_empty() {
@@ -278,7 +279,7 @@ fn a_status_says_whether_our_side_is_open() {
         message: b"",
         metadata: b"",
     };
-    // All of it fits into the window, or not.
+    // The first one fits into the window, the second one does not.
     for (length, open) in [(60_000, ""), (70_000, "open")] {
         let mut pair = Pair::new(usize::MAX);
         pair.run();
@@ -287,7 +288,7 @@ fn a_status_says_whether_our_side_is_open() {
         pair.client
             .message(1, &vec![0; length], true, usize::MAX, out)
             .expect("a message");
-        // Of the server's windows nothing comes back.
+        // Window updates of the server are not passed on.
         let (input, mut heard) = (std::mem::take(out), Vec::new());
         feed(&mut pair.server, &input, usize::MAX, &mut Vec::new(), &mut heard);
         let out = &mut pair.to_client;
@@ -341,11 +342,11 @@ fn a_caller_sends_no_more_than_was_taken() {
         .expect("messages");
     let (served, _) = pair.run();
     let count = |heard: &[String]| heard.iter().filter(|event| event.starts_with("message")).count();
-    // The window of 65,535 bytes has 65 of them, and a part of the next.
+    // 65 messages and a part of the next fit into the window of 65,535 bytes.
     assert_eq!(count(&served), 65);
     pair.server.take(stream, 65_000, &mut pair.to_client);
     let (served, _) = pair.run();
-    // Parts of messages that were not whole count as taken with each frame.
+    // The parts of incomplete messages are given back to the window with each frame.
     assert!((65..70).contains(&count(&served)));
 }
 

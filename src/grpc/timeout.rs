@@ -1,6 +1,6 @@
-//! How long a caller waits: digits and a unit, as the value of `grpc-timeout`.
+//! The `grpc-timeout` header: up to eight digits and a unit.
 
-/// The milliseconds of a value, rounded up; nothing for one that is none.
+/// The timeout in milliseconds, rounded up. `None` if the value is malformed.
 pub fn parse_timeout(value: &[u8]) -> Option<u64> {
     let (unit, digits) = value.split_last()?;
     if !(1..=8).contains(&digits.len()) || !digits.iter().all(u8::is_ascii_digit) {
@@ -18,7 +18,8 @@ pub fn parse_timeout(value: &[u8]) -> Option<u64> {
     })
 }
 
-/// Appends milliseconds as a value, in the finest unit that eight digits are enough for, rounded up.
+/// Appends a timeout in the finest unit, from milliseconds on, in which it has at most eight digits, rounded up. Longer
+/// ones become 99,999,999 hours.
 pub fn put_timeout(milliseconds: u64, out: &mut Vec<u8>) {
     const MOST: u64 = 99_999_999;
     let units = [(b'm', 1), (b'S', 1000), (b'M', 60_000), (b'H', 3_600_000)];

@@ -1,44 +1,46 @@
-//! Lists of fields: what a header or trailer says, and what makes one malformed (RFC 9113, 8.2 and 8.3).
+//! Lists of fields: the headers and trailers of messages, and the rules that make one malformed (RFC 9113, 8.2 and
+//! 8.3).
 //!
-//! What passes here can be written as HTTP/1 by whoever forwards it: there is no line end in a value, no length is said twice, and nothing
-//! speaks of a connection.
+//! A list that passes these checks can safely be forwarded as HTTP/1: no value contains a line break, `content-length`
+//! occurs once at most, and there are no fields about a connection.
 
 use super::hpack::Field;
 use std::ops::Range;
 
-/// What a list stands for.
+/// What kind of list it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// What a client asks.
+    /// The header of a request.
     Request,
-    /// What a server answers, 1xx included.
+    /// The header of a response, final or informational (1xx).
     Response,
-    /// What follows a body.
+    /// The trailers of either.
     Trailers,
 }
 
-/// A list that was received. Its memory serves the next one.
+/// A received list. Its buffer is reused for the next list.
 #[derive(Clone, Debug)]
 pub struct Fields {
     kind: Kind,
-    /// `name NUL value NUL`, in the order in which they were sent; a name whose field must never be put into a table has a byte 1 before it.
+    /// `name NUL value NUL` for every field, in the order of their arrival. A byte 1 before a name marks a sensitive
+    /// field, which must never be put into an HPACK table.
     text: Vec<u8>,
     count: u32,
     size: usize,
-    /// Nothing is kept of a list that is larger.
+    /// The largest size. Nothing is kept of a larger list.
     max_size: usize,
     max_count: u32,
     method: Range<usize>,
     path: Range<usize>,
     seen: u32,
-    /// One that is no pseudo-header has come.
+    /// Whether a field other than a pseudo-header has been received.
     regular: bool,
     status: u16,
     content_length: Option<u64>,
     malformed: Option<&'static str>,
 }
 
-/// Bits of `seen`.
+/// Bits of [`Fields`]' `seen`: what the list contains.
 mod seen {
     pub const METHOD: u32 = 1;
     pub const SCHEME: u32 = 2;
@@ -53,7 +55,7 @@ mod seen {
     pub const HTTP: u32 = 1024;
 }
 
-/// What may stand in a name: a token in lower case (8.2.1).
+/// The bytes allowed in a name: a lower-case token (RFC 9113, 8.2.1).
 const NAME: [bool; 256] = {
     let mut table = [false; 256];
     let mut octet = 0;
@@ -64,7 +66,7 @@ const NAME: [bool; 256] = {
     table
 };
 
-/// Name and value of each field of a text, and whether it is sensitive.
+/// The fields of a text in the form that [`Fields::text`] returns.
 pub fn pairs(text: &[u8]) -> impl Iterator<Item = Field<'_>> {
     let mut parts = text.split(|&octet| octet == 0);
     std::iter::from_fn(move || {
@@ -77,7 +79,8 @@ pub fn pairs(text: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
-/// Whether a value has nothing that none may have (RFC 9110, 5.5; nghttp2 refuses more than the RFC demands, and so does this).
+/// Whether a value contains only allowed bytes and has no white space at its ends (RFC 9110, 5.5). Like nghttp2, this
+/// is stricter than the RFC.
 pub fn is_value(value: &[u8]) -> bool {
     let is_text = |&octet: &u8| octet >= 0x20 && octet != 0x7f || octet == b'\t';
     value.iter().all(is_text) && !is_blank_edged(value)
@@ -89,7 +92,7 @@ fn is_blank_edged(value: &[u8]) -> bool {
         .any(|octet| matches!(octet, Some(b' ' | b'\t')))
 }
 
-/// Whether this is the name of a field that is no pseudo-header.
+/// Whether this is a valid name of a field other than a pseudo-header.
 pub fn is_name(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|&octet| NAME[usize::from(octet)])
 }
@@ -115,7 +118,7 @@ impl Default for Fields {
 }
 
 impl Fields {
-    /// Begins a list, of so many bytes and fields at most.
+    /// Starts a new list, with limits on its size and its number of fields.
     pub(super) fn begin(&mut self, kind: Kind, max_size: usize, max_count: u32) {
         let mut text = std::mem::take(&mut self.text);
         text.clear();
@@ -128,27 +131,27 @@ impl Fields {
         };
     }
 
-    /// See [`pairs`].
+    /// The fields, to be read with [`pairs`].
     pub fn text(&self) -> &[u8] {
         &self.text
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub fn count(&self) -> u32 {
         self.count
     }
 
-    /// Where in the text the value of `:method` is.
+    /// The range of the value of `:method` in the text.
     pub fn method(&self) -> Range<usize> {
         self.method.clone()
     }
 
-    /// Where in the text the value of `:path` is; nowhere for `CONNECT`.
+    /// The range of the value of `:path` in the text; empty for `CONNECT`.
     pub fn path(&self) -> Range<usize> {
         self.path.clone()
     }
 
-    /// The value of `:status`.
+    /// The value of `:status`, or 0.
     pub fn status(&self) -> u16 {
         self.status
     }
@@ -158,12 +161,12 @@ impl Fields {
         self.content_length
     }
 
-    /// It is a request of `CONNECT`, without a `:protocol`.
+    /// Whether this is a `CONNECT` request without a `:protocol`.
     pub fn is_tunnel(&self) -> bool {
         self.has(seen::CONNECT) && !self.has(seen::PROTOCOL)
     }
 
-    /// It is a request of `HEAD`.
+    /// Whether this is a `HEAD` request.
     pub fn is_head(&self) -> bool {
         self.kind == Kind::Request && &self.text[self.method.clone()] == b"HEAD"
     }
@@ -176,7 +179,7 @@ impl Fields {
         self.seen & bit != 0
     }
 
-    /// Takes a field.
+    /// Adds a field. An error is only reported by [`Fields::finish`].
     pub(super) fn add(&mut self, field: Field<'_>) {
         self.size = self.size.saturating_add(field.size());
         self.count += 1;
@@ -185,7 +188,7 @@ impl Fields {
             return;
         }
         if !field.name.starts_with(b":") && is_blank_edged(field.value) {
-            // As nghttp2 has it, it is as if this had not been sent.
+            // nghttp2 ignores such a field, too.
             return;
         }
         if let Err(why) = self.check(field) {
@@ -276,7 +279,7 @@ impl Fields {
                 if value == b"*" {
                     self.seen |= seen::ASTERISK;
                 } else if value[0] != b'/' {
-                    // Only what is not of HTTP may have such, which nobody here serves.
+                    // Other paths are only possible with other schemes than HTTP's, which are not supported.
                     return Err(":path does not begin with a slash");
                 }
                 Ok(())
@@ -298,10 +301,10 @@ impl Fields {
         }
     }
 
-    /// Whether the list is one. `extended`: a request may have a `:protocol`.
+    /// Checks the complete list. `extended` says whether a request may have a `:protocol` (RFC 8441).
     ///
     /// # Errors
-    /// Why it is malformed.
+    /// The reason why the list is malformed.
     pub(super) fn finish(&self, extended: bool) -> Result<(), &'static str> {
         if let Some(why) = self.malformed {
             return Err(why);
@@ -335,12 +338,13 @@ impl Fields {
     }
 }
 
-/// A token (RFC 9110, 5.6.2).
+/// Whether this is a token (RFC 9110, 5.6.2).
 fn is_method(value: &[u8]) -> bool {
     !value.is_empty() && value.iter().all(|octet| NAME[usize::from(octet.to_ascii_lowercase())])
 }
 
-/// Characters of a host and a port (RFC 3986, 3.2): nobody's name before it (RFC 9113, 8.3.1), and no path behind it.
+/// Whether there are only bytes of a host and a port (RFC 3986, 3.2): no user information (RFC 9113, 8.3.1) and no
+/// path.
 fn is_authority(value: &[u8]) -> bool {
     let is_part = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(&octet);
     !value.is_empty() && value.iter().all(is_part)

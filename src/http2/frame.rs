@@ -1,23 +1,23 @@
-//! Frames (RFC 9113, sections 4 and 6): what one is, and what makes it malformed whatever else was sent.
+//! Frames (RFC 9113, 4 and 6): parsing and encoding, and the checks of a frame that do not depend on other frames.
 
 use std::fmt;
 
-/// What a client's connection begins with, before its first frame (RFC 9113, 3.4).
+/// The first bytes of a client's connection, before its first frame (RFC 9113, 3.4).
 pub const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Octets of a frame's head.
+/// The length of a frame's head, in bytes.
 pub const HEAD: usize = 9;
 
-/// The largest payload that anybody takes before saying otherwise.
+/// The longest payload that a peer accepts until it announces another limit, in bytes.
 pub const DEFAULT_MAX_FRAME: u32 = 16_384;
-/// The largest that can be announced.
+/// The largest limit of a payload that can be announced.
 pub const MAX_FRAME: u32 = (1 << 24) - 1;
-/// The largest window.
+/// The largest flow control window, in bytes.
 pub const MAX_WINDOW: u32 = i32::MAX as u32;
-/// The window of a stream or connection before anybody says otherwise.
+/// The initial flow control window of streams and connections, in bytes.
 pub const DEFAULT_WINDOW: u32 = 65_535;
 
-/// Why a stream or connection ends (RFC 9113, section 7).
+/// An error code of a stream or connection (RFC 9113, 7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(pub u32);
 
@@ -39,7 +39,7 @@ impl Code {
     pub const HTTP_1_1_REQUIRED: Code = Code(13);
 }
 
-/// The kinds of frames, by the octet that says them.
+/// The types of frames.
 #[allow(missing_docs, reason = "these are the names of the RFC")]
 pub mod kind {
     pub const DATA: u8 = 0;
@@ -58,21 +58,21 @@ pub mod kind {
     pub const ORIGIN: u8 = 12;
 }
 
-/// Flags; what one means depends on the kind.
+/// The flags of frames. Their meaning depends on the type of the frame.
 pub mod flag {
-    /// Of `DATA` and `HEADERS`: the sender's side of the stream ends.
+    /// In `DATA` and `HEADERS`: the sender ends its side of the stream.
     pub const END_STREAM: u8 = 0x1;
-    /// Of `SETTINGS` and `PING`: it is an answer.
+    /// In `SETTINGS` and `PING`: the frame is an acknowledgement.
     pub const ACK: u8 = 0x1;
-    /// Of `HEADERS`, `PUSH_PROMISE` and `CONTINUATION`: the block of fields ends.
+    /// In `HEADERS`, `PUSH_PROMISE` and `CONTINUATION`: the field block ends with this frame.
     pub const END_HEADERS: u8 = 0x4;
-    /// Of `DATA`, `HEADERS` and `PUSH_PROMISE`: there is padding.
+    /// In `DATA`, `HEADERS` and `PUSH_PROMISE`: the payload is padded.
     pub const PADDED: u8 = 0x8;
-    /// Of `HEADERS`: there is a priority.
+    /// In `HEADERS`: the payload starts with a priority.
     pub const PRIORITY: u8 = 0x20;
 }
 
-/// The settings, by their numbers (RFC 9113, 6.5.2; RFC 8441).
+/// The identifiers of settings (RFC 9113, 6.5.2; RFC 8441).
 #[allow(missing_docs, reason = "these are the names of the RFC")]
 pub mod setting {
     pub const HEADER_TABLE_SIZE: u16 = 1;
@@ -84,21 +84,21 @@ pub mod setting {
     pub const ENABLE_CONNECT_PROTOCOL: u16 = 8;
 }
 
-/// A frame's head.
+/// The head of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Octets of the payload.
+    /// The length of the payload, in bytes.
     pub length: u32,
-    /// One of [`kind`], or something that is passed over.
+    /// One of [`kind`]. Frames of other types are ignored.
     pub kind: u8,
-    /// Of [`flag`].
+    /// A combination of [`flag`]s.
     pub flags: u8,
-    /// The stream; 0 is the connection.
+    /// The stream, or 0 for the connection.
     pub stream: u32,
 }
 
 impl Head {
-    /// Reads a head.
+    /// Parses a head.
     pub fn parse(octets: [u8; HEAD]) -> Head {
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = octets;
         Head {
@@ -110,7 +110,7 @@ impl Head {
         }
     }
 
-    /// Appends the head.
+    /// Appends the head to `out`.
     pub fn encode(self, out: &mut Vec<u8>) {
         let [_, l0, l1, l2] = self.length.to_be_bytes();
         let [s0, s1, s2, s3] = self.stream.to_be_bytes();
@@ -122,24 +122,25 @@ impl Head {
     }
 }
 
-/// A frame, read as far as that can be done without knowing of others.
+/// A parsed frame, checked as far as that is possible without any other frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "these are the names and fields of the RFC")]
 pub enum Frame<'a> {
     Data {
         stream: u32,
         data: &'a [u8],
-        /// Octets of the padding and its length, which windows count as well.
+        /// The length of the padding including its length byte. It counts for flow control, too.
         padding: u32,
         ends: bool,
     },
-    /// The beginning of a block of fields, or all of it.
+    /// The first part of a field block, or the whole one.
     Headers {
         stream: u32,
         block: &'a [u8],
         whole: bool,
         ends: bool,
-        /// The stream that it depends on, where it says so. Priorities are passed over (RFC 9113, 5.3.2).
+        /// The stream that this one depends on, if the frame has a priority. Priorities are otherwise ignored (RFC
+        /// 9113, 5.3.2).
         parent: Option<u32>,
     },
     Priority {
@@ -174,22 +175,22 @@ pub enum Frame<'a> {
         block: &'a [u8],
         whole: bool,
     },
-    /// `ALTSVC` or `ORIGIN`, whose payload is for whoever wants to know.
+    /// `ALTSVC` or `ORIGIN`. The payload is not parsed.
     Extension {
         kind: u8,
         stream: u32,
         payload: &'a [u8],
     },
-    /// Of a kind that nobody here knows, which is passed over.
+    /// A frame of an unknown type, to be ignored.
     Unknown,
 }
 
-/// Settings that were received, whose payload is whole.
+/// The complete payload of a received `SETTINGS` frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings<'a>(&'a [u8]);
 
 impl Settings<'_> {
-    /// Number and value of each, in their order.
+    /// The identifier and value of each setting, in the order of the frame.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u32)> {
         self.0.chunks_exact(6).map(|octets| {
             let number = u16::from_be_bytes([octets[0], octets[1]]);
@@ -198,12 +199,12 @@ impl Settings<'_> {
     }
 }
 
-/// What ends for a frame that must not be.
+/// An error caused by a received frame, with its code and a reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// The connection.
+    /// The connection fails.
     Connection(Code, &'static str),
-    /// A stream, if it is still there.
+    /// The stream with this number is reset.
     Stream(u32, Code, &'static str),
 }
 
@@ -227,10 +228,10 @@ fn malformed(why: &'static str) -> Error {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a frame whose payload is whole.
+    /// Parses a frame from its head and its complete payload.
     ///
     /// # Errors
-    /// What RFC 9113 says of a frame that is malformed by itself.
+    /// The errors of RFC 9113 for a frame that is malformed whatever came before it.
     pub fn parse(head: Head, payload: &'a [u8]) -> Result<Frame<'a>, Error> {
         let stream = head.stream;
         let is_of_connection = matches!(head.kind, kind::SETTINGS | kind::PING | kind::GOAWAY);
@@ -344,7 +345,7 @@ fn word(payload: &[u8]) -> Option<u32> {
     payload.try_into().ok().map(u32::from_be_bytes)
 }
 
-/// The payload without its padding, and how many octets that and its length take.
+/// The payload without its padding, and the length of the padding including its length byte.
 fn unpad(head: Head, payload: &[u8]) -> Result<(&[u8], u32), Error> {
     if !head.has(flag::PADDED) {
         return Ok((payload, 0));
@@ -359,7 +360,7 @@ fn unpad(head: Head, payload: &[u8]) -> Result<(&[u8], u32), Error> {
     Ok((&rest[..length], u32::from(padding) + 1))
 }
 
-/// Appends a frame of one octet string.
+/// Appends a frame with this payload.
 pub fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8>) {
     Head {
         length: payload.len() as u32,
@@ -371,7 +372,7 @@ pub fn encode(kind: u8, flags: u8, stream: u32, payload: &[u8], out: &mut Vec<u8
     out.extend_from_slice(payload);
 }
 
-/// Appends `SETTINGS`.
+/// Appends a `SETTINGS` frame of pairs of an identifier and a value.
 pub fn settings(settings: &[(u16, u32)], out: &mut Vec<u8>) {
     Head {
         length: 6 * settings.len() as u32,
@@ -402,7 +403,8 @@ pub fn goaway(last: u32, code: Code, debug: &[u8], out: &mut Vec<u8>) {
     encode(kind::GOAWAY, 0, 0, &payload, out);
 }
 
-/// Appends a block of fields: a frame of `kind`, `HEADERS` or `PUSH_PROMISE`, and `CONTINUATION`s as `max_frame` demands.
+/// Appends a field block: a frame of `kind` (`HEADERS` or `PUSH_PROMISE`), and as many `CONTINUATION` frames as it
+/// needs if no payload may be longer than `max_frame`.
 pub fn block(kind: u8, flags: u8, stream: u32, block: &[u8], max_frame: u32, out: &mut Vec<u8>) {
     let mut parts = block.chunks(max_frame as usize);
     let mut part = parts.next().unwrap_or_default();
@@ -495,7 +497,7 @@ mod tests {
                 "{kind} {found:?}"
             );
         }
-        // A kind that is not known may be of anything.
+        // Frames of unknown types are valid for any stream.
         assert_eq!(parse(11, 0xff, 0, &[1]), Ok(Frame::Unknown));
         assert_eq!(parse(200, 0, 5, &[]), Ok(Frame::Unknown));
     }

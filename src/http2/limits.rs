@@ -1,46 +1,49 @@
-//! What a peer may ask of us, and how often.
+//! Limits on what a peer may ask of a session, and how often.
 //!
-//! Nothing is counted over a connection's life: an honest peer that stays for months would reach any such number. What is cheap to ask and
-//! costly, or useless, to answer is paid from a [`Budget`], which refills with time.
+//! Nothing is counted over the whole life of a connection, because an honest peer that stays connected for months would
+//! reach any such limit. Frames that are cheap to send but costly or useless to process are paid from a [`Budget`]
+//! instead, which refills with time.
 
-/// The limits of a session.
+/// The limits of a session. Those with two numbers are budgets: the size, and the refill per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Fields of a list.
+    /// The most fields in one list.
     pub fields: u32,
-    /// Bytes of a block of fields as it is sent, and `CONTINUATION` frames that it may come in.
+    /// The most bytes of one compressed field block.
     pub block: usize,
-    /// See there.
+    /// The most `CONTINUATION` frames of one field block.
     pub continuations: u32,
-    /// Settings in one frame.
+    /// The most settings in one `SETTINGS` frame.
     pub settings: usize,
-    /// Streams that the peer resets: at once, and per second.
+    /// Streams that the peer resets.
     pub resets: (u32, u32),
-    /// Streams that it makes us reset: at once, and per second.
+    /// Malformed frames for which we have to reset a stream.
     pub malformed: (u32, u32),
-    /// Frames that carry nothing: at once, and per second.
+    /// Frames without use, like empty `DATA`, `PRIORITY` or `PING`.
     pub chatter: (u32, u32),
-    /// A client's: pushes that are open at once. With none, pushes are refused from the beginning.
+    /// On a client: the most pushes that are open at the same time. With 0, pushes are disabled by the first
+    /// `SETTINGS`.
     pub pushes: u32,
-    /// A client's: streams that it opens before the server has said how many it takes.
+    /// On a client: the most streams that are opened before the server's `SETTINGS` have been received.
     pub requests: u32,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            // Node's `maxHeaderListPairs`.
+            // The default of Node's `maxHeaderListPairs`.
             fields: 128,
-            // As much as a list of fields may take in the default of Node's `maxHeaderSize`, four times over.
+            // Four times the default of Node's `maxHeaderSize`.
             block: 64 * 1024,
-            // nghttp2's.
+            // nghttp2's limit.
             continuations: 8,
             settings: 32,
-            // Node's `streamResetBurst` and `streamResetRate`.
+            // The defaults of Node's `streamResetBurst` and `streamResetRate`.
             resets: (1000, 33),
-            // Node's `maxSessionInvalidFrames`, as often as the other.
+            // The default of Node's `maxSessionInvalidFrames`, refilled at the rate of the resets.
             malformed: (1000, 33),
-            // A browser that changes the priorities of a page's streams, or a gRPC client that measures the round trip, stays far below.
+            // A browser that reprioritizes the streams of a page, or a gRPC client that measures the round-trip time,
+            // stays far below.
             chatter: (10_000, 1000),
             pushes: 0,
             requests: u32::MAX,
@@ -48,19 +51,19 @@ impl Default for Limits {
     }
 }
 
-/// So many at once, and so many more each second.
+/// A token bucket: a number of units that can be spent at once, refilled at a constant rate.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     most: u64,
     per_second: u64,
-    /// What is left, in thousandths, as of `at`.
+    /// What was left at the time `at`, in thousandths of a unit.
     left: u64,
     /// In milliseconds.
     at: u64,
 }
 
 impl Budget {
-    /// A full one.
+    /// A full budget.
     pub fn new((most, per_second): (u32, u32), now: u64) -> Budget {
         let most = u64::from(most) * 1000;
         Budget {
@@ -71,12 +74,12 @@ impl Budget {
         }
     }
 
-    /// Something useful was done: so much comes back.
+    /// Refills `count` units because the peer did something useful.
     pub fn earn(&mut self, count: u32) {
         self.left = (self.left + u64::from(count) * 1000).min(self.most);
     }
 
-    /// Spends `count`; returns whether there was as much.
+    /// Spends `count` units. Returns false, and spends nothing, if fewer are left.
     pub fn spend(&mut self, count: u32, now: u64) -> bool {
         let since = now.saturating_sub(self.at);
         self.at = self.at.max(now);
@@ -105,7 +108,7 @@ mod tests {
         assert!(budget.spend(1, 105));
         assert!(budget.spend(3, 1_000_000));
         assert!(!budget.spend(1, 1_000_000));
-        // A clock that goes back gives nothing.
+        // A clock that goes backwards refills nothing.
         assert!(!budget.spend(1, 0));
         assert!(Budget::new((u32::MAX, u32::MAX), 0).spend(u32::MAX, u64::MAX));
     }

@@ -1,7 +1,8 @@
-//! HTTP/2 as sans-I/O state machines: bytes in, events and bytes out (RFC 9113, RFC 7541).
+//! HTTP/2 as state machines without I/O: bytes go in, events and bytes come out (RFC 9113, RFC 7541).
 //!
-//! A [`Session`] is one connection in either role. It is fed what was received, says what that means, and writes what has to be answered;
-//! whoever owns it says what is to be sent. It does no I/O and has no clock: the time comes with each call.
+//! A [`Session`] is one connection in either role. Its owner feeds it received bytes; the session reports events and
+//! writes the frames that answer them. The owner calls methods for everything else that is to be sent. The session has
+//! no clock: the time is an argument of the calls that need it.
 
 mod fields;
 pub mod frame;

@@ -1,4 +1,4 @@
-//! Against `h2`, in memory: what one says the other understands, in both roles.
+//! Sessions against `h2`, in memory and in both roles: each understands what the other sends.
 
 use super::{Code, Event, Limits, Role, Session, Settings, pairs};
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
-/// What is asked and answered on one stream.
+/// A request or a response on one stream.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 struct Message {
     fields: Vec<(String, String)>,
@@ -18,13 +18,13 @@ fn message() -> impl Strategy<Value = Message> {
     let field = ("x-[a-z]{1,8}", "[!-~]([ -~]{0,30}[!-~])?");
     let fields = || prop::collection::vec(field, 0..5);
     let body = prop::collection::vec(any::<u8>(), 0..3000).prop_flat_map(|part| {
-        // Some are larger than a window.
+        // Some bodies are larger than a window.
         (0usize..60).prop_map(move |times| part.repeat(if times < 50 { 1 } else { times }))
     });
     (fields(), body, fields()).prop_map(|(fields, body, trailers)| Message { fields, body, trailers })
 }
 
-/// Fields as [`pairs`] reads them.
+/// Fields in the form that [`pairs`] reads.
 fn text(fields: &[(String, String)]) -> Vec<u8> {
     fields
         .iter()
@@ -40,7 +40,7 @@ fn ordinary(text: &[u8]) -> Vec<(String, String)> {
             (name, value)
         })
         .collect();
-    // The order among different names is not kept by `h2`.
+    // `h2` does not keep the order of fields with different names.
     fields.sort();
     fields
 }
@@ -70,14 +70,14 @@ fn sorted(mut message: Message) -> Message {
     message
 }
 
-/// What has been received on a stream, and whether that is all.
+/// What was received on a stream, and whether it is complete.
 #[derive(Default)]
 struct Incoming {
     message: Message,
     ended: bool,
 }
 
-/// What a session hears, gathered by stream.
+/// What a session has received, by stream.
 #[derive(Default)]
 struct Heard {
     streams: BTreeMap<u32, Incoming>,
@@ -111,10 +111,10 @@ impl Heard {
     }
 }
 
-/// Writes what a session has to say, and reads what it hears; returns false at the end.
+/// Writes what a session wants to send and processes what it receives. Returns false at the end of the connection.
 ///
-/// A peer that has all its answers may leave before it hears our last acknowledgements; what it
-/// said before is still to be read.
+/// A peer that has all its answers may close before it receives our last acknowledgements. What it sent before still
+/// has to be read.
 async fn turn(io: &mut DuplexStream, session: &mut Session, out: &mut Vec<u8>, heard: &mut Heard) -> bool {
     if let Err(error) = io.write_all(out).await {
         assert_eq!(error.kind(), std::io::ErrorKind::BrokenPipe);
@@ -138,7 +138,7 @@ fn say(session: &mut Session, stream: u32, message: &Message, out: &mut Vec<u8>)
     }
 }
 
-/// Our server: answers the requests with these, in their order; returns them.
+/// Our server. Answers the requests in their order and returns them.
 async fn our_server(mut io: DuplexStream, answers: Vec<Message>) -> Vec<Message> {
     let mut out = Vec::new();
     let settings = Settings {
@@ -179,7 +179,7 @@ fn send(stream: &mut h2::SendStream<Bytes>, message: &Message) {
     }
 }
 
-/// The other client: asks these, and returns what it is answered.
+/// The client of `h2`. Sends these requests and returns the responses.
 async fn their_client(io: DuplexStream, questions: Vec<Message>) -> Vec<Message> {
     let (mut client, connection) = h2::client::handshake(io).await.unwrap();
     let driver = tokio::spawn(connection);
@@ -210,7 +210,7 @@ async fn their_client(io: DuplexStream, questions: Vec<Message>) -> Vec<Message>
     answers
 }
 
-/// The other server.
+/// The server of `h2`.
 async fn their_server(io: DuplexStream, answers: Vec<Message>) -> Vec<Message> {
     let mut connection = h2::server::handshake(io).await.unwrap();
     let mut answers = answers.into_iter();
@@ -252,7 +252,7 @@ async fn our_client(mut io: DuplexStream, questions: Vec<Message>) -> Vec<Messag
         assert!(turn(&mut io, &mut session, &mut out, &mut heard).await);
     }
     io.write_all(&out).await.unwrap();
-    // The server's last acknowledgements have somebody who hears them.
+    // Ends our side only, so that the server's last acknowledgements can still arrive.
     io.shutdown().await.unwrap();
     io.read_to_end(&mut out).await.unwrap();
     heard.streams.into_values().map(|incoming| incoming.message).collect()

@@ -1,20 +1,21 @@
-//! How often a peer may ask whether we are there, where that is limited: see gRPC's `keepalive.md`. Whoever has just been sent something may ask.
+//! Limits on how often a peer may send `PING`, as in gRPC's `keepalive.md`. A peer that has just been sent headers or
+//! data may always send one.
 
-/// What is often enough.
+/// How often a peer may send `PING`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PingLimits {
-    /// Milliseconds between two `PING` frames.
+    /// The shortest interval between two `PING` frames, in milliseconds.
     pub interval: u64,
-    /// The same while there are no streams.
+    /// The same while no stream is open, in milliseconds.
     pub idle_interval: u64,
-    /// How many may come too soon; 0 is any number.
+    /// How many `PING` frames may come too soon before the connection fails; 0 for any number.
     pub strikes: u32,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Pings {
     limits: Option<PingLimits>,
-    /// When the last came, since something was sent.
+    /// When the last `PING` came, in milliseconds. `None` if headers or data were sent since.
     last: Option<u64>,
     strikes: u32,
 }
@@ -27,13 +28,13 @@ impl Pings {
         }
     }
 
-    /// Headers or data were sent.
+    /// Resets the count, because headers or data were sent.
     pub fn forget(&mut self) {
         self.last = None;
         self.strikes = 0;
     }
 
-    /// There is one; returns whether it is within what is allowed.
+    /// Counts a received `PING`. Returns whether it is within the limits.
     pub fn allows(&mut self, now: u64, idle: bool) -> bool {
         let Some(limits) = self.limits else { return true };
         let interval = if idle { limits.idle_interval } else { limits.interval };

@@ -1,4 +1,4 @@
-//! The way out: what is said on a session's streams, as the peer's windows let it.
+//! The sending side of a [`Session`]: headers, data and trailers, within the flow control windows of the peer.
 
 use super::fields::{is_name, is_value, pairs};
 use super::frame::{self, Code, DEFAULT_MAX_FRAME, Head, flag, kind};
@@ -7,27 +7,28 @@ use super::session::{DRIBBLE, Event, Past, Role, Session};
 use super::stream::{End, Local, Stream};
 use bytes::{Buf, Bytes};
 
-/// Nothing can be said on a stream (any more), or not that.
+/// The stream does not exist (any more) or its state does not allow this, or the fields are malformed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gone;
 
-/// What became of what was said on a stream.
+/// The result of sending on a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wrote {
-    /// All of it is framed; else [`Event::Drained`] tells when it is.
+    /// Whether everything has been framed. Otherwise [`Event::Drained`] is reported once it has.
     pub all: bool,
-    /// The stream is over.
+    /// Whether both sides of the stream have ended.
     pub closed: bool,
 }
 
-/// The longest frame of data that is sent, whatever the peer takes: other streams have their turn, too.
+/// The longest `DATA` frame that is sent, even if the peer accepts longer ones, so that other streams get their turn.
 const LONGEST: u32 = DEFAULT_MAX_FRAME;
 
 impl Session {
-    /// Opens a stream with a request: its fields are as [`pairs`] reads them. Returns its number.
+    /// Opens a stream with a request and returns its number. `text` is its header in the form that [`pairs`] reads.
     ///
     /// # Errors
-    /// The peer takes no more streams, or the fields are none.
+    /// The peer's limit of concurrent streams is reached, the connection takes no more requests, or the fields are
+    /// malformed.
     pub fn request(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<u32, Gone> {
         if self.is_full() {
             return Err(Gone);
@@ -35,10 +36,11 @@ impl Session {
         self.submit(text, ends, out)
     }
 
-    /// The same, but a request that the peer does not take yet waits until it does.
+    /// Like [`Session::request`], but a request beyond the peer's limit of concurrent streams waits until a stream
+    /// ends.
     ///
     /// # Errors
-    /// The peer takes no more streams at all, or the fields are none.
+    /// The connection takes no more requests, or the fields are malformed.
     pub fn submit(&mut self, text: &[u8], ends: bool, out: &mut Vec<u8>) -> Result<u32, Gone> {
         let id = self.next_local();
         if self.role() != Role::Client || self.is_over() || self.last_taken.is_some() || id >= 1 << 31 {
@@ -67,13 +69,13 @@ impl Session {
         self.put_block(id, ends, &block, out);
     }
 
-    /// Whether the peer takes no further stream as long as those that there are have not ended.
+    /// Whether the peer's limit of concurrent streams is reached.
     fn is_full(&self) -> bool {
         let open = self.streams.len() - self.unopened.len() - self.pushes();
         open >= self.remote.max_concurrent_streams as usize
     }
 
-    /// Opens streams that have waited for others to end.
+    /// Opens waiting streams, as far as the peer's limit allows.
     pub(super) fn open_waiting(&mut self, out: &mut Vec<u8>) {
         while !self.unopened.is_empty() && !self.is_full() {
             let Some(id) = self.unopened.pop_front() else { return };
@@ -82,7 +84,7 @@ impl Session {
             };
             let ends = stream.local == Local::Ended;
             let text = stream.request.take().unwrap_or_default();
-            // The peer's first windows may be others by now.
+            // The peer may have changed its initial window since.
             stream.send = self.remote.initial_window_size.into();
             if stream.can_send() && !stream.ready {
                 stream.ready = true;
@@ -100,17 +102,18 @@ impl Session {
         }
     }
 
-    /// Has our next stream have this number, if that is one of ours that is still to come.
+    /// Sets the number of our next stream. Ignored if that number is not one of ours or is in the past.
     pub fn set_next(&mut self, id: u32) {
         if self.is_ours(id) && id > self.next_local() {
             self.last_local = id - 2;
         }
     }
 
-    /// Begins a response, or says 1xx: `text` are its fields but for `:status`, as [`pairs`] reads them, and `date` is that field's value.
+    /// Sends an informational response (1xx) or the header of the final one. `text` is the header without `:status` in
+    /// the form that [`pairs`] reads, `date` the value of a `date` field to add.
     ///
     /// # Errors
-    /// The stream is gone, has its header already, or the fields are none.
+    /// The stream does not exist, its final header was sent already, or the fields are malformed.
     pub fn respond(
         &mut self,
         id: u32,
@@ -137,10 +140,12 @@ impl Session {
         Ok(Wrote { all: true, closed })
     }
 
-    /// Promises the response to a request that a client will make, on the stream of one that it has made. Returns the new stream's number.
+    /// On a server: promises the response to a request that the client has not made, on the stream `parent` of one that
+    /// it has. Returns the number of the promised stream.
     ///
     /// # Errors
-    /// The client takes no pushes, or no more; the stream is gone, or one of a push itself; the fields are none.
+    /// The client accepts no pushes, or no more at this time; `parent` does not exist, has ended or is a push itself;
+    /// the fields are malformed.
     pub fn push(&mut self, parent: u32, text: &[u8], out: &mut Vec<u8>) -> Result<u32, Gone> {
         let open = self.streams.keys().filter(|id| id.is_multiple_of(2)).count();
         let full = open >= self.remote.max_concurrent_streams as usize;
@@ -168,7 +173,7 @@ impl Session {
         Ok(id)
     }
 
-    /// A list of fields, which has been looked at, compressed.
+    /// Compresses a list of fields that has been checked.
     fn block(&mut self, status: Option<u16>, text: &[u8], date: Option<&[u8]>) -> Vec<u8> {
         let mut block = Vec::with_capacity(64);
         self.encoder.begin(&mut block);
@@ -204,10 +209,11 @@ impl Session {
         frame::block(kind::HEADERS, flags, id, block, self.remote.max_frame_size, out);
     }
 
-    /// Sends a part of a body, and its end with it if it `ends`. What the windows do not take, or would be more than `room` bytes, waits.
+    /// Sends a part of a body, and ends our side of the stream if `ends` is set. Data wait if they do not fit into the
+    /// windows, if they are more than `room` bytes, or if other streams wait, too.
     ///
     /// # Errors
-    /// The stream is gone, has no header, or has ended.
+    /// The stream does not exist, its header was not sent, or its end was sent or requested.
     pub fn write(&mut self, id: u32, data: &[u8], ends: bool, room: usize, out: &mut Vec<u8>) -> Result<Wrote, Gone> {
         let others = !self.ready.is_empty();
         let (longest, connection) = (
@@ -236,7 +242,8 @@ impl Session {
             self.send -= data.len() as i64;
             self.pings.forget();
             put_data(id, data, ends, out);
-            // However short it is: so it was said. Windows for it may be given back on stream and connection.
+            // Even a short frame earns budget, because its length was chosen here. The peer may send two window updates
+            // for it, for the stream and the connection.
             self.chatter.earn(2);
             if ends {
                 stream.local = Local::Ended;
@@ -255,10 +262,10 @@ impl Session {
         self.ending(id, ends.then_some(End::Data), room, out)
     }
 
-    /// Ends a stream with fields behind its body, as [`pairs`] reads them.
+    /// Ends our side of a stream with trailers, in the form that [`pairs`] reads.
     ///
     /// # Errors
-    /// The stream is gone, has no header, or has ended; the fields are none.
+    /// The stream does not exist, its header was not sent, its end was sent or requested, or the fields are malformed.
     pub fn trailers(&mut self, id: u32, text: &[u8], room: usize, out: &mut Vec<u8>) -> Result<Wrote, Gone> {
         if !has_no_pseudo(text) {
             return Err(Gone);
@@ -270,7 +277,8 @@ impl Session {
         self.ending(id, Some(End::Trailers(text.to_vec())), room, out)
     }
 
-    /// Something waits on a stream, and its end behind it.
+    /// Sends what waits on a stream, and its `end`, as soon as it is the stream's turn: at once if no other stream
+    /// waits.
     fn ending(&mut self, id: u32, end: Option<End>, room: usize, out: &mut Vec<u8>) -> Result<Wrote, Gone> {
         let stream = self.streams.get_mut(&id).ok_or(Gone)?;
         if end.is_some() {
@@ -301,11 +309,12 @@ impl Session {
         Ok(wrote)
     }
 
-    /// Appends data that wait, as far as the windows go, up to `room` bytes: what goes beyond that would only lie in memory.
+    /// Appends waiting data as far as the windows allow, until about `room` bytes are appended. More would only lie in
+    /// the memory of the socket. `each` gets [`Event::Drained`] and [`Event::Closed`].
     pub fn pump(&mut self, room: usize, out: &mut Vec<u8>, each: &mut dyn FnMut(Event<'_>)) {
         let end = out.len().saturating_add(room);
         let longest = self.remote.max_frame_size.min(LONGEST) as usize;
-        // Those that would go on, but for the connection's window.
+        // Streams that only the window of the connection stops.
         let mut blocked = Vec::new();
         while out.len() < end
             && let Some(id) = self.ready.pop_front()
@@ -383,19 +392,19 @@ impl Session {
         }
     }
 
-    /// Whether data wait that the windows would take.
+    /// Whether streams are queued for [`Session::pump`].
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// Ends a stream at once, whatever waits on it.
+    /// Resets a stream, and drops the data that wait on it.
     ///
     /// # Errors
-    /// It is over already.
+    /// The stream does not exist any more.
     pub fn reset(&mut self, id: u32, code: Code, out: &mut Vec<u8>) -> Result<(), Gone> {
         let stream = self.streams.remove(&id).ok_or(Gone)?;
         if stream.request.is_some() {
-            // The peer has not heard of it.
+            // The peer does not know of this stream yet.
             self.unopened.retain(|&unopened| unopened != id);
             return Ok(());
         }
@@ -405,14 +414,15 @@ impl Session {
         Ok(())
     }
 
-    /// Data of a stream are kept here from now on, and not told.
+    /// Holds the data of a stream from now on, instead of reporting them.
     pub fn pause(&mut self, id: u32) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.paused = true;
         }
     }
 
-    /// Data of a stream are told again. Those that were kept are the result, also of a stream that is [closed](Event::Closed) since.
+    /// Reports the data of a stream again, and returns those that were held, even if the stream was
+    /// [closed](Event::Closed) in the meantime.
     pub fn resume(&mut self, id: u32, out: &mut Vec<u8>) -> Vec<u8> {
         let Some(stream) = self.streams.get_mut(&id) else {
             return self.kept.remove(&id).unwrap_or_default();
@@ -423,25 +433,26 @@ impl Session {
         held
     }
 
-    /// Asks whether the peer is there.
+    /// Sends a `PING`.
     pub fn ping(&self, octets: [u8; 8], out: &mut Vec<u8>) {
         frame::encode(kind::PING, 0, 0, &octets, out);
     }
 
-    /// Says that no streams behind the last are handled. Those that are open go on.
+    /// Sends a `GOAWAY`: streams after `last` will not be handled. The default is the peer's last stream. Existing
+    /// streams go on.
     pub fn goaway(&mut self, code: Code, last: Option<u32>, debug: &[u8], out: &mut Vec<u8>) {
         let last = last.unwrap_or(self.last_remote());
         self.last_handled = Some(self.last_handled.map_or(last, |before| before.min(last)));
         frame::goaway(last, code, debug, out);
     }
 
-    /// Bytes of bodies that wait for the peer's windows.
+    /// The number of body bytes that wait for the peer's windows.
     pub fn queued(&self) -> usize {
         self.streams.values().map(|stream| stream.queued).sum()
     }
 }
 
-/// Whether all of a text can be sent as fields; pseudo-headers among them.
+/// Whether all fields of a text can be sent. Pseudo-headers are allowed.
 fn is_list(text: &[u8]) -> bool {
     pairs(text).all(|field| (is_name(field.name) || field.name.first() == Some(&b':')) && is_value(field.value))
 }

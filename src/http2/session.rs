@@ -1,4 +1,5 @@
-//! One connection, in either role: what is received, and what that means.
+//! A [`Session`]: the state of one connection, the parsing of its frames and what they mean. `receive` handles each
+//! kind of frame, and `send` is the sending side.
 
 mod receive;
 
@@ -11,151 +12,154 @@ use super::settings::Settings;
 use super::stream::Stream;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// Which end of a connection we are.
+/// Which end of the connection this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Clients open streams to us.
+    /// The peer is a client and opens streams.
     Server,
-    /// We open streams.
+    /// The peer is a server, and we open streams.
     Client,
 }
 
-/// What has happened.
+/// What a session reports.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// A request or a response begins.
+    /// A request or the final response has begun.
     Head {
-        /// The stream; of a request, a new one.
+        /// The stream; a request's is new.
         stream: u32,
-        /// Its header.
+        /// The header.
         fields: &'a Fields,
-        /// It ends with that.
+        /// Whether there is neither a body nor trailers.
         ends: bool,
     },
-    /// A client's: the server promises the response to a request that we have not made.
+    /// On a client: the server promises the response to a request that was not made.
     Push {
-        /// The stream on which it will come.
+        /// The stream of the promised response.
         stream: u32,
-        /// The one of ours that it belongs to.
+        /// The stream of the request that the push belongs to.
         parent: u32,
-        /// The request's header.
+        /// The header of the promised request.
         fields: &'a Fields,
     },
-    /// A client's: the server says what else it can do.
+    /// On a client: an `ALTSVC` or `ORIGIN` frame.
     Extension {
-        /// `ALTSVC` or `ORIGIN`.
+        /// [`kind::ALTSVC`] or [`kind::ORIGIN`].
         kind: u8,
-        /// The stream, or 0.
+        /// The stream, or 0 for the connection.
         stream: u32,
-        /// What it says, unread.
+        /// The payload, not parsed.
         payload: &'a [u8],
     },
-    /// A response of 1xx: the response itself is still to come.
+    /// An informational response (1xx). The final response is still to come.
     Informational {
         /// The stream.
         stream: u32,
-        /// Its header.
+        /// The header.
         fields: &'a Fields,
     },
     /// A part of a body.
     Data {
         /// The stream.
         stream: u32,
-        /// The part; it is not empty.
+        /// The data, never empty.
         data: &'a [u8],
     },
-    /// A body has ended. Data that are [held](Session::pause) come before that.
+    /// The peer has ended its side of a stream. If the stream is [paused](Session::pause), the data that are held
+    /// belong before this event.
     End {
         /// The stream.
         stream: u32,
-        /// The fields behind it.
+        /// The trailers, if any.
         trailers: Option<&'a Fields>,
     },
-    /// A stream is over before its end.
+    /// A stream was reset.
     Reset {
         /// The stream.
         stream: u32,
-        /// Why.
+        /// The error code.
         code: Code,
-        /// The peer said so; else it has made us say so.
+        /// Whether the peer has reset or refused it. Otherwise we have reset it, because of an error of the peer.
         by_peer: bool,
     },
-    /// All that was written on a stream is framed, which was waited for.
+    /// All data that waited on the stream have been framed.
     Drained(u32),
     /// Both sides of a stream have ended.
     Closed(u32),
-    /// The peer has said what it takes.
+    /// The peer's `SETTINGS` were received; all of its settings now.
     Settings(&'a Settings),
-    /// The peer has taken note of what we have said.
+    /// The peer has acknowledged our oldest unacknowledged `SETTINGS`.
     SettingsAck,
-    /// It has been answered.
+    /// A `PING`. It has been answered already.
     Ping([u8; 8]),
-    /// A ping of ours has been answered.
+    /// The answer to a `PING` of ours.
     Pong([u8; 8]),
-    /// The peer wants no more streams than those up to `last`.
+    /// The peer shuts the connection down (`GOAWAY`).
     Goaway {
-        /// The last that it handles.
+        /// The last of our streams that the peer handles.
         last: u32,
-        /// Why.
+        /// The error code.
         code: Code,
-        /// Whatever it says.
+        /// Debug data of the peer's choice.
         debug: &'a [u8],
     },
-    /// The connection is over, and the peer has been told why.
+    /// The connection has failed, and a `GOAWAY` for the peer has been written.
     Failed {
-        /// Why.
+        /// The error code.
         code: Code,
-        /// Why, in words.
+        /// The reason in words.
         why: &'static str,
     },
 }
 
-/// Where the stream of frames is.
+/// The state of the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// So many bytes of the preface have come.
+    /// How many bytes of the preface have been received.
     Preface(usize),
-    /// The peer's settings must come first.
+    /// The next frame must be the peer's `SETTINGS`.
     First,
     Open,
-    /// Whatever comes is passed over.
+    /// The connection is over, and everything received is ignored.
     Over,
 }
 
-/// How a stream ended that is not there any more.
+/// How a stream ended that no longer exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Past {
-    /// We reset it: the peer may not know yet, so what it has sent meanwhile is passed over.
+    /// We have reset it. The peer may not know yet, so frames that it sends meanwhile are ignored.
     Reset,
     Ended,
 }
 
-/// Streams that are over and remembered: frames of these can still be on their way.
+/// The number of closed streams that are remembered, because frames for them can still arrive.
 const PAST: usize = 256;
-/// A stream may have expired at the peer's so many milliseconds before it has here.
+/// How many milliseconds before its expiry the peer's reset of a stream is accepted, because the peer may have started
+/// its clock earlier.
 const EARLY: u64 = 50;
 
-/// A block of fields that is being received.
+/// A field block of which not all frames have been received.
 struct Block {
     stream: u32,
-    /// It promises this one.
+    /// The promised stream, if the block belongs to a `PUSH_PROMISE`.
     promised: Option<u32>,
     ends: bool,
     bytes: Vec<u8>,
     frames: u32,
-    /// It makes its stream depend on itself.
+    /// Its `HEADERS` make the stream depend on itself.
     looped: bool,
 }
 
-/// Data smaller than this for want of a window cost their sender's budget.
+/// `DATA` frames shorter than this, sent because the peer opened its window by so little, cost the peer's budget.
+/// Received frames from this length on earn it back.
 pub(super) const DRIBBLE: usize = 128;
 
-/// See the module's documentation.
+/// One HTTP/2 connection without I/O; see the [module](super).
 pub struct Session {
     role: Role,
     limits: Limits,
     phase: Phase,
-    /// What has come of a frame that is not whole: of its head, and of its payload.
+    /// The received part of an incomplete frame: `head_length` bytes of its head, and its payload.
     head: [u8; HEAD],
     head_length: usize,
     payload: Vec<u8>,
@@ -163,51 +167,52 @@ pub struct Session {
     decoder: Decoder,
     pub(super) encoder: Encoder,
     fields: Fields,
-    /// What holds of ours, and what the peer has been told since, which holds from its answer on.
+    /// Our settings in force, and those announced since. Each of the latter is in force once the peer acknowledges it.
     local: Settings,
     told: VecDeque<Settings>,
     pub(super) remote: Settings,
     pub(super) streams: BTreeMap<u32, Stream>,
     past: VecDeque<(u32, Past)>,
-    /// Data of streams that have ended while they were [paused](Session::pause).
+    /// The held data of streams that have ended while they were [paused](Session::pause).
     pub(super) kept: BTreeMap<u32, Vec<u8>>,
-    /// The peer's last stream, and ours.
+    /// The last stream opened by the peer, and the last one of ours.
     last_remote: u32,
     pub(super) last_local: u32,
-    /// The last of ours that the peer knows of, and those that wait until it takes them.
+    /// The last stream of ours that the peer knows of, and those that wait until the peer allows more.
     pub(super) last_opened: u32,
     pub(super) unopened: VecDeque<u32>,
-    /// How much the peer may send on the connection, and what it has sent without being told that it was taken.
+    /// How many more bytes the peer may send on the connection, and how many were consumed but not yet given back.
     receive: i64,
     taken: u32,
     pub(super) window: u32,
     pub(super) send: i64,
     pub(super) ready: VecDeque<u32>,
-    /// The last stream that is handled, when the peer was told that there is one.
+    /// The last stream that we handle, once a `GOAWAY` was sent.
     pub(super) last_handled: Option<u32>,
-    /// The same of the peer.
+    /// The last stream that the peer handles, once a `GOAWAY` was received.
     pub(super) last_taken: Option<u32>,
     resets: Budget,
     malformed: Budget,
     pub(super) chatter: Budget,
     pub(super) pings: Pings,
-    /// As of the last call that said it, in milliseconds.
+    /// The time of the last [`Session::feed`], in milliseconds.
     pub(super) now: u64,
-    /// The peer has us send too many tiny frames.
+    /// The peer opens its windows by too few bytes at a time. The next [`Session::feed`] fails the connection.
     pub(super) dribbled: bool,
-    /// Streams on which something was taken in this read.
+    /// Streams on which data were consumed during this read.
     credited: BTreeSet<u32>,
-    /// The peer has sent settings.
+    /// Whether the peer's first `SETTINGS` have been received.
     greeted: bool,
     /// See [`Session::take_by_hand`].
     by_hand: bool,
 }
 
-/// Who is told.
+/// The callback that receives the events.
 type Each<'e> = dyn FnMut(Event<'_>) + 'e;
 
 impl Session {
-    /// A new connection. What it begins with, which says `settings`, is appended to `out`.
+    /// A new connection. Appends what it begins with to `out`: the preface of a client, and `SETTINGS` with `settings`.
+    /// `now` is in milliseconds, as everywhere in a session.
     pub fn new(role: Role, settings: Settings, limits: Limits, now: u64, out: &mut Vec<u8>) -> Session {
         let remote = Settings {
             max_concurrent_streams: limits.requests,
@@ -261,49 +266,51 @@ impl Session {
         session
     }
 
-    /// From now on, data that were told count as taken only when [`Session::take`] says so.
+    /// From now on, reported data are given back to the peer's window only when [`Session::take`] is called.
     pub fn take_by_hand(&mut self) {
         self.by_hand = true;
     }
 
-    /// How often the peer may ask whether we are there.
+    /// Limits how often the peer may send `PING`.
     pub fn limit_pings(&mut self, limits: PingLimits) {
         self.pings = Pings::new(limits);
     }
 
-    /// The peer resets a stream at that time, in milliseconds, if it is still there: that is no misuse.
+    /// Sets the time, in milliseconds, at which the peer is expected to reset a stream, for example for a timeout that
+    /// it has announced. A reset from then on does not count as misuse.
     pub fn set_expiry(&mut self, id: u32, at: u64) {
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.expires = at;
         }
     }
 
-    /// The peer has made good use of a stream: it may reset another one.
+    /// Gives one reset back to the peer's budget, because a stream was used properly.
     pub fn earn_reset(&mut self) {
         self.resets.earn(1);
     }
 
-    /// Which end this is.
+    /// Which end of the connection this is.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// What holds of ours.
+    /// Our settings in force.
     pub fn local(&self) -> &Settings {
         &self.local
     }
 
-    /// What the peer has said.
+    /// The settings of the peer.
     pub fn remote(&self) -> &Settings {
         &self.remote
     }
 
-    /// What we have said last: of what costs only us, it holds at once, or a peer could put off its answer.
+    /// The settings that we announced last. The limits on streams, pushes and lists of fields are taken from these at
+    /// once: a peer could otherwise evade new limits by not acknowledging them.
     fn said(&self) -> &Settings {
         self.told.back().unwrap_or(&self.local)
     }
 
-    /// Pushes that are open.
+    /// The number of pushes that are open.
     pub(super) fn pushes(&self) -> usize {
         if self.last_remote == 0 {
             return 0;
@@ -311,7 +318,7 @@ impl Session {
         self.streams.keys().filter(|&&id| !self.is_ours(id)).count()
     }
 
-    /// Streams that are open.
+    /// The number of streams that exist, including requests that still wait for the peer's limit.
     pub fn open_streams(&self) -> usize {
         self.streams.len()
     }
@@ -321,8 +328,9 @@ impl Session {
         self.last_remote
     }
 
-    /// What the connection is at: how much the peer may send at a time, how much of that was taken and not given back, our next stream, the last of
-    /// the peer's, how much we may send, and how much the peer.
+    /// The numbers of Node's `session.state`: the window of the connection, how much of it was consumed but not yet
+    /// given back, our next stream, the last stream of the peer, how many more bytes we may send and how many more the
+    /// peer may send.
     pub fn state(&self) -> [u32; 6] {
         let [send, receive] = [self.send, self.receive].map(|window| window.max(0) as u32);
         [
@@ -340,20 +348,21 @@ impl Session {
         self.phase == Phase::Over
     }
 
-    /// What we take, from the peer's answer on.
+    /// Announces new settings. They are in force once the peer acknowledges them.
     pub fn settings(&mut self, settings: Settings, out: &mut Vec<u8>) {
         let mut settings = settings;
-        // A server takes no pushes, and says nothing of that.
+        // A server must not announce that it accepts pushes (RFC 9113, 6.5.2), so it leaves the setting at its default.
         settings.enable_push &= self.limits.pushes > 0;
         settings.enable_push |= self.role == Role::Server;
         settings.encode(self.said(), out);
         self.told.push_back(settings);
     }
 
-    /// Takes received bytes, tells `each` what they mean as long as there is `room` before the next frame, and appends to `out` what has to be
-    /// answered. Returns how many bytes were taken: all, unless there was no room.
+    /// Takes received bytes, reports events to `each` and appends answers to `out`. Before each frame, stops if there
+    /// is no `room` left for events. Returns how many bytes of `input` were taken: all of them, unless there was no
+    /// room.
     ///
-    /// What may be sent of bodies because of it, [`Session::pump`] appends.
+    /// Call [`Session::pump`] afterwards to send data that the peer's frames have made possible.
     pub fn feed(
         &mut self,
         input: &[u8],
@@ -393,7 +402,7 @@ impl Session {
         if self.phase == Phase::Over {
             return input.len();
         }
-        // The peer knows of it only then: whatever it has sent until now was to fit the windows that it knew.
+        // The windows are updated only here: everything received until now was sent within the old windows.
         self.take_on_connection(out);
         for id in std::mem::take(&mut self.credited) {
             self.credit(id, 0, out);
@@ -402,7 +411,7 @@ impl Session {
         input.len() - rest.len()
     }
 
-    /// Takes a part of a frame, or all of it.
+    /// Takes a part of a frame or all of it, and returns the rest of the input.
     fn step<'i>(&mut self, input: &'i [u8], out: &mut Vec<u8>, each: &mut Each<'_>) -> &'i [u8] {
         let mut rest = input;
         if self.head_length < HEAD {
@@ -445,7 +454,7 @@ impl Session {
         rest
     }
 
-    /// Whether a frame may come, by its head: before anything of it is kept.
+    /// Checks the head of a frame, before any of its payload is stored.
     fn announced(&mut self, head: Head) -> Result<(), Error> {
         let violation = |code, why| Err(Error::Connection(code, why));
         let most = self.told.iter().map(|told| told.max_frame_size);
@@ -551,7 +560,8 @@ impl Session {
                     code,
                     by_peer: true,
                 });
-                // A client has made its requests itself, and what has expired was open for as long as was said.
+                // A client's own requests do not count, nor does a stream that was open for as long as the peer had
+                // announced.
                 let own = self.role == Role::Client && self.is_ours(stream);
                 if own || gone.expires <= self.now.saturating_add(EARLY) {
                     return Ok(());
@@ -595,7 +605,7 @@ impl Session {
         }
     }
 
-    /// What the peer has sent that is of no use: it may do so now and then.
+    /// Spends the peer's budget for frames without use.
     pub(super) fn chatter(&mut self, count: u32) -> Result<(), Error> {
         if self.chatter.spend(count, self.now) {
             return Ok(());
@@ -637,19 +647,19 @@ impl Session {
         self.past.iter().rev().find(of).map(|&(_, past)| past)
     }
 
-    /// Whether a stream was there so long ago that nobody knows how it has ended.
+    /// Whether a stream ended so long ago that its end is no longer remembered.
     pub(super) fn is_forgotten(&self, stream: u32) -> bool {
         !self.is_idle(stream) && self.past(stream).is_none()
     }
 
-    /// Whether what comes on a stream that is not there is passed over.
+    /// Whether frames on a stream that no longer exists are ignored.
     fn is_passed_over(&self, stream: u32) -> bool {
         self.past(stream) == Some(Past::Reset)
             || self.is_ours(stream) && self.is_forgotten(stream)
             || !self.is_ours(stream) && self.last_handled.is_some_and(|last| stream > last)
     }
 
-    /// Something ends for what was received.
+    /// Ends a stream or the connection because of an error in what was received.
     pub(super) fn failed(&mut self, error: Error, out: &mut Vec<u8>, each: &mut Each<'_>) {
         match error {
             Error::Connection(code, why) => self.fail(code, why, out, each),
@@ -674,7 +684,7 @@ impl Session {
         }
     }
 
-    /// The connection ends for an error.
+    /// Fails the connection: writes `GOAWAY`, drops all streams and reports the failure.
     pub(super) fn fail(&mut self, code: Code, why: &'static str, out: &mut Vec<u8>, each: &mut Each<'_>) {
         if self.phase == Phase::Over {
             return;
@@ -685,7 +695,7 @@ impl Session {
         each(Event::Failed { code, why });
     }
 
-    /// Lets go of everything: nothing is sent or received any more.
+    /// Drops all state of the connection. Nothing is sent or received any more.
     pub fn forget(&mut self) {
         self.phase = Phase::Over;
         self.streams.clear();
@@ -697,12 +707,12 @@ impl Session {
         self.payload = Vec::new();
     }
 
-    /// Whether all that was promised is done, behind a [`Session::goaway`].
+    /// Whether all streams have ended after a [`Session::goaway`].
     pub fn is_done(&self) -> bool {
         self.last_handled.is_some() && self.streams.is_empty()
     }
 
-    /// Both sides of a stream have ended.
+    /// Removes a stream of which both sides have ended.
     pub(super) fn over(&mut self, id: u32) {
         if let Some(stream) = self.streams.remove(&id)
             && !stream.held.is_empty()

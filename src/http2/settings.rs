@@ -1,24 +1,24 @@
-//! Settings: what each end tells the other about itself (RFC 9113, 6.5).
+//! The settings that each peer announces (RFC 9113, 6.5).
 
 use super::frame::{self, Code, DEFAULT_MAX_FRAME, DEFAULT_WINDOW, Error, MAX_FRAME, MAX_WINDOW, setting};
 use super::hpack;
 
-/// What one end has announced. The default is what holds before it has said anything.
+/// The settings of one peer. The default is what applies before any `SETTINGS` frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Bytes of the table that its HPACK decoder keeps.
+    /// The largest table of its HPACK decoder, in bytes.
     pub header_table_size: u32,
-    /// It takes pushes.
+    /// Whether it accepts pushes.
     pub enable_push: bool,
-    /// Streams that it lets the other end have open.
+    /// The most streams that the other peer may have open.
     pub max_concurrent_streams: u32,
-    /// Bytes of data that it takes at first on each stream.
+    /// The initial flow control window of each stream on which it receives, in bytes.
     pub initial_window_size: u32,
-    /// The longest payload that it takes.
+    /// The longest payload of a frame that it accepts, in bytes.
     pub max_frame_size: u32,
-    /// The largest list of fields that it takes, see [`hpack::Field::size`].
+    /// The largest list of fields that it accepts, counted by [`hpack::Field::size`].
     pub max_header_list_size: u32,
-    /// It knows `CONNECT` with a `:protocol` (RFC 8441).
+    /// Whether it supports `CONNECT` with a `:protocol` (RFC 8441).
     pub enable_connect_protocol: bool,
 }
 
@@ -37,10 +37,10 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes one setting that was received; those that nobody here knows are passed over.
+    /// Applies a received setting; unknown ones are ignored.
     ///
     /// # Errors
-    /// A value that it must not have (6.5.2).
+    /// The value is not allowed (RFC 9113, 6.5.2).
     pub fn apply(&mut self, number: u16, value: u32) -> Result<(), Error> {
         let wrong = |why| Err(Error::Connection(Code::PROTOCOL_ERROR, why));
         match number {
@@ -67,7 +67,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Appends the frame that says what is not as in `before`.
+    /// Appends a `SETTINGS` frame with the settings that differ from `before`.
     pub fn encode(&self, before: &Settings, out: &mut Vec<u8>) {
         let all = |settings: &Settings| {
             [

@@ -1,62 +1,63 @@
-//! One stream: its states (RFC 9113, 5.1), its windows, what waits to be sent on it.
+//! The state of one stream (RFC 9113, 5.1): its windows, and the data that wait to be sent.
 
 use bytes::Bytes;
 use std::collections::VecDeque;
 
-/// What we have sent on a stream.
+/// How far our side of a stream has got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Local {
-    /// No header, or none but those of 1xx.
+    /// We have sent no header yet, or only those of informational responses (1xx).
     Idle,
-    /// A header.
+    /// We have sent the header.
     Open,
-    /// Its end is decided, and waits behind its data.
+    /// The end was requested, and waits until the data before it have been sent.
     Ending,
-    /// Its end.
+    /// We have sent the end.
     Ended,
 }
 
-/// What comes behind the data that waits.
+/// How our side ends after the waiting data.
 #[derive(Debug)]
 pub(super) enum End {
-    /// Nothing.
+    /// With the flag `END_STREAM` on the last `DATA` frame.
     Data,
-    /// These fields, as [`super::pairs`] reads them.
+    /// With these trailers, in the form that [`super::pairs`] reads.
     Trailers(Vec<u8>),
 }
 
 #[derive(Debug)]
 pub(super) struct Stream {
     pub local: Local,
-    /// A client's: its request, which waits until the server takes one more stream. For the peer, there is no such stream yet.
+    /// On a client: the header of a request that waits until the server allows another stream. The server does not know
+    /// of the stream yet.
     pub request: Option<Vec<u8>>,
-    /// The peer can send more.
+    /// Whether the peer can still send on the stream.
     pub remote_open: bool,
-    /// A client's: the response's header has come.
+    /// Whether the header of the response has been received. Always true for requests on a server.
     pub answered: bool,
-    /// A client's: the response to HEAD has no body, whatever it says.
+    /// On a client: whether the response has no body whatever its `content-length` is, as after `HEAD`.
     pub bodiless: bool,
-    /// How much the peer may send; more than it may, and the stream ends.
+    /// How many more bytes the peer may send.
     pub receive: i64,
-    /// Bytes that were taken, and the peer not told.
+    /// Bytes that were consumed but not yet given back to the peer's window.
     pub taken: u32,
-    /// How much we may send; less than nothing after the peer has made its windows smaller.
+    /// How many more bytes we may send. Negative after the peer has reduced its initial window below what was sent.
     pub send: i64,
     pub queue: VecDeque<Bytes>,
-    /// Bytes in it.
+    /// The number of bytes in `queue`.
     pub queued: usize,
     pub end: Option<End>,
-    /// It is among those that have something to send.
+    /// Whether the stream is in the session's queue of streams that can send.
     pub ready: bool,
-    /// Whoever writes waits for all of it to have been framed.
+    /// Whether [`Event::Drained`](super::Event::Drained) is to be reported once everything was framed.
     pub awaited: bool,
-    /// Nobody takes data now: it gathers here.
+    /// Whether the stream is paused. Received data are kept in `held` then.
     pub paused: bool,
     pub held: Vec<u8>,
     pub content_length: Option<u64>,
-    /// Bytes of the peer's body.
+    /// The number of body bytes received.
     pub received: u64,
-    /// When the peer is expected to reset it, in milliseconds.
+    /// The time, in milliseconds, from which a reset by the peer is expected and costs nothing.
     pub expires: u64,
 }
 
@@ -84,14 +85,14 @@ impl Stream {
         }
     }
 
-    /// Whether something could be sent if the connection's window let it.
+    /// Whether a frame could be sent if the connection's window allowed it.
     pub fn can_send(&self) -> bool {
         self.request.is_none()
             && self.local < Local::Ended
             && (self.queued > 0 && self.send > 0 || self.queued == 0 && self.end.is_some())
     }
 
-    /// Both sides have ended.
+    /// Whether both sides have ended.
     pub fn is_over(&self) -> bool {
         self.local == Local::Ended && !self.remote_open
     }

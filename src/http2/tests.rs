@@ -1,4 +1,5 @@
-//! Scripts: what a peer sends, and what comes of it. Each is read whole, byte by byte, and cut at random.
+//! Scripts of what a peer sends, and of the events and frames that follow. Each script is read at once, byte by byte,
+//! and cut at random.
 
 mod client;
 
@@ -7,7 +8,7 @@ use super::hpack::{Encoder, Field, Indexing};
 use super::{Event, Limits, PingLimits, Role, Session, Settings, pairs};
 use proptest::prelude::*;
 
-/// An event, kept.
+/// An event with its own copy of the data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Seen {
     Head(u32, String, bool),
@@ -59,13 +60,13 @@ impl Seen {
     }
 }
 
-/// A session and the peer's side of it, by hand.
+/// A session, and the peer's side of its connection written by hand.
 struct Pair {
     session: Session,
     /// What the session has written.
     out: Vec<u8>,
     seen: Vec<Seen>,
-    /// What the peer sends.
+    /// What the peer sends next.
     script: Vec<u8>,
     encoder: Encoder,
     now: u64,
@@ -73,7 +74,7 @@ struct Pair {
 
 const ALL: usize = 1 << 20;
 
-/// What a server takes in these tests.
+/// The settings of the server in these tests.
 fn settings() -> Settings {
     Settings {
         max_concurrent_streams: 100,
@@ -83,7 +84,7 @@ fn settings() -> Settings {
 }
 
 impl Pair {
-    /// A server whose client has sent its preface and empty settings.
+    /// A server whose client has sent the preface and empty settings.
     fn server() -> Pair {
         let mut pair = Pair::silent(Role::Server, settings());
         pair.script.extend_from_slice(PREFACE);
@@ -156,7 +157,7 @@ impl Pair {
         self
     }
 
-    /// The session reads what the peer has sent.
+    /// Lets the session read the script.
     fn feed(&mut self) -> &mut Pair {
         let script = std::mem::take(&mut self.script);
         self.read(&script);
@@ -180,7 +181,7 @@ impl Pair {
         std::mem::take(&mut self.seen)
     }
 
-    /// The frames that the session has sent since: their heads and payloads.
+    /// The heads and payloads of the frames that the session has sent since the last call.
     fn sent(&mut self) -> Vec<(Head, Vec<u8>)> {
         let out = std::mem::take(&mut self.out);
         let mut rest = out.strip_prefix(PREFACE).unwrap_or(&out);
@@ -208,7 +209,7 @@ impl Pair {
         assert_eq!(payload[4..8], code.0.to_be_bytes());
         assert!(self.session.is_over());
         assert_eq!(self.session.open_streams(), 0);
-        // Nothing that comes behind counts any more.
+        // Everything after it is ignored.
         self.get(99).feed();
         assert_eq!((self.see(), self.sent().len()), (vec![], 0));
     }
@@ -220,7 +221,7 @@ impl Pair {
         let (head, payload) = frames.last().unwrap_or_else(|| panic!("nothing is sent: {seen:?}"));
         assert_eq!((head.kind, head.stream), (kind::RST_STREAM, stream), "{seen:?}");
         assert_eq!(payload[..], code.0.to_be_bytes());
-        // And the connection goes on.
+        // The connection stays usable.
         self.get(4001).feed();
         assert!(matches!(self.see()[..], [Seen::Head(4001, ..)]));
     }
@@ -302,7 +303,7 @@ fn a_client_asks_and_is_answered() {
             Seen::Closed(1),
         ]
     );
-    // What the server will not handle can be asked of another.
+    // Requests that the server will not handle can be retried elsewhere.
     pair.frame(kind::GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0, b'x']).feed();
     assert_eq!(
         pair.see(),
@@ -482,7 +483,7 @@ fn bodies_are_as_long_as_they_say() {
 
 #[test]
 fn states_of_streams_are_kept() {
-    // Idle.
+    // Idle streams.
     for kind in [kind::DATA, kind::RST_STREAM, kind::WINDOW_UPDATE] {
         Pair::server()
             .frame(kind, 0, 1, &[0, 0, 0, 1])
@@ -490,13 +491,13 @@ fn states_of_streams_are_kept() {
     }
     Pair::server().get(2).fails(Code::PROTOCOL_ERROR);
     Pair::server().get(5).get(3).fails(Code::PROTOCOL_ERROR);
-    // Half closed.
+    // A half-closed stream.
     Pair::server()
         .get(1)
         .frame(kind::DATA, 0, 1, b"a")
         .resets(1, Code::STREAM_CLOSED);
     Pair::server().get(1).get(1).resets(1, Code::STREAM_CLOSED);
-    // Closed, by the peer, by both, and by us.
+    // Streams closed by the peer, by both sides and by us.
     let reset = &Code::CANCEL.0.to_be_bytes();
     Pair::server()
         .post(1)
@@ -579,7 +580,7 @@ fn connections_that_break_the_protocol_end() {
         frame::settings(&[(number, value)], &mut pair.script);
         pair.fails(code);
     }
-    // One answer is owed.
+    // One acknowledgement is outstanding.
     let mut pair = Pair::server();
     pair.frame(kind::SETTINGS, flag::ACK, 0, &[]).feed();
     assert_eq!(pair.see(), [Seen::SettingsAck]);
@@ -621,7 +622,7 @@ fn windows_are_kept_on_the_way_out() {
     };
     assert_eq!(data(&mut pair), [(1, 10, false), (3, 10, false)]);
     assert_eq!(pair.session.queued(), 40);
-    // Smaller than what is used already, then larger again.
+    // Smaller than what was used already, then larger again.
     frame::settings(&[(setting::INITIAL_WINDOW_SIZE, 5)], &mut pair.script);
     frame::window_update(1, 5, &mut pair.script);
     pair.feed();
@@ -640,7 +641,7 @@ fn windows_are_kept_on_the_way_out() {
         rest,
         [Seen::Drained(1), Seen::Closed(1), Seen::Drained(3), Seen::Closed(3)]
     );
-    // The connection's.
+    // The window of the connection.
     pair.get(5).get(7).feed();
     pair.sent();
     let out = &mut pair.out;
@@ -705,7 +706,7 @@ fn windows_that_overflow_are_errors() {
 
 #[test]
 fn windows_are_kept_on_the_way_in() {
-    // What is taken is given back, padding too.
+    // Consumed data are given back, including their padding.
     let mut pair = Pair::server();
     pair.post(1);
     for _ in 0..100 {
@@ -731,7 +732,7 @@ fn windows_are_kept_on_the_way_in() {
             .iter()
             .any(|event| matches!(event, Seen::Reset(..) | Seen::Failed(..)))
     );
-    // What is not, is not: the stream's ends at its size, and the connection's goes on.
+    // Data that are not consumed are not given back to the stream's window, but to the connection's.
     let mut pair = Pair::server();
     pair.post(1).feed();
     pair.session.pause(1);
@@ -754,7 +755,7 @@ fn windows_are_kept_on_the_way_in() {
     }
     pair.feed();
     assert_eq!(pair.see(), [Seen::Reset(1, Code::FLOW_CONTROL_ERROR, false)]);
-    // More than the connection's is an error before it has come.
+    // More data than the connection's window are an error before they have arrived.
     let mut pair = Pair::silent(
         Role::Server,
         Settings {
@@ -804,7 +805,7 @@ fn bodies_that_nobody_reads_keep_no_stream_open() {
         assert_eq!(pair.session.resume(id, &mut pair.out), b"unread");
     }
     assert!(!pair.see().iter().any(|event| matches!(event, Seen::Reset(..))));
-    // Those that were reset are nobody's.
+    // The held data of a stream are dropped when it is reset.
     pair.post(601).feed();
     pair.session.pause(601);
     pair.frame(kind::DATA, flag::END_STREAM, 601, b"unread").feed();
@@ -833,7 +834,7 @@ fn a_session_that_ends_finishes_what_it_has() {
     pair.session.goaway(Code::NO_ERROR, None, b"", &mut pair.out);
     assert!(!pair.session.is_done());
     pair.see();
-    // It may not have been heard yet.
+    // The peer may not have received the GOAWAY yet.
     pair.post(3).frame(kind::DATA, flag::END_STREAM, 3, b"a");
     pair.frame(kind::DATA, flag::END_STREAM, 1, b"a").feed();
     assert_eq!(pair.see(), [Seen::Data(1, b"a".to_vec()), Seen::End(1, None)]);
@@ -869,7 +870,7 @@ fn responses_are_pushed_to_clients_that_take_them() {
     pair.get(1).feed();
     let request = b":method\0GET\0:scheme\0http\0:authority\0a\0:path\0/style\0";
     assert_eq!(pair.session.push(1, request, &mut pair.out), Ok(2));
-    // Pushes are not made for pushes.
+    // A push cannot belong to another push.
     assert!(pair.session.push(2, request, &mut pair.out).is_err());
     pair.session.respond(2, 200, b"", None, false, &mut pair.out).unwrap();
     let wrote = pair.session.write(2, b"p {}", true, ALL, &mut pair.out).unwrap();
@@ -880,13 +881,13 @@ fn responses_are_pushed_to_clients_that_take_them() {
     frame::settings(&[(setting::ENABLE_PUSH, 0)], &mut pair.script);
     pair.feed();
     assert!(pair.session.push(1, request, &mut pair.out).is_err());
-    // Nobody has to answer it but us.
+    // A client cannot send on a stream that only the server may open.
     Pair::server().frame(kind::DATA, 0, 2, b"a").fails(Code::PROTOCOL_ERROR);
 }
 
 // --- attacks
 
-/// Feeds what `attack` sends, again and again, until the connection ends; returns after how many times.
+/// Feeds what `attack` sends, again and again, until the connection fails. Returns how often it was fed before that.
 fn until_calm(limit: usize, pair: &mut Pair, mut attack: impl FnMut(usize, &mut Pair)) -> usize {
     for count in 0..limit {
         attack(count, pair);
@@ -909,7 +910,7 @@ fn rapid_resets_end_the_connection_but_time_forgives() {
         pair.get(stream).frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
     };
     assert_eq!(until_calm(5000, &mut Pair::server(), rapid), 1000);
-    // Thirty a second are nothing, however long it takes.
+    // Thirty resets a second are allowed for as long as the connection lasts.
     let mut pair = Pair::server();
     for count in 0..20_000 {
         pair.now += 33;
@@ -929,7 +930,7 @@ fn resets_of_what_has_expired_or_was_earned_are_no_attack() {
         pair.session.set_expiry(stream, pair.now + 200);
         pair.now += 150;
         pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]).feed();
-        // The clock goes on too slowly to forgive that.
+        // The clock advances too slowly to refill the budget.
         pair.now -= 150;
         stream += 2;
     }
@@ -941,7 +942,7 @@ fn resets_of_what_has_expired_or_was_earned_are_no_attack() {
         stream += 2;
     }
     assert!(!pair.session.is_over());
-    // What expires later is no excuse.
+    // An expiry in the future does not excuse a reset.
     let mut pair = Pair::server();
     let early = |count: usize, pair: &mut Pair| {
         let stream = 1 + 2 * count as u32;
@@ -950,7 +951,7 @@ fn resets_of_what_has_expired_or_was_earned_are_no_attack() {
         pair.frame(kind::RST_STREAM, 0, stream, &[0, 0, 0, 8]);
     };
     assert_eq!(until_calm(5000, &mut pair, early), 1000);
-    // A client has opened its streams itself.
+    // A client has opened its streams itself, so resets are not limited.
     let mut pair = Pair::client();
     for _ in 0..5000 {
         let request = b":method\0GET\0:scheme\0http\0:path\0/\0:authority\0a\0";
@@ -1022,7 +1023,7 @@ fn pings_are_answered_as_often_as_they_may_come() {
         "a stream is open"
     );
     assert_eq!([99, 0, 0].map(|after| ping(&mut pair, after)), [false, false, true]);
-    // Who was sent something may ask.
+    // A peer that was sent something may send a PING.
     let mut pair = limited(2);
     pair.get(1).feed();
     pair.session.respond(1, 200, b"", None, false, &mut pair.out).unwrap();
@@ -1070,7 +1071,7 @@ fn floods_of_continuation_end_the_connection() {
         pair.frame(kind::CONTINUATION, 0, 1, &[0x82; 16_384]);
     };
     assert!(until_calm(20, &mut begun(), full) < 4);
-    // Past the limit of what a list may take, too: it is read on, for the tables, and nothing of it is kept.
+    // Also beyond the limit of a list's size: the block is decoded for the tables, but not kept.
     let mut pair = Pair::server();
     let big = "x".repeat(4000);
     let mut fields = GET.to_vec();
@@ -1082,12 +1083,12 @@ fn floods_of_continuation_end_the_connection() {
 fn bombs_of_hpack_are_read_and_not_kept() {
     let mut pair = Pair::server();
     let mut block = pair.block(GET);
-    // A field of nearly the whole table, and then its index, as often as there is room.
+    // A field that fills nearly the whole table, and then its index as often as possible.
     block.extend_from_slice(&pair.block(&[("a", &"x".repeat(4000))]));
     block.resize(16_000, 0x80 | 62);
     pair.frame(kind::HEADERS, flag::END_HEADERS | flag::END_STREAM, 1, &block);
     pair.resets(1, Code::ENHANCE_YOUR_CALM);
-    // Sizes of the table, and integers, beyond what was announced.
+    // Table sizes and integers beyond the limits.
     for block in [
         &[0x3f, 0xe2, 0x1f][..],
         &[0x3f, 0xff, 0xff, 0xff, 0xff, 0xff, 0x0f],
@@ -1120,7 +1121,7 @@ fn floods_of_frames_that_say_nothing_end_the_connection() {
         pair.post(1).feed();
         let count = until_calm(20_000, &mut pair, attack);
         assert!((900..=10_100).contains(&count), "{name}: {count}");
-        // What comes a hundred times a second is nobody's attack.
+        // A hundred frames a second are not an attack.
         let mut pair = Pair::server();
         pair.post(1).feed();
         for count in 0..20_000 {
@@ -1171,7 +1172,7 @@ fn the_connections_window_is_given_once() {
         }
     }
     assert_eq!(given(&mut pair), (1 << 24) - 65_535);
-    // Nothing is given until so much less than the smaller window is left.
+    // No window update is sent until the peer may send less than the smaller window.
     for _ in 0..1000 {
         pair.frame(kind::DATA, 0, 1, &[0; 16_000]).feed();
         pair.see();
@@ -1217,9 +1218,10 @@ fn dribbling_windows_end_the_connection() {
     assert!(count > 5000);
 }
 
-// --- however it is cut
+// --- the same, however the input is cut
 
-/// What a script means when it is read in parts as long as these say, with so much room in a table.
+/// The events and the output of a script that is read in parts of the given lengths, with room for `room` events at a
+/// time.
 fn cut(script: &[u8], mut length: impl FnMut() -> usize, room: usize) -> (Vec<Seen>, Vec<u8>) {
     let mut pair = Pair::silent(Role::Server, settings());
     let mut rest = script;
@@ -1241,7 +1243,7 @@ fn cut(script: &[u8], mut length: impl FnMut() -> usize, room: usize) -> (Vec<Se
         }
         rest = behind;
     }
-    // Parts of a body may be told in parts.
+    // The data of one frame can be reported in several parts.
     let mut seen: Vec<Seen> = Vec::new();
     for event in pair.see() {
         match (seen.last_mut(), event) {

@@ -1,4 +1,5 @@
-//! Certificates, keys and options of sessions, read and checked once.
+//! Builds a [`Context`] from [`Settings`]: reads and checks certificates, keys and options once, for all sessions that
+//! share them.
 
 use super::Tickets;
 use super::keys::Keys;
@@ -15,38 +16,40 @@ use rustls::{Error, InconsistentKeys, SupportedCipherSuite, SupportedProtocolVer
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes of early data that are passed over. OpenSSL's clients send 16 KiB at most, and rustls counts them again with every read that follows.
+/// Bytes of early data that a server skips. OpenSSL's clients send 16 KiB at most, but rustls counts the same bytes
+/// again with every read that follows.
 const EARLY_DATA: u32 = 256 * 1024;
 
-/// A version of the protocol.
+/// A version of TLS.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Version {
-    /// RFC 5246.
+    /// TLS 1.2 (RFC 5246).
     Tls12,
-    /// RFC 8446.
+    /// TLS 1.3 (RFC 8446).
     Tls13,
 }
 
-/// What a context is made of. Certificates and keys are PEM.
+/// The settings of a context. Certificates and keys are PEM.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Chains, the end's certificate first, each with its key. Of several, the first that suits the peer is used.
+    /// Pairs of a certificate chain (own certificate first) and its private key. A server uses the first pair that
+    /// suits the client, a client always the first.
     pub identities: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What is trusted.
+    /// Trusted certificates. Each entry can hold several.
     pub authorities: Vec<Vec<u8>>,
-    /// Protocols to be negotiated, the best first.
+    /// Protocols offered or accepted in ALPN, in order of preference.
     pub alpn: Vec<Vec<u8>>,
-    /// The oldest version, and the newest.
+    /// The oldest and the newest version allowed.
     pub versions: (Version, Version),
-    /// Names of cipher suites, in IANA's words, the best first. Empty for all.
+    /// IANA's names of the cipher suites, in order of preference. Empty for all; unknown names are ignored.
     pub suites: Vec<String>,
-    /// A server takes the first suite of its own list, not of the client's.
+    /// A server picks the suite by its own order of preference instead of the client's.
     pub own_order: bool,
-    /// A server asks clients for certificates.
+    /// A server asks clients for a certificate.
     pub asks: bool,
-    /// And refuses those that have none.
+    /// A server that asks also refuses clients without a certificate.
     pub demands: bool,
-    /// Secrets are logged.
+    /// Secrets are logged for [`News::keys`](super::News::keys).
     pub logs: bool,
 }
 
@@ -66,20 +69,20 @@ impl Default for Settings {
     }
 }
 
-/// Why there is no context of some settings.
+/// Why a context cannot be built.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Invalid {
-    /// This is no PEM of what it should be of.
+    /// This setting (`cert`, `key` or `ca`) holds no valid PEM of its kind.
     Pem(&'static str),
-    /// `rustls` does not know this kind of key, or of certificate.
+    /// `rustls` does not support the key or the certificate; its message.
     Unsupported(String),
-    /// The certificate is another key's.
+    /// The certificate belongs to another key.
     Mismatch,
-    /// No cipher suite is left.
+    /// None of the named suites exists in an allowed version.
     NoSuite,
 }
 
-/// What sessions have in common.
+/// The settings in the form that `rustls` takes, shared by any number of sessions.
 pub struct Context {
     pub(super) server: Option<Arc<ServerConfig>>,
     client: ClientConfig,
@@ -91,10 +94,11 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context for both roles; without an identity, for that of the client only. `tickets` are those that it gives as a server.
+    /// A context for both roles, or for clients only if the settings have no identity. `tickets` makes and opens the
+    /// session tickets of its servers.
     ///
     /// # Errors
-    /// What is wrong with the settings, or cannot be done.
+    /// The first setting that is wrong or not supported.
     pub fn new(settings: &Settings, tickets: impl Into<Arc<Tickets>>) -> Result<Context, Invalid> {
         let provider = Arc::new(provider(&settings.suites, settings.versions)?);
         let authorities = settings.authorities.iter().map(|pem| certificates(pem, "ca"));
@@ -132,25 +136,26 @@ impl Context {
         })
     }
 
-    /// What a client's connection is made with, which keeps its sessions in `sessions`.
+    /// The configuration of one client connection, which keeps its sessions in `sessions`.
     pub(super) fn client(&self, sessions: Arc<Sessions>) -> Arc<ClientConfig> {
         let mut config = self.client.clone();
         config.resumption = Resumption::store(sessions);
         Arc::new(config)
     }
 
-    /// Where the tickets of its sessions come from.
+    /// The session tickets of its servers.
     pub fn tickets(&self) -> &Arc<Tickets> {
         &self.tickets
     }
 
-    /// A client is about to be answered, and has no session before.
+    /// Prepares for answering a client: its handshake gets all tickets, and the first identity counts as chosen until
+    /// the resolver chooses.
     pub(super) fn begin(&self) {
         self.tickets.allow(ALL);
         self.identities.chosen.store(0, Ordering::Relaxed);
     }
 
-    /// The identity that was shown to the client that has been answered last; a client's only one.
+    /// The identity shown to the client that was answered last. A context used by clients has only the first one.
     pub(super) fn identity(&self) -> Option<Arc<CertifiedKey>> {
         let chosen = self.identities.chosen.load(Ordering::Relaxed);
         self.identities.identities.get(chosen).cloned()
@@ -186,11 +191,11 @@ fn provider(suites: &[String], versions: (Version, Version)) -> Result<CryptoPro
 
 /// IANA's name of a cipher suite.
 pub(super) fn suite_name(suite: &SupportedCipherSuite) -> String {
-    // `TLS13_AES_128_GCM_SHA256` is what rustls calls TLS_AES_128_GCM_SHA256.
+    // rustls writes TLS13_AES_128_GCM_SHA256 for IANA's TLS_AES_128_GCM_SHA256.
     format!("{:?}", suite.suite()).replacen("TLS13_", "TLS_", 1)
 }
 
-/// The versions that are allowed and have a suite.
+/// The allowed versions that have at least one suite.
 fn versions(settings: &Settings, provider: &CryptoProvider) -> Vec<&'static SupportedProtocolVersion> {
     let known: [(Version, &'static SupportedProtocolVersion); 2] =
         [(Version::Tls13, &version::TLS13), (Version::Tls12, &version::TLS12)];
@@ -215,14 +220,15 @@ fn identities(
     let identity = |(chain, key): &(Vec<u8>, Vec<u8>)| {
         let mut chain = certificates(chain, "cert")?;
         if chain.len() == 1 {
-            // As with OpenSSL: nobody has said what is to be shown beside it.
+            // As in OpenSSL: if only the certificate itself is given, its issuers are taken from the trusted
+            // certificates.
             chain = trust.complete(&chain, UnixTime::now());
         }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| Invalid::Pem("key"))?;
         let key = provider.key_provider.load_private_key(key).map_err(unsupported)?;
         let identity = CertifiedKey::new(chain, key);
         match identity.keys_match() {
-            // Whoever gives a certificate that is not read here, of version 1 for one, has looked at its key.
+            // The check is skipped for a certificate that rustls cannot read, for example of version 1.
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown) | Error::InvalidCertificate(_)) => {
                 Ok(identity)
             }
@@ -256,9 +262,10 @@ fn server_config(
         .with_cert_resolver(identities);
     config.alpn_protocols.clone_from(&settings.alpn);
     config.ignore_client_order = settings.own_order;
-    // With sessions in tickets, none is taken; so much of it is passed over, of a client that has a ticket of somebody else's.
+    // Early data is never accepted, because sessions are in tickets. A client with a ticket of another server may still
+    // send some, and rustls skips only this much.
     config.max_early_data_size = EARLY_DATA;
-    // All sessions are in tickets: a client's memory, not ours.
+    // All session state is in tickets, so the client stores it and the server does not.
     config.session_storage = Arc::new(NoServerSessionStorage {});
     Ok(config)
 }
@@ -282,12 +289,12 @@ fn client_config(
     Ok(config)
 }
 
-/// Chooses among a server's certificates.
+/// Chooses a server's certificate for each client.
 #[derive(Debug)]
 struct Identities {
     identities: Vec<Arc<CertifiedKey>>,
     provider: Arc<CryptoProvider>,
-    /// The last choice. Clients are answered one after the other.
+    /// The index of the last choice. Clients of a context are answered one after the other.
     chosen: AtomicUsize,
 }
 
@@ -296,7 +303,7 @@ impl Identities {
         let Some(signer) = identity.key.choose_scheme(hello.signature_schemes()) else {
             return false;
         };
-        // A suite of TLS 1.3 goes with every key.
+        // Every suite of TLS 1.3 works with every kind of key.
         let scheme = signer.scheme();
         let goes = |suite: &SupportedCipherSuite| match suite {
             SupportedCipherSuite::Tls13(_) => true,
@@ -307,7 +314,7 @@ impl Identities {
     }
 }
 
-/// What another resolver finds, with an OCSP response.
+/// Adds an OCSP response to the certificate that another resolver chooses.
 #[derive(Debug)]
 pub(super) struct Stapled {
     resolver: Arc<dyn ResolvesServerCert>,
@@ -331,7 +338,7 @@ impl ResolvesServerCert for Stapled {
 impl ResolvesServerCert for Identities {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let suits = |identity: &Arc<CertifiedKey>| self.suits(identity, &hello);
-        // Where none suits, rustls says best why.
+        // If none suits, rustls fails the handshake with the first one and reports why.
         let chosen = self.identities.iter().position(suits).unwrap_or(0);
         self.chosen.store(chosen, Ordering::Relaxed);
         self.identities.get(chosen).cloned()

@@ -1,18 +1,18 @@
-//! The contexts of one server: which of them answers which client.
+//! Chooses the context of a server that answers a client (SNI).
 
 use super::Context;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// A server's contexts: one for each name that it has one for (`addContext`), and one for all others.
+/// The contexts of a server: the default, and one for each name or pattern given to `addContext()`.
 pub struct Contexts {
-    /// For who asks for no name, or an unknown one.
+    /// For clients that ask for no name or an unknown one.
     default: Rc<Context>,
     named: RefCell<Vec<(String, Rc<Context>)>>,
 }
 
 impl Contexts {
-    /// `default` answers everyone.
+    /// Contexts with a default only.
     pub fn new(default: Rc<Context>) -> Contexts {
         Contexts {
             default,
@@ -20,12 +20,13 @@ impl Contexts {
         }
     }
 
-    /// Has a context answer who asks for a name. In that, `*` stands for any characters but dots. Of two that fit, the later counts.
+    /// Adds a context for clients that ask for `name`. A `*` in it matches any characters except dots, also none. If
+    /// several patterns match a name, the one added last is used. Case does not matter.
     pub fn add(&self, name: &str, context: Rc<Context>) {
         self.named.borrow_mut().push((name.to_ascii_lowercase(), context));
     }
 
-    /// Who answers a client that asks for `name`.
+    /// The context for a client that asks for `name`.
     pub fn find(&self, name: Option<&str>) -> Rc<Context> {
         let named = self.named.borrow();
         let name = name.map(str::to_ascii_lowercase);
@@ -39,10 +40,11 @@ impl Contexts {
     }
 }
 
-/// Whether a name is one of a pattern's. It takes no longer than pattern times name, however many stars there are.
+/// Whether `pattern` matches `name`. Takes at most `pattern.len() * name.len()` steps, however many stars the pattern
+/// has.
 fn fits(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut of) = (0, 0);
-    // Behind the last star, and what it stands for so far.
+    // The position after the last star in the pattern, and the end of the part of `name` that the star matches so far.
     let mut star: Option<(usize, usize)> = None;
     while of < name.len() {
         match pattern.get(at) {

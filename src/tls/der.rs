@@ -1,14 +1,16 @@
-//! DER (X.690), as far as certificates need it. What has more lengths than one is taken in each, as OpenSSL does it.
+//! A reader of DER (X.690), as far as certificates need it. As in OpenSSL, a length need not have its shortest
+//! encoding.
 
-/// One value.
+/// One encoded value.
 pub(super) struct Element<'a> {
     pub tag: u8,
     pub contents: &'a [u8],
-    /// With tag and length.
+    /// The encoding, with tag and length.
     pub whole: &'a [u8],
 }
 
-/// What kinds of values mean; `None` for what is none of the kind.
+/// Decoders of the contents. Each returns `None` if the contents are not valid for the type. None of them checks the
+/// tag.
 impl<'a> Element<'a> {
     pub fn boolean(&self) -> Option<bool> {
         match self.contents {
@@ -17,7 +19,7 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// Its bytes, of which there are no more than are needed.
+    /// The big-endian bytes of an integer. `None` if there are more of them than needed.
     pub fn integer(&self) -> Option<&'a [u8]> {
         match self.contents {
             [] | [0, 0..=0x7f, ..] | [0xff, 0x80..=0xff, ..] => None,
@@ -25,7 +27,8 @@ impl<'a> Element<'a> {
         }
     }
 
-    /// The bytes that name an object: numbers, of which each byte but the last has its highest bit set.
+    /// The encoded components of an object identifier. In each component, all bytes but the last have their highest bit
+    /// set.
     pub fn identifier(&self) -> Option<&'a [u8]> {
         let last = |byte: &u8| byte & 0x80 == 0;
         let is_whole = self.contents.last().is_some_and(last);
@@ -33,7 +36,7 @@ impl<'a> Element<'a> {
         (is_whole && self.contents.split_inclusive(last).all(starts_well)).then_some(self.contents)
     }
 
-    /// The first 16 bits; those that are not there are 0.
+    /// The first 16 bits of a bit string; missing bits are 0.
     pub fn bits(&self) -> Option<[u8; 2]> {
         let (unused, bytes) = self.contents.split_first()?;
         let mask = 0xffu8.checked_shl((*unused).into())?;
@@ -45,21 +48,21 @@ impl<'a> Element<'a> {
     }
 }
 
-/// Values one after the other.
+/// A sequence of encoded values, read from the front.
 pub(super) struct Reader<'a>(pub &'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// The next one; `None` where there is none, or only a part of it.
+    /// Reads the next value. `None` if there is none, or if it is truncated.
     pub fn next(&mut self) -> Option<Element<'a>> {
         let (&[tag, first], mut rest) = self.0.split_first_chunk()?;
-        // Longer tags are in no certificate.
+        // Certificates contain no tags of several bytes.
         if tag & 0x1f == 0x1f {
             return None;
         }
         let mut length = usize::from(first);
         if first & 0x80 != 0 {
             let count = usize::from(first & 0x7f);
-            // Longer ones are no certificates.
+            // Indefinite lengths are not DER, and no certificate needs a length of more than three bytes.
             if !(1..=3).contains(&count) {
                 return None;
             }
@@ -73,17 +76,18 @@ impl<'a> Reader<'a> {
         Some(Element { tag, contents, whole })
     }
 
-    /// The next one, which is to be of a kind.
+    /// Reads the next value. `None` unless it has this tag.
     pub fn element(&mut self, tag: u8) -> Option<Element<'a>> {
         self.next().filter(|element| element.tag == tag)
     }
 
-    /// The values in the next one, which is to be of a kind.
+    /// Reads the next value and returns a reader of its contents. `None` unless it has this tag.
     pub fn inside(&mut self, tag: u8) -> Option<Reader<'a>> {
         Some(Reader(self.element(tag)?.contents))
     }
 
-    /// The next one, if it is of a kind. `None` outside where that is one, and not all of it is there.
+    /// Reads the next value if it has this tag, and returns `Some(None)` otherwise. The outer `None` means that the
+    /// value has this tag but is truncated.
     pub fn optional(&mut self, tag: u8) -> Option<Option<Element<'a>>> {
         match self.0.first() {
             Some(next) if *next == tag => self.next().map(Some),
@@ -91,12 +95,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// There is to be none any more.
+    /// `None` unless all values have been read.
     pub fn end(&self) -> Option<()> {
         self.0.is_empty().then_some(())
     }
 
-    /// Takes all there are.
+    /// Calls `take` with each remaining value. `None` as soon as one is malformed or `take` returns `None`.
     pub fn each(mut self, mut take: impl FnMut(Element<'a>) -> Option<()>) -> Option<()> {
         while !self.0.is_empty() {
             take(self.next()?)?;

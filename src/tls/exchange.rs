@@ -1,5 +1,6 @@
-//! X25519 (RFC 7748), the key exchange of most connections, by `graviola` where the processor supports that. Its arithmetic comes from s2n-bignum: it is
-//! formally verified, does not branch on secrets, and takes half of the time that `ring`'s takes.
+//! X25519 (RFC 7748), the key exchange of most connections, implemented by `graviola` on processors that it supports.
+//! Its arithmetic comes from s2n-bignum: it is formally verified, does not branch on secrets, and takes half the time
+//! of `ring`'s.
 
 use graviola::key_agreement::x25519::{PrivateKey, PublicKey};
 use graviola::util::is_cpu_supported;
@@ -7,7 +8,7 @@ use rustls::crypto::{ActiveKeyExchange, GetRandomFailed, SharedSecret, Supported
 use rustls::ffdhe_groups::FfdheGroup;
 use rustls::{Error, NamedGroup, PeerMisbehaved};
 
-/// Replaces another implementation of X25519 among `groups`, where the processor supports this one.
+/// Replaces the X25519 implementation in `groups` if the processor supports this one.
 pub(super) fn speed_up(groups: &mut [&'static dyn SupportedKxGroup]) {
     let Some(slot) = groups.iter_mut().find(|group| group.name() == NamedGroup::X25519) else {
         return;
@@ -36,7 +37,7 @@ impl SupportedKxGroup for X25519 {
     }
 }
 
-/// An exchange that has begun.
+/// A key exchange that has been started.
 struct Exchange {
     secret: PrivateKey,
     public: [u8; 32],
@@ -44,7 +45,7 @@ struct Exchange {
 
 impl ActiveKeyExchange for Exchange {
     fn complete(self: Box<Self>, peer: &[u8]) -> Result<SharedSecret, Error> {
-        // It fails for a wrong length, and for a point of small order, from which every secret leads to zero.
+        // Fails for a key of the wrong length and for a point of small order, with which every secret would give zero.
         let agreed = PublicKey::try_from_slice(peer).and_then(|peer| self.secret.diffie_hellman(&peer));
         let secret = agreed.map_err(|_| PeerMisbehaved::InvalidKeyShare)?;
         Ok(SharedSecret::from(&secret.0[..]))
@@ -87,7 +88,7 @@ mod tests {
         bytes
     }
 
-    /// The public key, and what is agreed with a peer, by this module.
+    /// The public key and the shared secret, computed by this module's implementation.
     fn ours(secret: &Bytes, peer: &[u8]) -> (Bytes, Option<Vec<u8>>) {
         let secret = StaticPrivateKey::from_array(secret);
         let public = secret.public_key().as_bytes();
@@ -97,7 +98,7 @@ mod tests {
         (public, agreed.map(|agreed| agreed.0.to_vec()))
     }
 
-    /// The same by ring.
+    /// The same, computed by ring.
     fn rings(secret: &Bytes, peer: &[u8]) -> (Bytes, Option<Vec<u8>>) {
         let secret = EphemeralPrivateKey::generate(&RING, &FixedSliceRandom { bytes: secret }).unwrap();
         let public = secret.compute_public_key().unwrap();
@@ -105,11 +106,11 @@ mod tests {
         (public.as_ref().try_into().unwrap(), agreed.ok())
     }
 
-    /// Points of small order (RFC 7748, 6.1), in every way to write them: the shared secret is zero.
+    /// Points of small order (RFC 7748, 6.1) in all their encodings. The shared secret with each of them is zero.
     fn small_orders() -> Vec<Bytes> {
         let [mut one, mut most, mut prime, mut above] = [[0; 32], [0xff; 32], [0xff; 32], [0xff; 32]];
         one[0] = 1;
-        // p - 1, p and p + 1, with p = 2^255 - 19.
+        // p - 1, p and p + 1, where p = 2^255 - 19.
         (most[0], prime[0], above[0]) = (0xec, 0xed, 0xee);
         let of_eight = hex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800");
         let other = hex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157");
@@ -124,7 +125,7 @@ mod tests {
 
     #[test]
     fn agrees_with_the_standard() {
-        // RFC 7748, 5.2 and 6.1.
+        // Test vectors of RFC 7748, 5.2 and 6.1.
         for (secret, peer, agreed) in [
             (
                 "a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4",
@@ -159,7 +160,7 @@ mod tests {
     #[test]
     fn agrees_with_ring() {
         for _ in 0..2000 {
-            // Random points are on the curve or on its twist.
+            // A random point is on the curve or on its twist.
             let (secret, peer) = (random(), random());
             assert_eq!(ours(&secret, &peer), rings(&secret, &peer), "{secret:x?} {peer:x?}");
         }
@@ -188,7 +189,7 @@ mod tests {
         for wrong in [&[][..], &[9; 31], &[9; 33], &[0; 32]] {
             assert!(X25519.start().unwrap().complete(wrong).is_err(), "{wrong:x?}");
         }
-        // No two have a key in common.
+        // Every key pair is new.
         let key = || X25519.start().unwrap().pub_key().to_vec();
         assert_ne!(key(), key());
     }

@@ -1,21 +1,21 @@
-//! Why a session came to its end, in OpenSSL's words, which Node makes its error codes of.
+//! Why a session failed, in OpenSSL's words: Node derives its error codes from them.
 
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved};
 use std::borrow::Cow;
 
-/// What ended a session.
+/// The error that ended a session.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Failure {
-    /// OpenSSL's reason: `wrong version number`, `tlsv1 alert unknown ca`.
+    /// OpenSSL's reason, for example `wrong version number` or `tlsv1 alert unknown ca`.
     pub reason: Cow<'static, str>,
-    /// What `rustls` says of it.
+    /// The description that `rustls` gives.
     pub detail: String,
-    /// The peer wants or shows what `rustls` does not have: another implementation can have it.
+    /// The peer wants or shows something that `rustls` does not support. Another TLS implementation may support it.
     pub foreign: bool,
 }
 
 impl Failure {
-    /// An error of the protocol's.
+    /// Translates an error of `rustls`.
     pub(super) fn new(error: &Error) -> Failure {
         let reason = match error {
             Error::AlertReceived(alert) => alert_reason(*alert),
@@ -29,7 +29,8 @@ impl Failure {
     }
 }
 
-/// Keys that `rustls` does not have look to it like wrong signatures.
+/// `InvalidCertificate` is among them because `rustls` reports a signature by a kind of key that it does not support in
+/// the same way as a wrong signature.
 fn is_foreign(error: &Error) -> bool {
     matches!(
         error,
@@ -39,7 +40,7 @@ fn is_foreign(error: &Error) -> bool {
     )
 }
 
-/// OpenSSL says of the older alerts which protocol they come from.
+/// OpenSSL's reason for an alert: the older ones start with the version of the protocol that introduced them.
 fn alert_reason(alert: AlertDescription) -> Cow<'static, str> {
     let reason = match alert {
         AlertDescription::UnexpectedMessage => "sslv3 alert unexpected message",

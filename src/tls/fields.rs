@@ -1,5 +1,5 @@
-//! What certificates say (RFC 5280, 4), those of version 1 included, which `webpki` does not read: OpenSSL takes them, and so do programs that made
-//! their own certificates long ago.
+//! The fields of an X.509 certificate (RFC 5280, 4). Also reads certificates of version 1, which `webpki` does not:
+//! OpenSSL accepts them, and some programs still use old ones that they made themselves.
 
 use super::der::{Element, Reader};
 use super::names::{Name, directory_name, general_name, general_names};
@@ -14,11 +14,11 @@ pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
-/// What has a number instead of a type, of one value or several.
+/// Context-specific tags: primitive and constructed values numbered instead of typed.
 pub(super) const PART: [u8; 3] = [0x80, 0x81, 0x82];
 pub(super) const PARTS: [u8; 4] = [0xa0, 0xa1, 0xa2, 0xa3];
 
-/// Extensions that are read.
+/// Object identifiers of the extensions that are read.
 const SUBJECT_KEY: &[u8] = &[0x55, 0x1d, 14];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 15];
 const ALTERNATIVE_NAMES: &[u8] = &[0x55, 0x1d, 17];
@@ -31,7 +31,8 @@ const NETSCAPE_TYPE: &[u8] = &[0x60, 0x86, 0x48, 1, 0x86, 0xf8, 0x42, 1, 1];
 const ADDRESSES: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 7];
 const NETWORKS: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 8];
 const PROXY: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 1, 14];
-/// Those that OpenSSL knows what to do with, where they are critical; the last ones are policies, and that there is nothing to be revoked.
+/// Extensions that OpenSSL accepts when they are marked critical. The unnamed ones are about policies; the last one is
+/// `id-pkix-ocsp-nocheck`.
 const HEEDED: [&[u8]; 15] = [
     KEY_USAGE,
     ALTERNATIVE_NAMES,
@@ -50,7 +51,7 @@ const HEEDED: [&[u8]; 15] = [
     &[0x2b, 6, 1, 5, 5, 7, 48, 1, 5],
 ];
 
-/// Purposes: those of servers are three, two of them of old.
+/// Extended key usages. Three stand for servers; the last two of them are old ones of Microsoft and Netscape.
 const SERVER: [&[u8]; 3] = [
     &[0x2b, 6, 1, 5, 5, 7, 3, 1],
     &[0x2b, 6, 1, 4, 1, 0x82, 0x37, 10, 3, 3],
@@ -58,87 +59,90 @@ const SERVER: [&[u8]; 3] = [
 ];
 const CLIENT: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 2];
 
-/// Algorithms: of RSA (PKCS #1), where the first is a key's and the tenth can be either's; of ECDSA.
+/// Algorithms. The RSA ones (PKCS #1) share a prefix: 1 is for keys only, 10 (RSASSA-PSS) for keys and signatures.
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1];
 const RSA_KEY: &[u8] = &[1];
 const RSA_PSS: &[u8] = &[10];
 const EC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 const ECDSA: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 4];
 
-/// Bits of the key usage.
+/// Bits of the key usage extension.
 pub(super) mod usage {
-    /// Signs, in a handshake for one.
+    /// The key signs, for example in a handshake.
     pub const DIGITAL_SIGNATURE: u8 = 0x80;
-    /// Encrypts keys.
+    /// The key encrypts other keys.
     pub const KEY_ENCIPHERMENT: u8 = 0x20;
-    /// Agrees on keys.
+    /// The key takes part in key agreement.
     pub const KEY_AGREEMENT: u8 = 0x08;
-    /// Signs certificates.
+    /// The key signs certificates.
     pub const CERTIFICATE: u8 = 0x04;
 }
 
-/// Bits of Netscape's type of a certificate.
+/// Bits of the Netscape certificate type.
 pub(super) mod netscape {
     pub const CLIENT: u8 = 0x80;
     pub const SERVER: u8 = 0x40;
-    /// An authority's, for TLS.
+    /// An authority for TLS.
     pub const TLS_AUTHORITY: u8 = 0x04;
-    /// The same, for whatever.
+    /// An authority for any purpose: TLS, mail or code signing.
     pub const AUTHORITY: u8 = 0x07;
 }
 
-/// What is read of a certificate.
+/// What is read from a certificate.
 #[derive(Clone, Default)]
 pub(super) struct Fields<'a> {
-    /// What has been signed.
+    /// The part that is signed (`tbsCertificate`).
     pub signed: &'a [u8],
-    /// By which algorithm; and what is said of that in what has been signed, which is to be the same.
+    /// The signature's algorithm with its parameters, as stated outside and inside of the signed part. Both should be
+    /// the same.
     pub algorithm: &'a [u8],
     pub signed_algorithm: &'a [u8],
     pub signature: &'a [u8],
-    /// From 1.
+    /// 1, 2 or 3; a certificate without a version is of version 1.
     pub version: u8,
     pub serial: &'a [u8],
-    /// Who has signed it.
+    /// The issuer, who has signed the certificate.
     pub issuer: Name,
-    /// Its owner.
+    /// The subject, whom the certificate is for.
     pub subject: Name,
-    /// Its owner's name as it stands there.
+    /// The subject's name, in its original DER.
     pub subject_der: &'a [u8],
-    /// When it is valid, in seconds from the epoch: from the first to before the last. Not where that is said as it cannot be.
+    /// The validity, in seconds since the epoch: from `from`, included, to `until`, excluded. `None` for a time that
+    /// cannot be read.
     pub from: Option<i64>,
     pub until: Option<i64>,
-    /// The owner's key, and its algorithm.
+    /// The subject's public key (`subjectPublicKeyInfo`), and the identifier of its algorithm.
     pub key: &'a [u8],
     key_algorithm: &'a [u8],
-    /// There is an extension that cannot be read, or is there twice: nobody can have signed it, nor can it have signed others.
+    /// An extension cannot be read or occurs twice. Such a certificate matches no issuer and is the issuer of none.
     pub is_invalid: bool,
-    /// There is an extension that must be heeded, and nobody knows it.
+    /// A critical extension is not known to OpenSSL.
     pub is_strange: bool,
-    /// Its owner stands for somebody else (RFC 3820).
+    /// It is a proxy certificate (RFC 3820).
     pub is_proxy: bool,
-    /// It says which addresses and networks its owner may speak for (RFC 3779).
+    /// It lists IP addresses or AS numbers (RFC 3779).
     pub has_resources: bool,
-    /// It has names of hosts beside its owner's.
+    /// `subjectAltName` contains a DNS name.
     pub has_hosts: bool,
-    /// It says for which names its owner may sign.
+    /// It has name constraints.
     pub has_name_constraints: bool,
     pub usage: Option<u8>,
     pub netscape: Option<u8>,
-    /// Whether it may be a server's, and a client's.
+    /// From the extended key usage: whether it may be used by servers, and by clients.
     pub purposes: Option<(bool, bool)>,
-    /// Whether it is an authority's, and of how many others the way to an end may lead.
+    /// From the basic constraints: whether it is an authority's, and how many other authorities may follow on the path
+    /// to the end.
     pub constraints: Option<(bool, Option<u64>)>,
-    /// What its owner's key is known by, and that of who has signed it.
+    /// The identifiers of the subject's key and of the issuer's.
     key_name: Option<&'a [u8]>,
     issuer_key_name: Option<&'a [u8]>,
-    /// Who has signed the certificate of who has signed it, and the number of that.
+    /// The issuer and the serial number of the issuer's own certificate.
     issuer_issuer: Option<Name>,
     issuer_serial: Option<&'a [u8]>,
 }
 
 impl<'a> Fields<'a> {
-    /// `None` for what is no certificate.
+    /// `None` if it is not a certificate.
     pub fn of(certificate: &'a CertificateDer<'_>) -> Option<Fields<'a>> {
         let mut fields = Fields {
             version: 1,
@@ -174,7 +178,7 @@ impl<'a> Fields<'a> {
         let key = signed.element(SEQUENCE)?;
         fields.key = key.whole;
         fields.key_algorithm = algorithm(Reader(key.contents).element(SEQUENCE)?.contents)?;
-        // Numbers of the two names, of old.
+        // The unique identifiers of the issuer and the subject, from version 2 on. They are ignored.
         signed.optional(PART[1])?;
         signed.optional(PART[2])?;
         if let Some(extensions) = signed.optional(PARTS[3])? {
@@ -190,7 +194,7 @@ impl<'a> Fields<'a> {
         Some(fields)
     }
 
-    /// `read` has the names of those that were read before.
+    /// Reads one extension. `read` holds the object identifiers of those read before.
     fn extend(&mut self, mut extension: Reader<'a>, read: &mut Vec<&'a [u8]>) -> Option<()> {
         let name = extension.element(OBJECT_IDENTIFIER)?.identifier()?;
         let is_critical = extension.optional(BOOLEAN)?.map_or(Some(false), |it| it.boolean())?;
@@ -207,7 +211,8 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    /// `None` outside for one that is not looked at, and inside for what cannot be read. As for OpenSSL, something can follow the value.
+    /// The outer `None` means an extension that is not looked at, the inner one an extension that cannot be read. As in
+    /// OpenSSL, bytes after the value are ignored.
     fn read(&mut self, name: &[u8], value: Reader<'a>) -> Option<Option<()>> {
         Some(match name {
             KEY_USAGE => self.read_usage(value),
@@ -231,7 +236,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// One that allows nothing is none.
+    /// A key usage without any bit is invalid.
     fn read_usage(&mut self, mut value: Reader<'a>) -> Option<()> {
         let bits = value.element(BIT_STRING)?.bits()?;
         self.usage = Some(bits[0]);
@@ -292,7 +297,7 @@ impl<'a> Fields<'a> {
         Some(())
     }
 
-    /// What they are is looked at by `webpki`.
+    /// Checks the structure only; `webpki` enforces the constraints.
     fn read_name_constraints(&mut self, mut value: Reader<'a>) -> Option<()> {
         self.has_name_constraints = true;
         let mut lists = value.inside(SEQUENCE)?;
@@ -313,7 +318,7 @@ impl<'a> Fields<'a> {
         lists.end()
     }
 
-    /// The owner's key.
+    /// The subject's public key.
     pub fn public_key(&self) -> SubjectPublicKeyInfoDer<'a> {
         self.key.into()
     }
@@ -322,7 +327,9 @@ impl<'a> Fields<'a> {
         self.key_algorithm.starts_with(RSA)
     }
 
-    /// Whether `self` names `issuer` as who has signed it, and its key can have done that.
+    /// Whether `issuer` can have signed this certificate: the issuer's name, the key identifiers and the serial number
+    /// agree where they are given, the kind of key fits the signature, and neither certificate has an extension that
+    /// cannot be read. The signature itself is not checked.
     pub fn names(&self, issuer: &Fields<'_>) -> bool {
         let agree = |named: Option<&[u8]>, known: Option<&[u8]>| named.is_none() || known.is_none() || named == known;
         self.issuer == issuer.subject
@@ -334,23 +341,25 @@ impl<'a> Fields<'a> {
             && algorithm(self.signed_algorithm).is_some_and(|signature| suits(signature, issuer.key_algorithm))
     }
 
-    /// Whether it claims to have signed itself.
+    /// Whether it claims to be signed by its own key.
     pub fn is_self_signed(&self) -> bool {
         self.names(self)
     }
 
-    /// Whether its key may be used for one of `usages`.
+    /// Whether the key may be used for at least one of `usages`.
     pub fn allows(&self, usages: u8) -> bool {
         self.usage.is_none_or(|usage| usage & usages != 0)
     }
 
-    /// The same, as Netscape said it.
+    /// The same for the Netscape certificate type.
     pub fn is_for(&self, types: u8) -> bool {
         self.netscape.is_none_or(|netscape| netscape & types != 0)
     }
 
+    /// Checks the validity.
+    ///
     /// # Errors
-    /// OpenSSL's code for what is wrong; `CERT_REJECTED` where that is no time.
+    /// OpenSSL's code for what is wrong; `CERT_REJECTED` if one of the times cannot be read.
     pub fn check_time(&self, now: UnixTime) -> Result<(), &'static str> {
         let now = seconds(now);
         match (self.from, self.until) {
@@ -362,12 +371,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The name of an algorithm, with which there can be something for it.
+/// The object identifier of an algorithm, without its parameters.
 fn algorithm(algorithm: &[u8]) -> Option<&[u8]> {
     Reader(algorithm).element(OBJECT_IDENTIFIER)?.identifier()
 }
 
-/// Whether signatures by one algorithm can be of keys of another. Of what nobody knows here, nothing is told.
+/// Whether a signature by one algorithm can be made with a key of another. Algorithms other than RSA and ECDSA are not
+/// told apart.
 fn suits(signature: &[u8], key: &[u8]) -> bool {
     match (signature.strip_prefix(RSA), key.strip_prefix(RSA)) {
         (Some(signature), Some(key)) => key == RSA_KEY || (signature, key) == (RSA_PSS, RSA_PSS),
@@ -376,7 +386,7 @@ fn suits(signature: &[u8], key: &[u8]) -> bool {
     }
 }
 
-/// Of where lists of what has been revoked are to be had, nothing is kept.
+/// Checks the structure of the CRL distribution points. They are not used.
 fn read_revocation_lists(mut value: Reader<'_>) -> Option<()> {
     let [whole, relative, signers] = [PARTS[0], PARTS[1], PARTS[2]];
     value.inside(SEQUENCE)?.each(|place| {
@@ -387,7 +397,7 @@ fn read_revocation_lists(mut value: Reader<'_>) -> Option<()> {
             let element = names.next()?;
             match element.tag {
                 tag if tag == whole => general_names(Reader(element.contents)).map(drop)?,
-                // As a part of a name.
+                // A name relative to the issuer's.
                 tag if tag == relative => {}
                 _ => return None,
             }
@@ -405,18 +415,18 @@ fn read_revocation_lists(mut value: Reader<'_>) -> Option<()> {
     })
 }
 
-/// As certificates count.
+/// Seconds since the epoch, the unit of the validity in [`Fields`].
 pub(super) fn seconds(time: UnixTime) -> i64 {
     time.as_secs().try_into().unwrap_or(i64::MAX)
 }
 
-/// The next value, which is to be a time; `None` inside where it is none after all.
+/// Reads the next value, which must have the type of a time. The inner `None` means that its text is not a valid time.
 fn time(reader: &mut Reader<'_>) -> Option<Option<i64>> {
     let element = reader.next()?;
     matches!(element.tag, UTC_TIME | GENERALIZED_TIME).then(|| time_of(&element))
 }
 
-/// A time of either kind; both are in UTC, to the second (RFC 5280, 4.1.2.5).
+/// Parses a time of either type. Both are in UTC, with seconds (RFC 5280, 4.1.2.5).
 fn time_of(element: &Element<'_>) -> Option<i64> {
     let digits = element.contents.strip_suffix(b"Z")?;
     if !digits.iter().all(u8::is_ascii_digit) {
@@ -443,7 +453,7 @@ fn time_of(element: &Element<'_>) -> Option<i64> {
     calendar::seconds([year, at(0), at(1), at(2), at(3), at(4)])
 }
 
-/// `None` for a negative one; what is too large for anything is as large as can be.
+/// `None` if it is negative. Too large numbers become `u64::MAX`.
 fn number(digits: &[u8]) -> Option<u64> {
     let number = digits.iter().fold(0u64, |number, digit| {
         number.saturating_mul(256).saturating_add(u64::from(*digit))
@@ -478,7 +488,7 @@ mod tests {
         for end in 0..certificate.len() {
             assert!(Fields::of(&CertificateDer::from(&certificate[..end])).is_none());
         }
-        // Whatever is changed, it ends.
+        // Reading ends without a panic, whichever byte is changed.
         for at in 0..certificate.len() {
             for flip in [1, 0x80, 0xff] {
                 let mut changed = certificate.to_vec();

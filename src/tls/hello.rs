@@ -1,4 +1,5 @@
-//! What a client's greeting asks for, and what a server answers that makes up its mind then.
+//! The parts of a ClientHello that a server may decide on, its decision, and checks of a ClientHello that `rustls`
+//! leaves out.
 
 use super::Context;
 use super::context::Stapled;
@@ -6,30 +7,32 @@ use rustls::ServerConfig;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What a client wants.
+/// What a client asks for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Hello {
-    /// The name that it asks for.
+    /// The host name (SNI).
     pub server_name: Option<String>,
-    /// The protocols that it offers, the best first.
+    /// The protocols of ALPN, in order of preference.
     pub protocols: Vec<Vec<u8>>,
-    /// It would like to see a word of the authority's on the certificate (OCSP, RFC 6066, 8).
+    /// Whether it asks for an OCSP response with the certificate (RFC 6066, 8).
     pub staples: bool,
 }
 
-/// How a server answers that.
+/// How a server answers a [`Hello`].
 #[derive(Default)]
 pub struct Answer {
-    /// By another context than the one of the name that was asked for.
+    /// The context to use instead of the one found by the host name.
     pub context: Option<Rc<Context>>,
-    /// With one of the protocols; an empty name, which none has (RFC 7301, 3.1), refuses them all.
+    /// The protocol to select. The empty name, which no protocol has (RFC 7301, 3.1), refuses all that the client
+    /// offers.
     pub protocol: Option<Vec<u8>>,
-    /// With an OCSP response.
+    /// An OCSP response to send.
     pub staple: Option<Vec<u8>>,
 }
 
 impl Answer {
-    /// The context, and what it answers with.
+    /// The context to answer with, and its configuration changed as this answer says. `None` if the context has no
+    /// server side.
     pub(super) fn config(self, found: Rc<Context>) -> Option<(Rc<Context>, Arc<ServerConfig>)> {
         let context = self.context.unwrap_or(found);
         let mut config = context.server.clone()?;
@@ -48,27 +51,28 @@ impl Answer {
 }
 
 const HANDSHAKE: u8 = 22;
-/// Bytes of a record.
+/// The most bytes of a record (RFC 8446, 5.1).
 const LONGEST: usize = 1 << 14;
-/// TLS 1.0, after SSL 3.0.
+/// TLS 1.0, whose number follows that of SSL 3.0.
 const OLDEST: usize = 0x0301;
 const STATUS_REQUEST: usize = 5;
 const SUPPORTED_GROUPS: usize = 10;
 const KEY_SHARE: usize = 51;
 const OCSP: u8 = 1;
 
-/// Whether a greeting, as it came, asks for an OCSP response. `rustls` has read it before, and does not say.
+/// Whether a ClientHello asks for an OCSP response. `rustls` has parsed it but does not tell. `records` are the bytes
+/// as they were received.
 pub(super) fn asks_for_staple(records: &[u8]) -> bool {
     let message = message(records);
     let request = Reader(&message).extension(STATUS_REQUEST);
     request.is_some_and(|mut request| request.take(1) == Some(&[OCSP]))
 }
 
-/// Whether a greeting keeps the rules that `rustls` does not look at: the length of records (RFC 8446, 5.1), no version of SSL (D.5), and keys only of
-/// groups that are offered (4.2.8).
+/// Checks rules for a ClientHello that `rustls` does not check: records are not too long (RFC 8446, 5.1), the version
+/// is not one of SSL (D.5), and key shares are only for groups that the client supports (4.2.8).
 pub(super) fn keeps_rules(records: &[u8]) -> bool {
     let mut reader = Reader(records);
-    // Early data can be behind it.
+    // Stops at records of other types: early data can follow the ClientHello.
     while let (Some(&[HANDSHAKE, ..]), Some(length)) = (reader.take(3), reader.number(2)) {
         if length > LONGEST {
             return false;
@@ -76,12 +80,12 @@ pub(super) fn keeps_rules(records: &[u8]) -> bool {
         reader.take(length);
     }
     let message = message(records);
-    // Behind its type and length.
+    // The version follows the message's type (1 byte) and length (3 bytes).
     let version = message.get(4..).and_then(|rest| Reader(rest).number(2));
     version >= Some(OLDEST) && shares_what_is_offered(&message).unwrap_or(true)
 }
 
-/// Nothing where there are no keys, or no groups.
+/// `None` if the ClientHello has no key shares or no groups.
 fn shares_what_is_offered(message: &[u8]) -> Option<bool> {
     let mut shares = Reader(message).extension(KEY_SHARE)?.vector(2)?;
     let groups = Reader(message).extension(SUPPORTED_GROUPS)?.vector(2)?;
@@ -94,7 +98,7 @@ fn shares_what_is_offered(message: &[u8]) -> Option<bool> {
     Some(true)
 }
 
-/// The greeting out of its records.
+/// Joins the ClientHello from its records.
 fn message(records: &[u8]) -> Vec<u8> {
     let mut message = Vec::new();
     let mut reader = Reader(records);
@@ -121,15 +125,15 @@ impl<'a> Reader<'a> {
         Some(digits.fold(0, |number, digit| number << 8 | usize::from(*digit)))
     }
 
-    /// What lies behind its length, which takes `width` bytes.
+    /// Reads a length of `width` bytes and that many bytes after it.
     fn vector(&mut self, width: usize) -> Option<Reader<'a>> {
         let length = self.number(width)?;
         self.take(length).map(Reader)
     }
 
-    /// Of a greeting, what an extension says.
+    /// The body of an extension of a ClientHello.
     fn extension(mut self, wanted: usize) -> Option<Reader<'a>> {
-        // Type and length, version, random; the session, suites, compressions.
+        // Type and length, version and random; then the session id, the cipher suites and the compression methods.
         self.take(4 + 2 + 32)?;
         self.vector(1)?;
         self.vector(2)?;

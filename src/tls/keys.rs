@@ -1,15 +1,18 @@
-//! The log of secrets (`SSLKEYLOGFILE`'s format) that lets a program like Wireshark read what was sent.
+//! The log of TLS secrets, in the format of `SSLKEYLOGFILE`, with which a program like Wireshark can decrypt the
+//! traffic.
 
 use rustls::KeyLog;
 use std::fmt::{self, Debug, Formatter, Write};
 use std::sync::Mutex;
 
-/// Lines that a session has logged while it was given bytes. Sessions of a context are given bytes one after the other, so they are its own.
+/// The lines logged since the last [`Keys::take`]. A context has one log for all of its sessions. They are processed
+/// one after the other, and each takes its lines after it has processed the bytes it was given, so sessions do not get
+/// each other's lines.
 #[derive(Default)]
 pub(super) struct Keys(Mutex<String>);
 
 impl Keys {
-    /// The lines since the last time, each with its end.
+    /// Removes and returns the lines logged since the last call, each with its line break.
     pub(super) fn take(&self) -> String {
         self.0
             .lock()
@@ -18,7 +21,7 @@ impl Keys {
     }
 }
 
-/// Secrets go nowhere else.
+/// Prints no secrets.
 impl Debug for Keys {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("Keys")
@@ -27,7 +30,7 @@ impl Debug for Keys {
 
 impl KeyLog for Keys {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        // It is made of every session that is gone on with, and used for early data only, which is not taken.
+        // rustls logs it for every resumption, but it only protects early data, which is not accepted here.
         if label == "CLIENT_EARLY_TRAFFIC_SECRET" {
             return;
         }

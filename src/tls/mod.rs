@@ -1,8 +1,10 @@
-//! TLS 1.2 and 1.3 (RFC 5246, RFC 8446) without I/O: ciphertext in, plaintext out, and the other way round. The protocol and its cryptography are
-//! `rustls`'s; what is here is what it leaves to its user, as users of Node's `tls` know it.
+//! TLS 1.2 and 1.3 (RFC 5246, RFC 8446) without I/O: the caller passes ciphertext in and gets plaintext back, and the
+//! other way round. `rustls` implements the protocol and its cryptography. This module adds what `rustls` leaves to its
+//! user, with the behaviour that users of Node's `tls` expect.
 //!
-//! A [`Context`] is made once of certificates, keys and options, a [`Session`] for each connection. What the peer's certificate is worth does not
-//! decide about the handshake: as in Node, that is [told afterwards](Session::judge), and whoever asked decides.
+//! A [`Context`] is built once from certificates, keys and options; a [`Session`] is one side of one connection. As in
+//! Node, a peer's certificate chain that is not trusted does not fail the handshake: [`Session::judge`] gives the
+//! verdict afterwards, and the caller decides what to do with it.
 
 mod context;
 mod contexts;

@@ -1,4 +1,4 @@
-//! Names of those who own certificates and sign them (RFC 5280, 4.1.2.4), and what else goes by a name there (4.2.1.6).
+//! Distinguished names of the subjects and issuers of certificates (RFC 5280, 4.1.2.4), and general names (4.2.1.6).
 
 use super::der::{Element, Reader};
 
@@ -14,7 +14,7 @@ const BMP_STRING: u8 = 0x1e;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 
-/// Kinds of general names.
+/// Tags of general names (RFC 5280, 4.2.1.6).
 const OTHER: u8 = 0xa0;
 const MAIL: u8 = 0x81;
 const HOST: u8 = 0x82;
@@ -24,11 +24,12 @@ const URI: u8 = 0x86;
 const ADDRESS: u8 = 0x87;
 const REGISTERED: u8 = 0x88;
 
-/// Kinds of attributes.
+/// Object identifiers of the attributes of a distinguished name.
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 const MAIL_ADDRESS: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 1];
 
-/// A name. Two are the same as for OpenSSL: the case of letters of ASCII, how many blanks there are, and the type of a text do not count.
+/// A distinguished name. Two names are compared as OpenSSL compares them: the case of ASCII letters, the amount of
+/// white space and the string type of an attribute are ignored.
 #[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Name(Vec<Vec<Attribute>>);
 
@@ -40,7 +41,7 @@ struct Attribute {
 }
 
 impl Name {
-    /// `None` for what is no name.
+    /// Parses the contents of a name. `None` if they are malformed.
     pub fn of(mut parts: Reader<'_>) -> Option<Name> {
         let mut name = Vec::new();
         while !parts.0.is_empty() {
@@ -65,7 +66,7 @@ impl Name {
         self.attributes(&MAIL_ADDRESS).next().is_some()
     }
 
-    /// Whether it can be taken for a host's.
+    /// Whether a common name in it can be read as a host name.
     pub fn has_host(&self) -> bool {
         let is_of_hosts = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
         self.attributes(&COMMON_NAME).any(|Attribute { tag, value, .. }| {
@@ -101,7 +102,7 @@ impl Attribute {
 fn text(tag: u8, contents: &[u8]) -> Option<String> {
     match tag {
         UTF8_STRING => std::str::from_utf8(contents).ok().map(str::to_owned),
-        // OpenSSL takes the second one for Latin-1.
+        // OpenSSL reads a TeletexString as Latin-1.
         PRINTABLE_STRING | TELETEX_STRING | IA5_STRING => Some(contents.iter().map(|byte| char::from(*byte)).collect()),
         BMP_STRING => characters::<2>(contents),
         UNIVERSAL_STRING => characters::<4>(contents),
@@ -109,7 +110,7 @@ fn text(tag: u8, contents: &[u8]) -> Option<String> {
     }
 }
 
-/// Text of `N` bytes for each character.
+/// Decodes text whose characters take `N` bytes each, in big-endian order.
 fn characters<const N: usize>(contents: &[u8]) -> Option<String> {
     let (all, rest) = contents.as_chunks::<N>();
     let number = |bytes: &[u8; N]| bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
@@ -117,7 +118,7 @@ fn characters<const N: usize>(contents: &[u8]) -> Option<String> {
     rest.is_empty().then(|| characters.by_ref().collect())?
 }
 
-/// Takes all of several general names. Returns whether one is a host's; `None` for what are none.
+/// Checks a list of general names. Returns whether one of them is a DNS name; `None` if one is malformed.
 pub(super) fn general_names(names: Reader<'_>) -> Option<bool> {
     let mut has_host = false;
     names.each(|name| {
@@ -127,7 +128,7 @@ pub(super) fn general_names(names: Reader<'_>) -> Option<bool> {
     Some(has_host)
 }
 
-/// The first of several general names that is a directory's.
+/// The first directory name in a list of general names.
 pub(super) fn directory_name(mut names: Reader<'_>) -> Option<Name> {
     loop {
         let name = names.next()?;
@@ -152,7 +153,7 @@ pub(super) fn general_name(name: &Element<'_>) -> Option<()> {
             value.next()?;
             value.end().and(parts.end())
         }
-        // Those of parties to electronic data interchange, which nobody has, are among them.
+        // EDI party names (tag 5) are rejected, too: no certificate in practice has them.
         _ => None,
     }
 }
@@ -197,7 +198,7 @@ mod tests {
         ] {
             assert!(name(tag, value).is_some_and(|name| Some(name) != expected), "{tag}");
         }
-        // Letters of ASCII only.
+        // Only ASCII letters are compared without their case.
         assert!(name(TELETEX_STRING, b"\xe4") == name(UTF8_STRING, "ä".as_bytes()));
         assert!(name(TELETEX_STRING, b"\xe4") != name(TELETEX_STRING, b"\xc4"));
         for (tag, value) in [

@@ -1,5 +1,9 @@
-//! The way from a certificate to one that is trusted, found and looked at as OpenSSL does it, with the same codes for what is wrong. Of several things
-//! that are wrong, the last one that OpenSSL finds is told: dates behind signatures behind purposes, and the end's own behind those of who signed.
+//! Builds the path from a certificate to a trusted one and checks it, as OpenSSL does and with OpenSSL's codes. If
+//! several things are wrong, Node sees the last error that OpenSSL finds. OpenSSL checks purposes first and then, from
+//! the root to the peer's own certificate, the signature and the dates of each certificate. So an error in a date hides
+//! an error in the signature of the same certificate, an error of a signature or date hides those of purposes, and an
+//! error of the peer's own certificate hides those of its issuers. That the path does not lead to a trusted certificate
+//! is only reported if nothing else is wrong.
 
 use super::fields::{Fields, netscape, usage};
 use super::names::Name;
@@ -9,10 +13,10 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use std::collections::{BTreeMap, BTreeSet};
 use webpki::RawPublicKeyEntity;
 
-/// Longer ones are not judged: `webpki` takes six certificates between the end and the last, OpenSSL a hundred.
+/// Longer paths are rejected. `webpki` takes six certificates between the first and the last one, OpenSSL a hundred.
 const LONGEST: usize = 8;
 
-/// A certificate, and what it says.
+/// A certificate and its parsed fields.
 #[derive(Clone)]
 pub(super) struct Link<'a> {
     pub certificate: &'a CertificateDer<'a>,
@@ -20,13 +24,13 @@ pub(super) struct Link<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// `None` for what cannot be read.
+    /// `None` if the certificate cannot be parsed.
     pub fn of(certificate: &'a CertificateDer<'a>) -> Option<Link<'a>> {
         let fields = Fields::of(certificate)?;
         Some(Link { certificate, fields })
     }
 
-    /// Whether this is an authority's certificate.
+    /// Whether the certificate is a certificate authority's.
     fn authority(&self) -> Authority {
         let Fields {
             constraints,
@@ -46,7 +50,8 @@ impl<'a> Link<'a> {
         }
     }
 
-    /// Whether it may be `peer`'s, or of an authority that signs such.
+    /// Whether it may be used by `peer`, or, if `is_end` is not set, by an authority that signs certificates for such
+    /// peers.
     fn serves(&self, peer: Peer, is_end: bool) -> bool {
         let purpose = self.fields.purposes.is_none_or(|(server, client)| match peer {
             Peer::Server => server,
@@ -76,17 +81,19 @@ impl<'a> Link<'a> {
 enum Authority {
     No,
     Yes,
-    /// It says nothing of that, and could be one: enough for one that is trusted.
+    /// It has no `basicConstraints`, but its version or its key usage suggests an authority. That suffices for the last
+    /// certificate of a path.
     Implied,
-    /// The same, as Netscape said it.
+    /// It has no `basicConstraints`, but its Netscape certificate type says that it is an authority's. That suffices
+    /// for the last certificate of a path.
     Netscape,
 }
 
-/// The certificates that are trusted, by their owners' names.
+/// The trusted certificates, by subject.
 pub(super) struct Trusted(BTreeMap<Name, Vec<CertificateDer<'static>>>);
 
 impl Trusted {
-    /// What cannot be read is left out.
+    /// Certificates that cannot be parsed are left out.
     pub fn new(certificates: Vec<CertificateDer<'static>>) -> Trusted {
         let mut trusted: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for certificate in certificates {
@@ -97,7 +104,7 @@ impl Trusted {
         Trusted(trusted)
     }
 
-    /// The names of their owners, each as it stands there.
+    /// The subjects of all certificates, each in its original DER.
     pub fn subjects(&self) -> BTreeSet<&[u8]> {
         let fields = self.0.values().flatten().filter_map(Fields::of);
         fields.map(|fields| fields.subject_der).collect()
@@ -108,15 +115,17 @@ impl Trusted {
     }
 }
 
-/// A way, the end first.
+/// A path of certificates, the peer's own first.
 pub(super) struct Path<'a> {
     pub links: Vec<Link<'a>>,
-    /// Whether it leads to one that is trusted.
+    /// Whether the path leads to a trusted certificate, with OpenSSL's code if it does not.
     end: Result<(), &'static str>,
 }
 
 impl<'a> Path<'a> {
-    /// The way of `end`. What is trusted is taken before `others`, that were shown with it, and who was found once is not left again.
+    /// Builds the path of `end`. For each issuer, trusted certificates are preferred to `others`, the rest of the chain
+    /// that the peer has sent. Once a trusted certificate is on the path, only trusted ones follow. There is no
+    /// backtracking.
     pub fn find(end: Link<'a>, others: &[Link<'a>], trusted: &'a Trusted, now: UnixTime) -> Path<'a> {
         let mut links = vec![end];
         let mut is_trusted = false;
@@ -124,7 +133,7 @@ impl<'a> Path<'a> {
             let last = &links[links.len() - 1];
             let mut next = best(trusted.named(&last.fields.issuer), last, now);
             if last.fields.is_self_signed() {
-                // Somebody else can have made one of the same name.
+                // Compare the whole certificate: anybody can make a self-signed one with the same subject.
                 let is_known = next.is_some_and(|known| known.certificate == last.certificate);
                 let end = match links.len() {
                     _ if is_trusted || is_known => Ok(()),
@@ -151,29 +160,31 @@ impl<'a> Path<'a> {
         }
     }
 
-    /// Looks at all of it.
+    /// Checks purposes, signatures and dates of all certificates, and that the path is trusted.
     ///
     /// # Errors
-    /// OpenSSL's code.
+    /// OpenSSL's code for the last error that OpenSSL would find.
     pub fn check(&self, peer: Peer, now: UnixTime, algorithms: &WebPkiSupportedAlgorithms) -> Result<(), &'static str> {
         let purposes = self.check_purposes(peer);
         let signatures = self.check_signatures(now, algorithms);
         signatures.and(purposes).and(self.end)
     }
 
-    /// Whether one that signs says for which names it may.
+    /// Whether an issuer on the path has name constraints.
     pub fn is_constrained(&self) -> bool {
         self.links.iter().skip(1).any(|link| link.fields.has_name_constraints)
     }
 
-    /// Whether one stands for somebody else, or speaks for addresses: what is wrong with that, OpenSSL tells last.
+    /// Whether a certificate is a proxy certificate (RFC 3820) or lists IP address resources (RFC 3779). OpenSSL
+    /// reports errors with those after all others.
     pub fn is_special(&self) -> bool {
         let is_special = |link: &Link<'_>| link.fields.is_proxy || link.fields.has_resources;
         self.links.iter().any(is_special)
     }
 
-    /// Whether OpenSSL looks at something of it that neither [`Path::check`] nor `webpki` does: addresses that owners may speak for, and names outside
-    /// of `subjectAltName` where an authority may not sign for all.
+    /// Whether OpenSSL checks something of the path that neither [`Path::check`] nor `webpki` does: IP address
+    /// resources, or name constraints that apply to names outside of `subjectAltName` (mail addresses and host names in
+    /// the subject).
     pub fn is_beyond(&self) -> bool {
         let has_resources = |link: &Link<'_>| link.fields.has_resources;
         let has_mail_address = |link: &Link<'_>| link.fields.subject.has_mail_address();
@@ -190,7 +201,7 @@ impl<'a> Path<'a> {
             if link.fields.is_strange {
                 verdict = Err("UNHANDLED_CRITICAL_EXTENSION");
             }
-            // OpenSSL has a code for them that Node does not know.
+            // OpenSSL has a code for proxy certificates, but Node does not know it.
             if link.fields.is_proxy {
                 verdict = Err("CERT_REJECTED");
             }
@@ -212,7 +223,8 @@ impl<'a> Path<'a> {
             {
                 verdict = Err("PATH_LENGTH_EXCEEDED");
             }
-            // Those that an authority has made for itself, for another key, do not count.
+            // Self-issued certificates, by which an authority certifies a key of its own, do not count (RFC 5280,
+            // 4.2.1.9).
             if depth > 0 && link.fields.subject != link.fields.issuer {
                 between += 1;
             }
@@ -235,7 +247,7 @@ impl<'a> Path<'a> {
                 None if self.links.len() == 1 && !is_self_signed => verdict = Err("UNABLE_TO_VERIFY_LEAF_SIGNATURE"),
                 None => {}
             }
-            // Of the last one, if somebody else has signed it, nothing is known.
+            // If the last certificate was signed by another one that is unknown, its dates are not checked.
             if issuer.is_some() || is_self_signed || self.links.len() == 1 {
                 verdict = link.fields.check_time(now).and(verdict);
             }
@@ -245,11 +257,11 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Of those that can have signed a certificate, the first that is valid, or the one that was so last.
+/// Of the possible issuers of `signed`, the first one that is valid now, or else the one that expires last.
 fn best<'a>(some: impl Iterator<Item = Link<'a>>, signed: &Link<'_>, now: UnixTime) -> Option<Link<'a>> {
     let some: Vec<_> = some.filter(|issuer| signed.fields.names(&issuer.fields)).collect();
     let valid = some.iter().find(|issuer| issuer.fields.check_time(now).is_ok());
-    // Of several, the first.
+    // `rev()` because `max_by_key` returns the last of equal elements and the first is wanted.
     let latest = || some.iter().rev().max_by_key(|issuer| issuer.fields.until);
     valid.or_else(latest).cloned()
 }
@@ -273,7 +285,7 @@ fn has_signed(
         found = match key.verify_signature(*one, signed.signed, signed.signature) {
             Ok(()) => Ok(()),
             Err(webpki::Error::InvalidSignatureForPublicKey) => Err("CERT_SIGNATURE_FAILURE"),
-            // By an algorithm for other keys.
+            // The algorithm is for another kind of key: try the next one.
             Err(_) => return false,
         };
         true

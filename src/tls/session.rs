@@ -1,4 +1,4 @@
-//! One side of one connection.
+//! A [`Session`]: one side of one TLS connection.
 
 use super::context::suite_name;
 use super::hello::{asks_for_staple, keeps_rules};
@@ -15,54 +15,55 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What comes before the answer is kept, to be given to somebody else. A greeting is never longer, however it is cut into records.
+/// The most bytes that are kept before a client is answered, so that another TLS implementation can answer it instead.
+/// No ClientHello is longer, however it is split into records.
 const MOST_KEPT: usize = 128 * 1024;
 
-/// Plaintext that is encrypted together: a record's worth.
+/// The most plaintext of one record, in bytes.
 const RECORD: usize = 16 * 1024;
 
-/// What received bytes have led to.
+/// What the bytes passed to [`Session::receive`] or the answer given with [`Session::answer`] have led to.
 #[derive(Default, PartialEq, Eq, Debug)]
 pub struct News {
-    /// What the client wants, or has sent instead of a greeting, has no answer here. Nothing was sent to it: by [`Session::received`], somebody else
-    /// can answer.
+    /// This server cannot answer the client: its ClientHello is malformed or asks for something that is not supported.
+    /// Nothing was sent to it, so another TLS implementation can answer the bytes that [`Session::received`] returns.
     pub unanswered: bool,
-    /// The client has said what it wants ([`Session::hello`]), and waits for [`Session::answer`].
+    /// The ClientHello is complete ([`Session::hello`]), and the session waits for [`Session::answer`].
     pub asks: bool,
-    /// The handshake is done.
+    /// The handshake is complete. Set once.
     pub secured: bool,
-    /// The peer will send nothing more (`close_notify`).
+    /// The peer will send nothing more (`close_notify`). Set once.
     pub ended: bool,
-    /// The session is over.
+    /// Why the session has failed. It takes no more bytes after that.
     pub failure: Option<Failure>,
-    /// Secrets, as lines of a key log.
+    /// Secrets in the format of `SSLKEYLOGFILE`, if [`Settings::logs`](super::Settings::logs) is set.
     pub keys: String,
-    /// The names of sessions that the server has given.
+    /// The names of sessions received from the server, with which a client can resume later.
     pub sessions: Vec<Name>,
 }
 
-/// See the module's documentation.
+/// One side of one TLS connection, without I/O.
 pub struct Session {
     state: State,
-    /// A client's.
+    /// `Some` for a client only.
     sessions: Option<Arc<Sessions>>,
     secured: bool,
     trusted: bool,
     ended: bool,
     closed: bool,
     failed: bool,
-    /// What a record carries at most.
+    /// The most plaintext of one record, in bytes.
     fragment: usize,
-    /// What was shown to the client.
+    /// The certificate chain shown to the peer.
     identity: Option<Arc<CertifiedKey>>,
 }
 
 enum State {
-    /// A server that has not heard all of what the client wants, or has no answer to that.
+    /// A server that has not received the whole ClientHello, or cannot answer it.
     Greeting(Box<Greeting>),
-    /// One that has, and has not made up its mind.
+    /// A server that has, and waits for [`Session::answer`].
     Asked(Box<Asked>),
-    /// One that has no answer after all, or said no.
+    /// A server that cannot answer after all, or a session that only has an alert left to send.
     Refused(Refused),
     Open(Box<Connection>, Rc<Context>),
 }
@@ -76,10 +77,10 @@ struct Greeting {
 
 struct Asked {
     accepted: Accepted,
-    /// Of the name that the client asks for.
+    /// The context found by the host name that the client asks for.
     context: Rc<Context>,
     received: Vec<u8>,
-    /// Where in that begins what is not read.
+    /// The offset in `received` of the bytes after those that the acceptor has read.
     behind: usize,
 }
 
@@ -89,12 +90,12 @@ struct Refused {
 }
 
 impl Session {
-    /// A server's side. Who answers a client is said by `contexts`.
+    /// The side of a server. `contexts` chooses the context that answers the client.
     pub fn server(contexts: Rc<Contexts>) -> Session {
         Session::greeting(contexts, false)
     }
 
-    /// A server's side that is told how to [answer](Session::answer) when the client has said what it wants.
+    /// The side of a server that stops after the ClientHello, until [`Session::answer`] says how to answer it.
     pub fn asking_server(contexts: Rc<Contexts>) -> Session {
         Session::greeting(contexts, true)
     }
@@ -108,11 +109,12 @@ impl Session {
         })))
     }
 
-    /// A client's side; `name` is what it asks the server for, empty for nothing. It goes on with `session`, the name of one of its
-    /// [sessions](News::sessions), if the server and this process still know that. Nothing is sent before the server is [trusted](Session::trust).
+    /// The side of a client. `name` is the host name or IP address of the server, or empty to ask for no name.
+    /// `session` is the name of an earlier session (see [`News::sessions`]), which is resumed if this process and the
+    /// server still know it. No application data is sent until [`Session::trust`] is called.
     ///
     /// # Errors
-    /// For what is neither a name nor an address.
+    /// `name` is neither a host name nor an address, or `rustls` cannot connect with the context's settings.
     pub fn client(context: Rc<Context>, name: &str, session: Option<&[u8]>) -> Result<Session, Failure> {
         let name = server_name(name).ok_or_else(|| Failure::new(&Error::UnsupportedNameType))?;
         let sessions = Arc::new(Sessions::new(session));
@@ -127,7 +129,7 @@ impl Session {
         Ok(session)
     }
 
-    /// Whether a server can be asked for `name`.
+    /// Whether [`Session::client`] accepts `name`.
     pub fn takes_name(name: &str) -> bool {
         server_name(name).is_some()
     }
@@ -146,8 +148,8 @@ impl Session {
         }
     }
 
-    /// Takes what the peer has sent, and appends what that says to `plain`. What is to be sent because of it, [`Session::take`] gives, after a
-    /// failure, too.
+    /// Takes ciphertext from the peer and appends the plaintext to `plain`. Afterwards [`Session::take`] has what is to
+    /// be sent in return, also after a failure (an alert).
     pub fn receive(&mut self, bytes: &[u8], plain: &mut Vec<u8>) -> News {
         let mut news = News::default();
         if self.failed {
@@ -157,7 +159,7 @@ impl Session {
             State::Greeting(greeting) => match greeting.hear(bytes) {
                 Heard::Some => Ok(Peers::Open),
                 Heard::All(mut connection, context, behind) => {
-                    // More than the greeting can have been read with it.
+                    // The acceptor may have read records after the ClientHello, too.
                     self.identity = context.identity();
                     let result = connection
                         .process_new_packets()
@@ -204,7 +206,7 @@ impl Session {
         news
     }
 
-    /// What the client wants that is to be [answered](Session::answer).
+    /// The ClientHello that waits for an [answer](Session::answer); `None` in any other state.
     pub fn hello(&self) -> Option<Hello> {
         let State::Asked(asked) = &self.state else {
             return None;
@@ -219,7 +221,8 @@ impl Session {
         })
     }
 
-    /// Answers what the client wants, and takes what it has sent behind that as [`Session::receive`] does.
+    /// Answers the ClientHello, and processes what the client has sent after it as [`Session::receive`] does. Does
+    /// nothing unless an answer is expected.
     pub fn answer(&mut self, answer: Answer, plain: &mut Vec<u8>) -> News {
         let mut news = News::default();
         if self.failed || !matches!(self.state, State::Asked(_)) {
@@ -255,7 +258,7 @@ impl Session {
                 return news;
             }
             Some(Err((error @ Error::NoApplicationProtocol, mut said))) => {
-                // To write to memory cannot fail.
+                // Writing to a `Vec` cannot fail.
                 let _ = said.write_all(&mut alert);
                 news.failure = Some(Failure::new(&error));
             }
@@ -266,7 +269,7 @@ impl Session {
         news
     }
 
-    /// What has changed by the bytes that were read.
+    /// Fills in `news` after bytes were processed.
     fn conclude(&mut self, result: Result<Peers, Error>, news: &mut News) {
         if let State::Open(connection, context) = &self.state {
             if let Some(keys) = &context.keys {
@@ -286,10 +289,11 @@ impl Session {
         if let Err(error) = result {
             self.failed = true;
             let mut failure = Failure::new(&error);
-            // Of what it has agreed to before, the server is not in want of something else.
+            // Once a version was agreed on, an alert of the server does not mean that it needs another implementation.
             failure.foreign &= !(matches!(error, Error::AlertReceived(_)) && self.version().is_some());
             if self.sessions.is_some() && !self.secured && error == InvalidMessage::InvalidContentType.into() {
-                // OpenSSL looks at the version first, of what is no TLS at all.
+                // OpenSSL checks the version before the type of a record, so it reports this for a peer that does not
+                // speak TLS at all.
                 failure.reason = "wrong version number".into();
             }
             news.failure = Some(failure);
@@ -299,8 +303,9 @@ impl Session {
         }
     }
 
-    /// rustls's alert for a client without a certificate came with TLS 1.3. Before, it was `handshake_failure`, which OpenSSL sends, and it is not encrypted
-    /// when certificates are shown.
+    /// Replaces rustls's alert for a missing client certificate in TLS 1.2. `certificate_required` is new in TLS 1.3;
+    /// OpenSSL sends `handshake_failure` before that. At this point of a TLS 1.2 handshake alerts are not encrypted
+    /// yet, so the byte can be replaced.
     fn refuse_as_of_old(&mut self) {
         if let State::Open(connection, _) = &mut self.state
             && connection.protocol_version() == Some(ProtocolVersion::TLSv1_2)
@@ -317,7 +322,7 @@ impl Session {
         }
     }
 
-    /// What the client has sent that was not answered.
+    /// The bytes of a client that was not answered; empty once it was.
     pub fn received(self) -> Vec<u8> {
         match self.state {
             State::Greeting(greeting) => greeting.received,
@@ -327,19 +332,22 @@ impl Session {
         }
     }
 
-    /// Whether plaintext can be sent.
+    /// Whether plaintext can be sent: the handshake is complete, and a client trusts the server.
     pub fn is_open(&self) -> bool {
         self.secured && self.trusted
     }
 
-    /// The server is who it should be: what a client has to say may be sent.
+    /// Tells a client that the server is who it should be, so that application data may be sent. A server needs no such
+    /// call.
     pub fn trust(&mut self) {
         self.trusted = true;
     }
 
-    /// Encrypts plaintext, behind what is to be sent already. `out` is given at most so much at a time: [`Session::SHARE`].
+    /// Encrypts plaintext and appends it to `out`, after anything else that is waiting to be sent. Takes at most
+    /// [`Session::SHARE`] bytes.
     ///
-    /// Returns how many bytes that were: 0 before the handshake is done and the server trusted, and after the end.
+    /// Returns how many bytes of `plain` were taken: 0 while the session is not [open](Session::is_open), and after
+    /// [`Session::close`] or a failure.
     pub fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> usize {
         let open = self.is_open() && !self.closed && !self.failed;
         let State::Open(connection, _) = &mut self.state else {
@@ -357,15 +365,16 @@ impl Session {
         sent
     }
 
-    /// Has records carry no more than so many bytes, at least one and at most 16 KiB.
+    /// Sets the most plaintext of one record, between 1 byte and 16 KiB.
     pub fn set_fragment(&mut self, bytes: usize) {
         self.fragment = bytes.clamp(1, RECORD);
     }
 
-    /// Bytes that are encrypted in one call: as long as the peer takes none, no more are.
+    /// The most bytes that one call of [`Session::send`] encrypts. It bounds what is encrypted ahead for a peer that
+    /// reads slowly.
     pub const SHARE: usize = 4 * RECORD;
 
-    /// Takes what the session itself has to say.
+    /// Appends what the session itself has to send: handshake messages and alerts.
     pub fn take(&mut self, out: &mut Vec<u8>) {
         match &mut self.state {
             State::Open(connection, _) => take(connection, out),
@@ -374,7 +383,7 @@ impl Session {
         }
     }
 
-    /// Says that nothing more will be sent (`close_notify`), once.
+    /// Announces that nothing more will be sent (`close_notify`). Later calls do nothing.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         if let State::Open(connection, _) = &mut self.state
             && !self.closed
@@ -392,7 +401,7 @@ impl Session {
         }
     }
 
-    /// The version of the protocol, as Node names it.
+    /// The negotiated version, as Node names it.
     pub fn version(&self) -> Option<&'static str> {
         match self.connection()?.protocol_version()? {
             ProtocolVersion::TLSv1_2 => Some("TLSv1.2"),
@@ -401,23 +410,24 @@ impl Session {
         }
     }
 
-    /// The cipher suite, as IANA names it.
+    /// The negotiated cipher suite, as IANA names it.
     pub fn suite(&self) -> Option<String> {
         self.connection()?.negotiated_cipher_suite().as_ref().map(suite_name)
     }
 
-    /// The group in which keys were exchanged, as `rustls` names it; nothing for a session of TLS 1.2 that goes on.
+    /// The group of the key exchange, as `rustls` names it. `None` for a resumed session of TLS 1.2, which exchanges no
+    /// keys.
     pub fn key_exchange(&self) -> Option<String> {
         let group = self.connection()?.negotiated_key_exchange_group()?;
         Some(format!("{:?}", group.name()))
     }
 
-    /// The protocol that was negotiated.
+    /// The protocol negotiated by ALPN.
     pub fn protocol(&self) -> Option<&[u8]> {
         self.connection()?.alpn_protocol()
     }
 
-    /// The name that the client has asked for.
+    /// The host name that the client has asked for. `None` on the client's side.
     pub fn server_name(&self) -> Option<&str> {
         match self.connection()? {
             Connection::Server(connection) => connection.server_name(),
@@ -425,20 +435,21 @@ impl Session {
         }
     }
 
-    /// Whether it goes on with an earlier session.
+    /// Whether the handshake has resumed an earlier session.
     pub fn is_resumed(&self) -> bool {
         self.connection()
             .is_some_and(|connection| connection.handshake_kind() == Some(HandshakeKind::Resumed))
     }
 
-    /// The peer's certificates, its own first.
+    /// The certificates that the peer has shown, its own first.
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         self.connection()
             .and_then(|connection| connection.peer_certificates())
             .unwrap_or_default()
     }
 
-    /// The peer's certificate, and those that lead from there to what is trusted, with that, shown or not.
+    /// The chain from the peer's certificate to a trusted root, as far as it can be built. It can include trusted
+    /// certificates that the peer has not sent.
     pub fn peer_chain(&self) -> Vec<CertificateDer<'static>> {
         match &self.state {
             State::Open(_, context) => context.trust.complete(self.peer_certificates(), UnixTime::now()),
@@ -446,15 +457,16 @@ impl Session {
         }
     }
 
-    /// The certificates that the peer is shown, this side's own first.
+    /// The certificates that this side shows to the peer, its own first.
     pub fn own_certificates(&self) -> &[CertificateDer<'static>] {
         self.identity.as_deref().map_or(&[], |identity| &identity.cert)
     }
 
-    /// What the peer's certificates are worth: nothing is the result where none were asked for.
+    /// The verdict on the peer's certificates. `Ok` for a server that did not ask for one.
     ///
     /// # Errors
-    /// OpenSSL's code for what is wrong with them.
+    /// OpenSSL's code for what is wrong with them, or `CERT_REJECTED` where this module cannot tell which code OpenSSL
+    /// would give.
     pub fn judge(&self) -> Result<(), &'static str> {
         let State::Open(connection, context) = &self.state else {
             return Ok(());
@@ -467,10 +479,10 @@ impl Session {
         context.trust.judge(self.peer_certificates(), peer, UnixTime::now())
     }
 
-    /// Bytes that only both sides can know (RFC 5705), `length` of them.
+    /// Derives `length` bytes of keying material that only the two peers know (RFC 5705).
     ///
     /// # Errors
-    /// `rustls`'s words, before the handshake is done.
+    /// The message of `rustls`, or that the handshake is not complete.
     pub fn export(&self, length: usize, label: &[u8], context: Option<&[u8]>) -> Result<Vec<u8>, String> {
         let connection = self.connection().ok_or("the handshake is not done")?;
         connection
@@ -481,21 +493,21 @@ impl Session {
 
 fn server_name(name: &str) -> Option<ServerName<'static>> {
     if name.is_empty() {
-        // Addresses are not asked for (RFC 6066, 3), and this one is nobody's.
+        // An address is never sent as the server's name (RFC 6066, 3), and this one belongs to nobody.
         return Some(ServerName::from(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
     }
     ServerName::try_from(name.to_owned()).ok()
 }
 
-/// What a client has been heard to say.
+/// The result of reading more of a ClientHello.
 enum Heard<'a> {
-    /// Not all of what it wants.
+    /// It is not complete yet.
     Some,
-    /// It is answered so, by the context; this came behind its greeting.
+    /// It was answered by this context. The slice holds the bytes after those that the acceptor has read.
     All(Box<Connection>, Rc<Context>, &'a [u8]),
-    /// What it wants is to be answered; this came behind it.
+    /// It is complete and the caller is to answer it. The slice holds the bytes after those that the acceptor has read.
     Wish(Box<Accepted>, &'a [u8]),
-    /// What has no answer.
+    /// It is malformed, or there is no answer to it.
     Nonsense,
 }
 
@@ -535,32 +547,32 @@ impl Greeting {
     }
 }
 
-/// What is encrypted is bounded by whoever sends.
+/// Removes rustls's limit on its buffers: the caller of [`Session::send`] bounds what is encrypted.
 fn opened_as(connection: Connection) -> Box<Connection> {
     let mut connection = Box::new(connection);
     connection.set_buffer_limit(None);
     connection
 }
 
-/// The peer's side.
+/// Whether the peer can still send.
 #[derive(PartialEq, Eq)]
 enum Peers {
     Open,
     Ended,
 }
 
-/// Reads all of `bytes`.
+/// Decrypts all of `bytes` and appends the plaintext to `plain`.
 fn read(connection: &mut Connection, mut bytes: &[u8], plain: &mut Vec<u8>) -> Result<Peers, Error> {
     let mut peers = Peers::Open;
     while !bytes.is_empty() {
         match connection.read_tls(&mut bytes) {
-            // Behind the peer's end, nothing counts.
+            // Bytes after the peer's `close_notify` are ignored.
             Ok(0) => return Ok(Peers::Ended),
             Ok(_) => {}
             Err(_) => return Err(Error::PeerSentOversizedRecord),
         }
         let result = connection.process_new_packets();
-        // What came before an error was sent by the peer.
+        // Plaintext that was received before an error is still delivered.
         let mut reader = connection.reader();
         while let Ok(chunk) = reader.fill_buf()
             && !chunk.is_empty()
@@ -577,6 +589,6 @@ fn read(connection: &mut Connection, mut bytes: &[u8], plain: &mut Vec<u8>) -> R
 }
 
 fn take(connection: &mut Connection, out: &mut Vec<u8>) {
-    // To write to memory cannot fail.
+    // Writing to a `Vec` cannot fail.
     while connection.wants_write() && connection.write_tls(out).is_ok() {}
 }

@@ -1,7 +1,8 @@
-//! Sessions that clients go on with.
+//! The store of sessions that clients can resume.
 //!
-//! `rustls` does not give a session away as bytes, as OpenSSL does. So what JavaScript has of one, keeps and brings back is a name, drawn at random,
-//! and the session stays here: for all environments of the process, the last [`REMEMBERED`] of them.
+//! Unlike OpenSSL, `rustls` does not serialize a session. So JavaScript keeps a random name in its place and passes it
+//! back to resume the session. The sessions themselves stay here, in one store for all environments of the process,
+//! which holds the last [`REMEMBERED`] of them.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls::NamedGroup;
@@ -12,16 +13,16 @@ use std::fmt::{self, Debug, Formatter};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Names that are known at a time.
+/// The most names that are kept. The oldest is dropped for a new one.
 const REMEMBERED: usize = 1024;
 
-/// Sessions that one connection takes, which servers give as many of as they like. OpenSSL's give two.
+/// The most sessions that one connection keeps. A server can send any number; OpenSSL's servers send two.
 const TAKEN: usize = 4;
 
-/// How names begin: none of OpenSSL's sessions does so.
+/// The first bytes of every name. No session of OpenSSL begins with them.
 pub const PREFIX: &[u8; 8] = b"ironwire";
 
-/// What JavaScript has of a session.
+/// The name that JavaScript holds in place of a session: `ironwire` and 24 random bytes.
 pub type Name = [u8; 32];
 
 static KNOWN: Mutex<Known> = Mutex::new(Known {
@@ -31,12 +32,13 @@ static KNOWN: Mutex<Known> = Mutex::new(Known {
 
 struct Known {
     sessions: BTreeMap<Name, Arc<Mutex<Given>>>,
-    /// The oldest first.
+    /// In the order of their creation.
     names: VecDeque<Name>,
 }
 
-/// What one connection was given, and those that went on with it. One of TLS 1.3 is good for one connection (RFC 8446, C.4), so each name stands for all
-/// of them: of two clients that bring the same one, both can go on.
+/// The sessions that the server gave to one connection and to the connections that resumed it. A TLS 1.3 ticket should
+/// be used for one connection only (RFC 8446, C.4), so every name stands for all of them: two clients with the same
+/// name can both resume.
 #[derive(Default)]
 struct Given {
     tls12: Option<Tls12ClientSessionValue>,
@@ -44,24 +46,24 @@ struct Given {
     count: usize,
 }
 
-/// The sessions of one connection.
+/// The sessions of one client connection.
 pub(super) struct Sessions {
-    /// Those it can go on with.
+    /// The sessions that this connection may resume.
     known: Option<Arc<Mutex<Given>>>,
     given: Arc<Mutex<Given>>,
-    /// It goes on with one of those that are known.
+    /// The server has accepted one of the `known` sessions.
     resumed: AtomicBool,
-    /// Those that nobody was told of.
+    /// Names that [`Sessions::take`] has not returned yet.
     fresh: Mutex<Vec<Name>>,
 }
 
-/// What it guards is whole whenever it is not held.
+/// Ignores poisoning: the guarded data is consistent whenever the lock is free.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sessions {
-    /// Of a connection that goes on with the session of a name, if that is known.
+    /// The sessions of a new connection, which resumes the session called `name` if the store still has it.
     pub(super) fn new(name: Option<&[u8]>) -> Sessions {
         let name = name.and_then(|name| Name::try_from(name).ok());
         Sessions {
@@ -72,12 +74,13 @@ impl Sessions {
         }
     }
 
-    /// The connection goes on with the session that was brought: what it is given from now on has the same name, which stays good so.
+    /// Notes that the server has resumed the session. TLS 1.3 tickets that it sends from now on are stored under the
+    /// old name, so that this name can be used again.
     pub(super) fn go_on(&self) {
         self.resumed.store(true, Ordering::Relaxed);
     }
 
-    /// The names of sessions that have come since the last time.
+    /// Removes and returns the names of sessions received since the last call.
     pub(super) fn take(&self) -> Vec<Name> {
         std::mem::take(&mut *lock(&self.fresh))
     }
@@ -112,14 +115,14 @@ impl Known {
     }
 }
 
-/// Secrets go nowhere else.
+/// Prints no secrets.
 impl Debug for Sessions {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("Sessions")
     }
 }
 
-/// They are one connection's, so its server's name says nothing new.
+/// The server's name is ignored: all sessions in here belong to one connection.
 impl ClientSessionStore for Sessions {
     fn set_kx_hint(&self, _: ServerName<'static>, _: NamedGroup) {}
 

@@ -1,6 +1,10 @@
-//! What `webpki` is shown in the place of an end's certificate that it would not look at, though OpenSSL does: one of an older version, which has no
-//! extensions, or an authority's own. It says the same of everything else, and is signed by whom the certificate is: where `webpki` looks at the
-//! signature, it is told of what was signed in truth.
+//! A stand-in for a peer's own (end-entity) certificate that `webpki` refuses to look at, though OpenSSL accepts it: a
+//! certificate of version 1 or 2, or one that says it is an authority's (`basicConstraints` with `cA` set).
+//!
+//! The stand-in is of version 3 and has no `basicConstraints`. It has the serial number, issuer, validity, subject,
+//! key, other extensions and signature of the original, but not its unique identifiers. Its body differs from the
+//! signed one, so the signature would not verify: [`Knowing`] makes `webpki` verify the signature over the original's
+//! body instead.
 
 use super::der::Reader;
 use super::fields::{BASIC_CONSTRAINTS, BIT_STRING, Fields, INTEGER, OBJECT_IDENTIFIER, PART, PARTS, SEQUENCE};
@@ -8,18 +12,18 @@ use rustls::pki_types::{
     AlgorithmIdentifier, CertificateDer, InvalidSignature, SignatureVerificationAlgorithm as Algorithm,
 };
 
-/// That it is of version 3.
+/// The version field of the stand-in: version 3.
 const VERSION: [u8; 5] = [PARTS[0], 3, INTEGER, 1, 2];
 
 pub(super) struct StandIn<'a> {
     pub certificate: CertificateDer<'static>,
-    /// What seems to be signed, and what is.
+    /// The body (`tbsCertificate`) of the stand-in, and the original's, which was signed.
     seeming: Vec<u8>,
     signed: &'a [u8],
 }
 
 impl<'a> StandIn<'a> {
-    /// `None` for a certificate that needs none.
+    /// `None` if `webpki` can take the certificate as it is, or if the certificate cannot be parsed.
     pub fn of(certificate: &'a CertificateDer<'_>, fields: &Fields<'a>) -> Option<StandIn<'a>> {
         let is_authority = fields.constraints.is_some_and(|(is_authority, _)| is_authority);
         if fields.version >= 3 && !is_authority {
@@ -32,7 +36,7 @@ impl<'a> StandIn<'a> {
         let mut parts = Reader(signed.contents);
         parts.optional(PARTS[0])?;
         let from = parts.0;
-        // Number, algorithm, issuer, dates, owner and key.
+        // Serial number, algorithm, issuer, validity, subject and key.
         for _ in 0..6 {
             parts.next()?;
         }
@@ -59,7 +63,7 @@ impl<'a> StandIn<'a> {
         })
     }
 
-    /// Those that know what is signed in truth.
+    /// Wraps signature algorithms so that they verify the original's body in place of the stand-in's.
     pub fn algorithms(&self, algorithms: &[&'static dyn Algorithm]) -> Vec<Knowing<'_>> {
         let knowing = |algorithm: &&'static dyn Algorithm| Knowing {
             algorithm: *algorithm,
@@ -70,7 +74,8 @@ impl<'a> StandIn<'a> {
     }
 }
 
-/// See [`StandIn::algorithms`].
+/// A signature algorithm that verifies the original's body where it is given the stand-in's, and any other message as
+/// it is. See [`StandIn::algorithms`].
 #[derive(Debug)]
 pub(super) struct Knowing<'a> {
     algorithm: &'static dyn Algorithm,
@@ -93,7 +98,7 @@ impl Algorithm for Knowing<'_> {
     }
 }
 
-/// DER of a value.
+/// DER of a value, with the shortest encoding of its length.
 fn value(tag: u8, contents: &[u8]) -> Vec<u8> {
     let length = contents.len();
     let digits = length.to_be_bytes();
@@ -102,7 +107,7 @@ fn value(tag: u8, contents: &[u8]) -> Vec<u8> {
     if length < 0x80 {
         value.push(digits[0]);
     } else {
-        // A length has no more digits than a pointer has bytes.
+        // The cast cannot truncate: a `usize` has at most 8 bytes.
         value.push(0x80 | digits.len() as u8);
         value.extend_from_slice(digits);
     }
@@ -118,7 +123,7 @@ mod tests {
     use rustls::pki_types::pem::PemObject;
     use webpki::{EndEntityCert, RawPublicKeyEntity};
 
-    /// One that is changed by `change`, and signed by the key.
+    /// A certificate whose parameters `change` has changed, signed by `issuer`.
     fn made(issuer: &KeyPair, change: fn(&mut CertificateParams)) -> CertificateDer<'static> {
         let mut params = CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
         change(&mut params);
@@ -175,7 +180,7 @@ mod tests {
             (seen.usage, seen.signature, seen.algorithm),
             (fields.usage, fields.signature, fields.algorithm)
         );
-        // For webpki it is an end's.
+        // webpki accepts it as an end-entity certificate.
         let end = EndEntityCert::try_from(&stand_in.certificate).unwrap();
         assert_eq!(end.valid_dns_names().collect::<Vec<_>>(), ["a.example"]);
     }

@@ -1,4 +1,5 @@
-//! Both sides in memory: whatever is cut wherever, what one has sent the other has, or says why not.
+//! Both sides of a connection in memory. However the bytes are cut into pieces, what one side has sent the other
+//! receives, or it reports why not.
 
 use super::*;
 use rcgen::{
@@ -8,7 +9,7 @@ use rustls::server::ProducesTickets;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// An authority, and what it has signed.
+/// A certificate authority that signs the certificates of the tests.
 struct Authority {
     pem: Vec<u8>,
     issuer: Issuer<'static, KeyPair>,
@@ -42,7 +43,7 @@ pub(crate) fn context(settings: &Settings) -> Rc<Context> {
     Rc::new(Context::new(settings, Tickets::new(None, 300, Vec::new()).unwrap()).unwrap())
 }
 
-/// A server's settings, and those of a client that trusts it.
+/// The settings of a server, and of a client that trusts it.
 pub(crate) fn pair() -> (Settings, Settings) {
     let authority = Authority::new("authority");
     let server = Settings {
@@ -56,7 +57,7 @@ pub(crate) fn pair() -> (Settings, Settings) {
     (server, client)
 }
 
-/// One side, and what it was told.
+/// One side of a connection and what it has reported.
 struct Side {
     session: Session,
     plain: Vec<u8>,
@@ -131,7 +132,7 @@ fn sides(server: &Rc<Context>, client: &Rc<Context>) -> (Side, Side) {
     (Side::server(server), Side::client(client))
 }
 
-/// Takes turns until neither says anything, in pieces of `size`.
+/// Passes bytes to and fro in pieces of `size`, until neither side has anything left to send.
 fn talk(a: &mut Side, b: &mut Side, size: usize) {
     loop {
         let (from_a, from_b) = (a.says(), b.says());
@@ -212,7 +213,7 @@ fn nothing_is_sent_before_the_handshake_nor_behind_the_end() {
     let answer = server.sends(b"last");
     client.hear(&answer);
     assert_eq!(client.plain, b"last");
-    // Behind the end, nothing counts.
+    // Bytes after the end are ignored.
     server.hear(b"anything");
     assert_eq!(
         (server.ended, server.failure.as_ref(), server.plain.len()),
@@ -267,7 +268,7 @@ fn what_has_no_answer_is_left_as_it_came() {
         ..client.clone()
     };
     let mut long = greeting(client.clone());
-    // Its record is to be that long, too.
+    // The record has to announce the same length.
     long[3..5].copy_from_slice(&[0xff, 0xff]);
     for (context, bytes) in [
         (&server, b"GET / HTTP/1.1\r\n\r\n".to_vec()),
@@ -302,7 +303,7 @@ fn no_byte_of_a_greeting_can_be_changed_without_an_end() {
     let (server, client) = pair();
     let (server, client) = (context(&server), context(&client));
     let greeting = sides(&server, &client).1.says();
-    // The version of its record means nothing (RFC 8446, 5.1).
+    // The version of a record is ignored (RFC 8446, 5.1).
     for at in (0..greeting.len()).filter(|at| !(1..3).contains(at)) {
         for flip in [1, 0x80] {
             let (mut server, mut client) = sides(&server, &client);
@@ -341,7 +342,7 @@ fn the_name_that_is_asked_for_says_who_answers() {
 fn who_greets_without_end_has_no_answer() {
     let (server, _) = pair();
     let mut server = Side::server(&context(&server));
-    // Pieces of a message that is to be 65,535 bytes long, each in a record of its own.
+    // Pieces of a message that announces 65,535 bytes, each in its own record.
     server.hear(&[22, 3, 1, 0, 5, 1, 0, 0xff, 0xff, 3]);
     for _ in 0..65_000 {
         server.hear(&[22, 3, 1, 0, 1, 3]);
@@ -434,7 +435,7 @@ fn who_has_to_show_a_certificate_and_has_none_is_told_so() {
             ("peer did not return a certificate", told)
         );
         assert_eq!((side.secured, side.session.is_open()), (0, false));
-        // Another implementation would not be told anything else.
+        // Another implementation would get the same alert.
         assert!(!other.failure.unwrap().foreign, "{version:?}");
 
         client.identities = vec![Authority::new("stranger").sign(params("client"))];
@@ -461,7 +462,7 @@ fn a_certificate_alone_is_shown_with_those_who_have_signed_it() {
     assert_eq!(shown(end.clone(), Vec::new()), 1);
     assert_eq!(shown(end.clone(), vec![stranger.clone(), root.clone()]), 2);
     assert_eq!(shown(end.clone(), vec![stranger.clone()]), 1);
-    // Somebody has said what is to be shown beside it.
+    // More than the own certificate was given, so nothing is added to it.
     assert_eq!(shown([&end[..], &stranger].concat(), vec![root]), 2);
 }
 
@@ -592,7 +593,7 @@ fn sessions_are_resumed_with_tickets_of_this_context_only() {
     }
 }
 
-/// Both sides of a connection that goes on with a session, by its name.
+/// Both sides of a connection that resumes a session by its name.
 fn going_on(server: &Rc<Context>, client: &Rc<Context>, name: &[u8]) -> (Side, Side) {
     let mut client = Side::new(Session::client(client.clone(), "localhost", Some(name)).unwrap());
     let mut server = Side::server(server);
@@ -634,7 +635,7 @@ fn of_two_that_bring_one_session_both_can_go_on() {
         [true, true, true],
         "who goes on is given another, of the same name"
     );
-    // As many at the same time as there are tickets.
+    // More connections at the same time than there are tickets.
     let begun: Vec<Side> = (0..6)
         .map(|_| Side::new(Session::client(client.clone(), "localhost", Some(&first.sessions[0])).unwrap()))
         .collect();
@@ -725,7 +726,7 @@ fn clock() -> u64 {
 fn tickets_are_good_for_a_time_and_their_keys_for_another() {
     let tickets =
         |secret, lifetime, purpose: &[u8]| Tickets::with_clock(secret, lifetime, purpose.to_vec(), clock).unwrap();
-    // For a client that brings none.
+    // Allows one ticket, as for a client that brings none.
     let seal = |tickets: &Tickets, session: &[u8]| {
         tickets.allow(1);
         tickets.encrypt(session).unwrap()
@@ -750,7 +751,7 @@ fn tickets_are_good_for_a_time_and_their_keys_for_another() {
     wait(1);
     assert_eq!(ours.decrypt(&ticket), None, "too old");
 
-    // One secret, two processes; another purpose is another's.
+    // Two processes with one secret. Another purpose makes the keys differ.
     let secret = Some([7; SECRET]);
     let (one, two, other) = (
         tickets(secret, 300, b"a"),
@@ -763,7 +764,7 @@ fn tickets_are_good_for_a_time_and_their_keys_for_another() {
     seal(&one, b"session");
     assert_eq!(one.secret(), secret, "what was set stays");
 
-    // The secret is replaced, and the one before it still good.
+    // The secret is replaced, and the previous one still opens tickets.
     let ours = tickets(None, 24 * 60 * 60, b"");
     let (secret, ticket) = (ours.secret(), seal(&ours, b"first"));
     wait(6 * 60 * 60);

@@ -1,4 +1,4 @@
-//! Servers that make up their mind when they have heard what the client wants, and what sessions say of themselves.
+//! Servers that decide how to answer after the ClientHello, and what sessions report about themselves.
 
 use super::sessions::Sessions;
 use super::tests::{context, pair};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 struct Both {
     server: Session,
     client: Session,
-    /// What the server was told last.
+    /// What the server reported last.
     news: News,
     heard: Vec<u8>,
     seen: Vec<u8>,
@@ -28,7 +28,8 @@ fn asking(server: &Rc<Context>, client: &Rc<Context>) -> Both {
 }
 
 impl Both {
-    /// The client's bytes, in pieces of `size`, and the server's, until neither says anything; the client's failure is the result.
+    /// Passes bytes to and fro in pieces of `size`, until neither side has anything left to send. Returns the client's
+    /// failure.
     fn talk(&mut self, size: usize) -> Option<Failure> {
         let mut failure = None;
         loop {
@@ -73,7 +74,7 @@ fn nothing_is_said_before_it_is_known_what() {
         let hello = both.server.hello().unwrap();
         assert_eq!(hello.server_name.as_deref(), Some("localhost"));
         assert_eq!(hello.protocols, [b"a", b"b"]);
-        // rustls's clients always ask.
+        // rustls's clients always ask for an OCSP response.
         assert!(hello.staples);
         both.answer(Answer {
             protocol: Some(b"b".to_vec()),
@@ -82,7 +83,7 @@ fn nothing_is_said_before_it_is_known_what() {
         assert_eq!((both.server.hello(), both.talk(size)), (None, None));
         assert!(both.server.is_open() && both.client.is_open());
         assert_eq!(both.client.protocol(), Some(&b"b"[..]));
-        // Once is enough.
+        // A second answer does nothing.
         both.answer(Answer::default());
         assert_eq!(both.news, News::default());
     }
@@ -130,7 +131,7 @@ fn a_protocol_is_refused_with_an_alert_and_what_has_no_answer_is_left_as_it_came
     both.client.take(&mut greeting);
     both.server.receive(&greeting, &mut both.heard);
     both.server.receive(b"behind", &mut both.heard);
-    // A client's context has nothing to answer with.
+    // A context without an identity cannot answer.
     both.answer(Answer {
         context: Some(client),
         ..Answer::default()
@@ -176,7 +177,7 @@ fn records_are_no_longer_than_was_said() {
     }
 }
 
-/// What one side has to say.
+/// What one side has to send.
 fn said(connection: &mut Connection) -> Vec<u8> {
     let mut out = Vec::new();
     while connection.wants_write() {
@@ -196,7 +197,7 @@ fn heard(connection: &mut Connection, mut bytes: &[u8]) {
 fn early_data_for_somebody_else_is_passed_over() {
     let (settings, client) = pair();
     let ours = context(&settings);
-    // The same identity, on a server that takes early data.
+    // The same identity, on a server that accepts early data.
     let mut theirs = (*ours.server.clone().unwrap()).clone();
     theirs.max_early_data_size = 1 << 14;
     theirs.ticketer = Arc::new(NoTickets);
@@ -217,7 +218,7 @@ fn early_data_for_somebody_else_is_passed_over() {
     }
 
     let mut again = connect();
-    // All that may be sent, in two records, so that ciphertext is more than that.
+    // As much early data as is allowed, in two records, so that its ciphertext is longer than the limit.
     for half in [[7; 1 << 13]; 2] {
         assert_eq!(again.early_data().unwrap().write(&half).unwrap(), half.len());
     }
@@ -239,7 +240,7 @@ fn early_data_for_somebody_else_is_passed_over() {
     assert_eq!(plain, b"late");
 }
 
-/// Of a server that keeps its sessions.
+/// For a server that keeps its sessions itself and makes no tickets.
 #[derive(Debug)]
 struct NoTickets;
 

@@ -1,8 +1,10 @@
-//! Session tickets (RFC 5077, RFC 8446 4.6.1): what a client gets to come back with, sealed with keys that only the server has.
+//! Session tickets (RFC 5077, RFC 8446 4.6.1): the server's session state, sealed with keys that only the server has,
+//! which a client stores and sends back to resume the session.
 //!
-//! A ticket is the name of its key (16 bytes), a nonce (12), and sealed with AES-256-GCM: when it was made (8, seconds), and the session. Keys come
-//! from a secret of 48 bytes, as `tls.Server`'s `getTicketKeys()` and `setTicketKeys()` have it, so that several processes can share one. One
-//! that nobody has set is replaced from time to time; the one before it still opens tickets.
+//! A ticket consists of the name of its key (16 bytes), a nonce (12 bytes) and a part sealed with AES-256-GCM: the time
+//! it was made (8 bytes, in seconds) and the session. Keys are derived from a secret of 48 bytes, the one of
+//! `tls.Server`'s `getTicketKeys()` and `setTicketKeys()`, which several processes can share. A secret that was not set
+//! is replaced after [`ROTATE`] seconds; tickets of the previous one can still be opened.
 
 use ring::rand::SecureRandom;
 use ring::{aead, hkdf, rand};
@@ -12,40 +14,42 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Bytes of a secret.
+/// The length of a secret, in bytes.
 pub const SECRET: usize = 48;
 
 const NAME: usize = 16;
 const STAMP: usize = 8;
 
-/// The tickets of a full handshake: as many as rustls makes, which is two.
+/// A full handshake gives as many tickets as rustls makes, which is two.
 pub(super) const ALL: usize = usize::MAX;
 
-/// The tickets of a resumed connection: one for the one that it has used.
+/// A resumed connection gives one ticket, in place of the one it has used.
 pub(super) const ONE: usize = 1;
 
-/// For how long a secret makes tickets, in seconds. A thief of the process's memory can read what was resumed since the last but one.
+/// For how many seconds a generated secret makes tickets. Whoever reads the memory of the process gets the current and
+/// the previous secret, and so can open the tickets made with those two.
 const ROTATE: u64 = 6 * 60 * 60;
 
-/// Longer tickets are none of ours: a session with a long chain of the client's certificates takes some of these.
+/// Longer tickets are not ours. A session that holds a long chain of client certificates takes part of this length.
 const LONGEST: usize = 64 * 1024;
 
 /// The tickets of one context.
 pub struct Tickets {
     keys: Mutex<Keys>,
-    /// For how long a ticket is good, in seconds.
+    /// For how many seconds a ticket is valid.
     lifetime: u32,
-    /// What sessions of this context have in common: others' tickets are not accepted, though the secret may be the same.
+    /// Identifies what sessions of this context have in common. It goes into the keys, so a ticket of a context with
+    /// another purpose is refused even if both share a secret.
     purpose: Vec<u8>,
     clock: fn() -> u64,
-    /// How many who is being answered is still given.
+    /// How many more tickets the client that is being answered may get.
     left: AtomicUsize,
 }
 
 struct Keys {
     current: Key,
     previous: Option<Key>,
-    /// When the current one was made; `None` for one that was set, which stays.
+    /// When the current secret was generated; `None` if it was set, and is therefore not replaced.
     since: Option<u64>,
 }
 
@@ -55,7 +59,7 @@ struct Key {
     sealing: aead::LessSafeKey,
 }
 
-/// HKDF's output for a key and its name.
+/// The length of HKDF's output: a key and its name.
 struct Material;
 
 impl hkdf::KeyType for Material {
@@ -88,7 +92,7 @@ impl Key {
     }
 
     fn seal(&self, plain: &[u8], now: u64) -> Option<Vec<u8>> {
-        // Random, as several processes may have the key.
+        // The nonce is random because several processes may use the same key.
         let mut nonce = [0; aead::NONCE_LEN];
         rand::SystemRandom::new().fill(&mut nonce).ok()?;
         let tag_length = self.sealing.algorithm().tag_len();
@@ -108,7 +112,7 @@ impl Key {
         Some(ticket)
     }
 
-    /// When it was made, and the session.
+    /// The time at which the ticket was made, and the session.
     fn open(&self, ticket: &[u8]) -> Option<(u64, Vec<u8>)> {
         let rest = ticket.strip_prefix(&self.name)?;
         let (nonce, sealed) = rest.split_first_chunk::<{ aead::NONCE_LEN }>()?;
@@ -124,7 +128,8 @@ impl Key {
 }
 
 impl Tickets {
-    /// Tickets that are good for `lifetime` seconds. `secret` is one that others have, too. Nothing where the system has no random bytes.
+    /// Tickets that are valid for `lifetime` seconds, 0 for no tickets at all. `secret` can be shared with other
+    /// processes; without it, one is generated. `None` if the system provides no random bytes.
     pub fn new(secret: Option<[u8; SECRET]>, lifetime: u32, purpose: Vec<u8>) -> Option<Tickets> {
         Tickets::with_clock(secret, lifetime, purpose, now)
     }
@@ -153,17 +158,18 @@ impl Tickets {
         })
     }
 
-    /// Notes how many tickets the client that is answered next is given. Clients of a context are answered one after the other.
+    /// Sets how many tickets the client that is answered next can get. Clients of a context are answered one after the
+    /// other.
     pub(super) fn allow(&self, count: usize) {
         self.left.store(count, Ordering::Relaxed);
     }
 
-    /// The secret that tickets are made with now.
+    /// The secret with which tickets are made now.
     pub fn secret(&self) -> Option<[u8; SECRET]> {
         self.keys.lock().ok().map(|keys| keys.current.secret)
     }
 
-    /// Has tickets made with a secret from now on; it stays until another is set. Tickets of the one before are no good any more.
+    /// Makes tickets with `secret` from now on, without replacing it later. Tickets made before are no longer valid.
     pub fn set_secret(&self, secret: [u8; SECRET]) {
         if let (Some(key), Ok(mut keys)) = (Key::new(secret, &self.purpose), self.keys.lock()) {
             *keys = Keys {
@@ -181,7 +187,7 @@ fn now() -> u64 {
         .map_or(0, |time| time.as_secs())
 }
 
-/// Secrets go nowhere else.
+/// Prints no secrets.
 impl Debug for Tickets {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tickets")
@@ -221,10 +227,10 @@ impl ProducesTickets for Tickets {
         let keys = self.keys.lock().ok()?;
         let opened = [Some(&keys.current), keys.previous.as_ref()];
         let (made, plain) = opened.into_iter().flatten().find_map(|key| key.open(ticket))?;
-        // One from the future was made by a process whose clock differs.
+        // A ticket from the future was made by a process whose clock is ahead.
         let fresh = now.saturating_sub(made) < u64::from(self.lifetime);
-        // In TLS 1.2, where the client is answered at once, its ticket stays good. In 1.3 it is for one use (RFC 8446, C.4), and others are given when the
-        // handshake ends.
+        // TLS 1.2 answers the client at once and its ticket stays valid, so it gets no new one. TLS 1.3 tickets are for
+        // one use (RFC 8446, C.4): the client gets a new one when the handshake ends, after another call of `allow()`.
         self.allow(if fresh { 0 } else { ALL });
         fresh.then_some(plain)
     }

@@ -1,5 +1,6 @@
-//! What certificates of peers are worth. The handshake takes every chain, as long as the peer has the key of its first certificate: OpenSSL under
-//! Node does the same, and JavaScript decides afterwards by the code that [`Trust::judge`] gives.
+//! Verification of the peer's certificates, in two steps. The handshake accepts every chain, as long as the peer proves
+//! that it has the private key of the first certificate. [`Trust::judge`] then says whether the chain is trusted, and
+//! JavaScript decides by its code. OpenSSL under Node works the same way.
 
 use super::fields::{Fields, usage};
 use super::path::{Link, Path, Trusted};
@@ -14,13 +15,13 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use std::sync::Arc;
 use webpki::{EndEntityCert, KeyUsage, RawPublicKeyEntity, anchor_from_trusted_cert};
 
-/// Takes every certificate, and no wrong signature.
+/// A verifier that accepts every certificate but checks the signature over the handshake.
 #[derive(Debug)]
 pub(super) struct AnyCertificate {
     provider: Arc<CryptoProvider>,
-    /// Whose certificates a server says it would like to see.
+    /// The names of the authorities that a server sends with its request for a certificate.
     subjects: Vec<DistinguishedName>,
-    /// A client is to have one.
+    /// Whether a server fails the handshake of a client that shows no certificate.
     demands: bool,
 }
 
@@ -53,7 +54,8 @@ impl AnyCertificate {
             Some(fields) => {
                 let key = fields.public_key();
                 let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
-                // The same as above, by the key alone.
+                // The same as `verify_tls12_signature()`, with the key instead of the certificate, which `webpki`
+                // cannot parse.
                 let mut mapping = algorithms.mapping.iter();
                 let possible = mapping.find(|(scheme, _)| *scheme == signature.scheme);
                 let mut possible = possible.map_or(&[][..], |(_, possible)| possible).iter();
@@ -78,7 +80,8 @@ impl AnyCertificate {
             Some(fields) => verify_tls13_signature_with_raw_key(message, &fields.public_key(), signature, algorithms),
         }
         .map_err(|error| match error {
-            // The peer has not chosen one that goes with its key (RFC 8446, 4.4.3): no wrong signature, as rustls tells it.
+            // The peer chose a signature scheme that does not fit its key (RFC 8446, 4.4.3). rustls reports that as an
+            // invalid certificate, which it is not.
             Error::InvalidCertificate(CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
                 ..
             }) => PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into(),
@@ -150,7 +153,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // Whether keys may sign, OpenSSL looks at here, of those that are not of RSA.
+        // OpenSSL checks the key usage of a server's certificate here, in TLS 1.2, unless the key is an RSA key.
         let fields = Fields::of(cert).filter(|fields| !fields.is_invalid);
         if !fields.is_some_and(|fields| fields.has_rsa_key() || fields.allows(usage::DIGITAL_SIGNATURE)) {
             return Err(CertificateError::InvalidPurpose.into());
@@ -172,13 +175,14 @@ impl ServerCertVerifier for AnyCertificate {
     }
 }
 
-/// The certificates that a context trusts. As with OpenSSL, a chain is to end with one that has signed itself: the others help to get there.
+/// The certificates that a context trusts. As with OpenSSL, a chain is trusted only if it ends with a self-signed
+/// certificate among them; the others only help to build the chain up to it.
 pub(super) struct Trust {
     provider: Arc<CryptoProvider>,
     trusted: Trusted,
 }
 
-/// Whose certificate is looked at.
+/// The role of the peer whose certificate is checked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Peer {
     Client,
@@ -191,26 +195,30 @@ impl Trust {
         Trust { provider, trusted }
     }
 
-    /// The names of those who sign.
+    /// The subjects of the trusted certificates, for a server's request for a certificate.
     pub(super) fn subjects(&self) -> Vec<DistinguishedName> {
         let subjects = self.trusted.subjects().into_iter();
         subjects.map(DistinguishedName::in_sequence).collect()
     }
 
-    /// Whether a chain leads to a certificate that is trusted.
+    /// Whether a chain, the peer's own certificate first, leads to a trusted certificate.
     ///
     /// # Errors
-    /// OpenSSL's code for what is wrong with it: `DEPTH_ZERO_SELF_SIGNED_CERT`; and `CERT_REJECTED` for what OpenSSL may take, and is not taken here.
+    /// OpenSSL's code for what is wrong, for example `DEPTH_ZERO_SELF_SIGNED_CERT`. `CERT_REJECTED` where this module
+    /// refuses a chain that OpenSSL might accept, or cannot tell which code OpenSSL would give.
     pub(super) fn judge(&self, chain: &[CertificateDer<'_>], peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let (end, others) = chain.split_first().ok_or("UNABLE_TO_GET_ISSUER_CERT")?;
-        // OpenSSL ends the handshake where one is no certificate.
+        // OpenSSL would have failed the handshake if one of them was not a certificate.
         let end = Link::of(end).ok_or("CERT_REJECTED")?;
         let others: Option<Vec<_>> = others.iter().map(Link::of).collect();
         let others = others.ok_or("CERT_REJECTED")?;
         let is_readable = !others.iter().chain([&end]).any(|link| link.fields.is_invalid);
         let path = Path::find(end, &others, &self.trusted, now);
         let checked = path.check(peer, now, &self.provider.signature_verification_algorithms);
-        // A client can ask Node's TLS, which says more: OpenSSL may read what is not read here, and tells names last that an authority may not sign for.
+        // The code is passed on only if OpenSSL is sure to give the same one. OpenSSL may read an extension that cannot
+        // be read here, and it reports violated name constraints, proxies and resources last. After `CERT_REJECTED`, a
+        // client can fall back to Node's own TLS, which gives the exact code. A server has no such fallback, so it
+        // passes the code on in spite of name constraints.
         let is_sure = is_readable && !path.is_special() && !(peer == Peer::Server && path.is_constrained());
         checked.map_err(|error| if is_sure { error } else { "CERT_REJECTED" })?;
         if path.is_beyond() {
@@ -219,7 +227,8 @@ impl Trust {
         self.confirm(&path, peer, now)
     }
 
-    /// The way of a chain to what is trusted, with that, so far as it leads there.
+    /// The chain from its first certificate to the trusted root, both included, as far as it can be built. Returns the
+    /// chain unchanged if its first certificate cannot be read.
     pub(super) fn complete(&self, chain: &[CertificateDer<'_>], now: UnixTime) -> Vec<CertificateDer<'static>> {
         let whole = chain.split_first().and_then(|(end, others)| {
             let others: Vec<_> = others.iter().filter_map(Link::of).collect();
@@ -229,11 +238,12 @@ impl Trust {
         whole.unwrap_or_else(|| chain.iter().map(|one| one.clone().into_owned()).collect())
     }
 
-    /// Has `webpki` look at a path, too: it knows of names that authorities may not sign, and nothing is good that it does not find good.
+    /// Has `webpki` verify the path as well: it checks the name constraints, which [`Path::check`] does not. A path of
+    /// several certificates is accepted only if both accept it.
     fn confirm(&self, path: &Path<'_>, peer: Peer, now: UnixTime) -> Result<(), &'static str> {
         let certificates: Vec<_> = path.links.iter().map(|link| link.certificate.clone()).collect();
         let [end, between @ .., root] = &certificates[..] else {
-            // It is trusted itself.
+            // The path is one certificate: the peer's own certificate is trusted itself.
             return Ok(());
         };
         let algorithms = self.provider.signature_verification_algorithms.all;
@@ -270,7 +280,8 @@ fn confirm(
     Ok(())
 }
 
-/// The fields of a certificate that `webpki` does not read.
+/// The fields of a certificate that `webpki` cannot parse. `None` if `webpki` can parse it, or if [`Fields::of`] cannot
+/// either.
 fn unread<'a>(certificate: &'a CertificateDer<'_>) -> Option<Fields<'a>> {
     match EndEntityCert::try_from(certificate) {
         Ok(_) => None,

@@ -1,14 +1,14 @@
 use super::table::{Hashes, Table};
 use super::{Error, Field, TABLE_SIZE, huffman, integer, statics};
 
-/// Reads blocks of fields, which must come in the order in which they were sent.
+/// Decodes field blocks, which must be passed in the order in which they were sent.
 pub struct Decoder {
     table: Table,
-    /// The largest table that was announced.
+    /// The largest size, in bytes, that the peer may choose for the table.
     limit: u32,
-    /// The table must become as small as this with the next block.
+    /// The size that the next block has to reduce the table to, or below.
     owed: Option<u32>,
-    /// A name and a value that were coded, or must outlive the table's change.
+    /// Buffers for a name and a value that are Huffman-coded, or that have to outlive a change of the table.
     name: Vec<u8>,
     value: Vec<u8>,
 }
@@ -25,7 +25,7 @@ impl Default for Decoder {
     }
 }
 
-/// Where a string is.
+/// A string of a block.
 enum Text<'a> {
     Plain(&'a [u8]),
     Coded(&'a [u8]),
@@ -39,7 +39,7 @@ impl<'a> Text<'a> {
         Ok((if coded { Text::Coded(text) } else { Text::Plain(text) }, rest))
     }
 
-    /// What it says, in `out` where it is coded.
+    /// The decoded string; `out` is its buffer if it is Huffman-coded.
     fn read<'b>(self, out: &'b mut Vec<u8>) -> Result<&'b [u8], Error>
     where
         'a: 'b,
@@ -56,19 +56,19 @@ impl<'a> Text<'a> {
 }
 
 impl Decoder {
-    /// The other end has acknowledged that its table may have `limit` bytes at most: `SETTINGS_HEADER_TABLE_SIZE`.
+    /// Sets the largest table, in bytes, once the peer has acknowledged it (`SETTINGS_HEADER_TABLE_SIZE`).
     pub fn limit(&mut self, limit: u32) {
         self.limit = limit;
         if (limit as usize) < self.table.max() {
-            // Of several, the smallest counts (RFC 7541, 4.2).
+            // Of several reductions, the smallest counts (RFC 7541, 4.2).
             self.owed = Some(self.owed.map_or(limit, |owed| owed.min(limit)));
         }
     }
 
-    /// Reads a block, all of it, and gives its fields to `each`.
+    /// Decodes a whole block and passes its fields to `each`.
     ///
     /// # Errors
-    /// Any, after which no further block can be read: the tables of the two ends are not the same any more.
+    /// Any of [`Error`]. No further block can be decoded after that, because the tables of both ends differ.
     pub fn decode(&mut self, mut block: &[u8], mut each: impl FnMut(Field<'_>)) -> Result<(), Error> {
         while let Some(&octet) = block.first()
             && octet & 0xe0 == 0x20
@@ -107,7 +107,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// A field that is spelled out, but for its name if that is known.
+    /// Decodes a field that is not in the table, whose name can be an index.
     fn literal<'a>(
         &mut self,
         block: &'a [u8],
@@ -127,7 +127,7 @@ impl Decoder {
             let (text, rest) = Text::decode(rest)?;
             (text.read(name_memory)?, rest)
         } else {
-            // To add the field can evict the one that its name is of.
+            // Adding the field can evict the one that the name is taken from.
             name_memory.clear();
             name_memory.extend_from_slice(known(table, index)?.0);
             (&name_memory[..], rest)
@@ -142,7 +142,7 @@ impl Decoder {
     }
 }
 
-/// The field of an index.
+/// The field with an index, from either table.
 fn known(table: &Table, index: u32) -> Result<(&[u8], &[u8]), Error> {
     let at = (index as usize).checked_sub(1).ok_or(Error::Index(index))?;
     match statics::FIELDS.get(at) {

@@ -4,26 +4,27 @@ use super::{Field, OVERHEAD, TABLE_SIZE, huffman, integer};
 use std::hash::Hasher;
 use twox_hash::XxHash32;
 
-/// The largest table that is kept here, whatever the other end would allow: a table is looked through for every field.
+/// The largest table that is kept, even if the peer allows more, in bytes: it is searched for every field.
 const MOST: u32 = 4096;
 
-/// What is done with a field that is not in the table.
+/// What to do with a field that is not in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Indexing {
-    /// It is put there: it will come again as it is.
+    /// Add it, because it is likely to be sent again.
     Add,
-    /// It will not come again.
+    /// Do not add it, because it is unlikely to be sent again.
     Pass,
-    /// It must not be put there, by anybody: what is secret could be guessed by what its guesses cost (RFC 7541, 7.1).
+    /// Do not add it, and forbid anybody else to: an attacker could guess a secret value by the size of the compressed
+    /// guesses (RFC 7541, 7.1).
     Never,
 }
 
 impl Indexing {
-    /// What is best for most. `name` is in lower case.
+    /// The usual choice for a field. `name` is in lower case.
     pub fn of(name: &[u8], value: &[u8]) -> Indexing {
         match name {
             b"authorization" | b"proxy-authorization" => Indexing::Never,
-            // A short one could be guessed.
+            // A short value could be guessed.
             b"cookie" if value.len() < 20 => Indexing::Never,
             b"content-length" | b":path" | b"etag" | b"last-modified" | b"if-none-match" | b"if-modified-since"
             | b"age" | b"location" | b"content-range" | b"range" | b"set-cookie" | b"grpc-timeout" => Indexing::Pass,
@@ -32,10 +33,11 @@ impl Indexing {
     }
 }
 
-/// Writes blocks of fields, which must be sent in the order in which they are written.
+/// Encodes field blocks, which must be sent in the order in which they were encoded.
 pub struct Encoder {
     table: Table,
-    /// Sizes that the other end has not been told of: the smallest since, and the last.
+    /// Changes of the table's size that the peer has not been told yet: the smallest since the last block, and the
+    /// current one.
     resized: Option<(u32, u32)>,
 }
 
@@ -58,7 +60,7 @@ fn hash(parts: &[&[u8]]) -> u32 {
 }
 
 impl Encoder {
-    /// The other end keeps a table of `limit` bytes at most: its `SETTINGS_HEADER_TABLE_SIZE`.
+    /// Sets the largest table that the peer allows, in bytes: its `SETTINGS_HEADER_TABLE_SIZE`.
     pub fn limit(&mut self, limit: u32) {
         let size = limit.min(MOST);
         if self.resized.is_none() && size as usize == self.table.max() {
@@ -68,7 +70,7 @@ impl Encoder {
         self.resized = Some((smallest, size));
     }
 
-    /// Begins a block: what must come before its first field.
+    /// Begins a block, with updates of the table's size if there are any.
     pub fn begin(&mut self, out: &mut Vec<u8>) {
         let Some((smallest, last)) = self.resized.take() else {
             return;
@@ -81,7 +83,7 @@ impl Encoder {
         integer::encode(last as usize, 5, 0x20, out);
     }
 
-    /// Appends a field, with its name in lower case, to the block in `out`.
+    /// Appends a field to the block in `out`. Its name must be in lower case.
     pub fn field(&mut self, Field { name, value, .. }: Field<'_>, indexing: Indexing, out: &mut Vec<u8>) {
         let statics = statics::find(name, value);
         if let Found::Field(index) = statics {
@@ -117,7 +119,7 @@ impl Encoder {
         }
     }
 
-    /// The index of the newest field of this name.
+    /// The index of the newest field with this name.
     fn named(&self, name: &[u8], hash: u32) -> Option<usize> {
         let age = self.table.find(|other| other.name == hash)?;
         let (known, _) = self.table.get(age)?;
@@ -125,7 +127,7 @@ impl Encoder {
     }
 }
 
-/// Appends a string, in whichever form is shorter.
+/// Appends a string, Huffman-coded if that is shorter.
 fn text(plain: &[u8], out: &mut Vec<u8>) {
     let coded = huffman::length(plain);
     if coded < plain.len() {

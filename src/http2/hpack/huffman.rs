@@ -1,8 +1,9 @@
-//! The code of RFC 7541, appendix B: shorter for what headers are made of. It is canonical, so the lengths of its words say all of it.
+//! The Huffman code of RFC 7541, appendix B. It is canonical, so the lengths of its words define it completely.
 
 use super::Error;
 
-/// The length in bits of each octet's word, and of the end of a string's (`EOS`), which never stands in one.
+/// The length of each byte's word in bits. The last one is that of the end-of-string symbol (`EOS`), which never occurs
+/// in a string.
 const LENGTHS: [u8; 257] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28,
     28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 15, 6, 12,
@@ -18,7 +19,7 @@ const LENGTHS: [u8; 257] = [
 const LONGEST: u8 = 30;
 const EOS: usize = 256;
 
-/// The words themselves: those of one length are consecutive numbers, in the order of their octets.
+/// The words. Those of the same length are consecutive numbers, in the order of their bytes.
 const WORDS: [u32; 257] = {
     let mut words = [0; 257];
     let (mut word, mut length) = (0u32, 1);
@@ -37,25 +38,25 @@ const WORDS: [u32; 257] = {
     words
 };
 
-/// What four bits do in a state, which is a node of the code's tree.
+/// The transition of the decoder for four bits in a state, which is a node of the code's tree.
 #[derive(Clone, Copy)]
 struct Step {
     next: u8,
     octet: u8,
-    /// [`EMITS`], [`ENDS`], [`FAILS`].
+    /// A combination of [`EMITS`], [`ENDS`] and [`FAILS`].
     flags: u8,
 }
 
-/// The octet is complete.
+/// A byte is complete.
 const EMITS: u8 = 1;
-/// A string may end here: what is left is the beginning of `EOS`, shorter than an octet.
+/// A string may end here: the bits since the last byte are a prefix of `EOS` that is shorter than a byte.
 const ENDS: u8 = 2;
-/// `EOS` itself, which a string must not have.
+/// `EOS` was found, which is an error.
 const FAILS: u8 = 4;
 
-/// Words have five bits at least, so four complete one octet at most.
+/// The transitions of all states. Words have at least five bits, so four bits complete one byte at most.
 static STEPS: [[Step; 16]; 256] = {
-    // The tree: what follows a node by a 0 and by a 1; a leaf is its octet, from LEAF on.
+    // The tree: the children of each node for a 0 and for a 1. From LEAF on, the number stands for a byte.
     const LEAF: u16 = 256;
     let mut tree = [[0u16; 2]; 256];
     let mut nodes = 1u16;
@@ -77,7 +78,7 @@ static STEPS: [[Step; 16]; 256] = {
         }
         octet += 1;
     }
-    // The nodes where a string may end: up to seven ones from the root.
+    // The nodes at which a string may end: those up to seven ones away from the root.
     let mut ends = [false; 256];
     let (mut node, mut ones) = (0, 0);
     while ones < 8 {
@@ -127,10 +128,10 @@ static STEPS: [[Step; 16]; 256] = {
     steps
 };
 
-/// Appends what `coded` says to `out`: at most 8/5 of its length.
+/// Decodes `coded` and appends the result to `out`: at most 8/5 of its length.
 ///
 /// # Errors
-/// [`Error::Huffman`]: it has `EOS`, or ends with something else than the beginning of one (RFC 7541, 5.2).
+/// [`Error::Huffman`] if it contains `EOS` or ends with anything but a prefix of it (RFC 7541, 5.2).
 pub fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     out.reserve(coded.len() * 8 / 5);
     let (mut state, mut flags) = (0, ENDS);
@@ -149,15 +150,15 @@ pub fn decode(coded: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     if flags & ENDS == 0 { Err(Error::Huffman) } else { Ok(()) }
 }
 
-/// How many bytes `plain` takes.
+/// The length of the encoded `plain`, in bytes.
 pub fn length(plain: &[u8]) -> usize {
     let bits: usize = plain.iter().map(|&octet| LENGTHS[octet as usize] as usize).sum();
     bits.div_ceil(8)
 }
 
-/// Appends the code of `plain` to `out`: [`length`] bytes.
+/// Encodes `plain` and appends the result to `out`: [`length`] bytes.
 pub fn encode(plain: &[u8], out: &mut Vec<u8>) {
-    // Less than 32 bits wait before a word of at most 30 comes.
+    // Fewer than 32 bits wait when a word of at most 30 bits is added.
     let (mut waiting, mut count) = (0u64, 0);
     for &octet in plain {
         let length = LENGTHS[octet as usize];
@@ -192,7 +193,7 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_rfc() {
-        // Appendix B: '0', 'a', '\\', 10, 249 and EOS.
+        // RFC 7541, appendix B: '0', 'a', '\\', 10, 249 and EOS.
         for (octet, word) in [
             (48, 0x0),
             (97, 0x3),
@@ -203,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(WORDS[octet], word, "{octet}");
         }
-        // Appendix C.4 and C.6.
+        // RFC 7541, appendices C.4 and C.6.
         for (plain, coded) in [
             ("www.example.com", "f1e3c2e5f23a6ba0ab90f4ff"),
             ("no-cache", "a8eb10649cbf"),
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_no_string_is_an_error() {
-        // A padding of zeros, one of eight bits, EOS, and half of a word.
+        // Padding with zeros, padding of eight bits, EOS, and a part of a word.
         for coded in ["00", "1fff", "ffffffff", "fffffffc", "fe", "ff"] {
             let mut out = Vec::new();
             assert_eq!(decode(&hex(coded), &mut out), Err(Error::Huffman), "{coded}");

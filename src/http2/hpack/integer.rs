@@ -1,14 +1,14 @@
-//! Integers of RFC 7541, section 5.1: in the low bits of an octet, and what does not fit behind it, seven bits an octet.
+//! Integers (RFC 7541, 5.1): in the low bits of a byte, followed by bytes of seven bits each if they do not fit.
 
 use super::Error;
 
-/// The largest integer that anything here needs: indices, lengths and table sizes are far below.
+/// The largest integer that is accepted. Indices, lengths and table sizes are far below.
 const MAX: u32 = 1 << 28;
 
-/// Reads an integer whose first octet has `bits` of it. Returns it with what follows.
+/// Decodes an integer that starts in the low `bits` of the first byte. Returns it and the rest of the input.
 ///
 /// # Errors
-/// [`Error::Truncated`]; [`Error::Integer`] above 2^28, or when it is written with more octets than that needs.
+/// [`Error::Truncated`]; [`Error::Integer`] for one above 2^28 or with more bytes than it needs.
 pub fn decode(input: &[u8], bits: u8) -> Result<(u32, &[u8]), Error> {
     let (&first, mut rest) = input.split_first().ok_or(Error::Truncated)?;
     let most = u32::from(u8::MAX >> (8 - bits));
@@ -31,7 +31,7 @@ pub fn decode(input: &[u8], bits: u8) -> Result<(u32, &[u8]), Error> {
     Err(Error::Integer)
 }
 
-/// Appends an integer, `flags` above its first `bits`.
+/// Appends an integer that starts in the low `bits` of a byte, with `flags` in the bits above.
 pub fn encode(value: usize, bits: u8, flags: u8, out: &mut Vec<u8>) {
     let most = usize::from(u8::MAX >> (8 - bits));
     if value < most {
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn examples_of_the_rfc() {
-        // Appendix C.1.
+        // RFC 7541, appendix C.1.
         for (value, bits, octets) in [(10, 5, &[0x0a][..]), (1337, 5, &[0x1f, 0x9a, 0x0a]), (42, 8, &[0x2a])] {
             let mut out = Vec::new();
             encode(value, bits, 0, &mut out);

@@ -1,8 +1,8 @@
 //! Header compression for HTTP/2 (RFC 7541).
 //!
-//! A [`Decoder`] and an [`Encoder`] each keep a table of fields that were sent before, which must stay the same as the other end's: so what
-//! cannot be read ends the connection. Both tables are bounded by what was announced, and nothing that a peer sends makes either copy more
-//! than it sent.
+//! A [`Decoder`] and an [`Encoder`] each keep a table of fields that were sent before. It must stay the same as the
+//! table at the other end, so a block that cannot be decoded ends the connection. Both tables are bounded by the
+//! announced sizes, and a field that a block refers to by its index is not copied.
 
 mod decode;
 mod encode;
@@ -15,46 +15,48 @@ pub use decode::Decoder;
 pub use encode::{Encoder, Indexing};
 use std::fmt;
 
-/// The size of a table before anybody has said another (RFC 9113, 6.5.2).
+/// The size of a table until another one is announced (RFC 9113, 6.5.2), in bytes.
 pub const TABLE_SIZE: u32 = 4096;
 
-/// What a field takes in a table beyond its octets (RFC 7541, 4.1), and in the size of a list of fields (RFC 9113, 6.5.2).
+/// The size that a field counts in addition to its bytes, in a table (RFC 7541, 4.1) and in a list of fields (RFC 9113,
+/// 6.5.2).
 pub const OVERHEAD: usize = 32;
 
-/// A field of a header or trailer.
+/// A field of a header or of trailers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// Its name, in whatever case it was sent.
+    /// The name, in the case in which it was sent.
     pub name: &'a [u8],
-    /// Its value.
+    /// The value.
     pub value: &'a [u8],
-    /// It must never be put into a table, here or by whoever passes it on (RFC 7541, 7.1.3).
+    /// Whether the field must never be put into a table, neither here nor by a proxy that forwards it (RFC 7541,
+    /// 7.1.3).
     pub sensitive: bool,
 }
 
 impl Field<'_> {
-    /// What it counts for in the size of a list of fields.
+    /// The size that it counts in a list of fields.
     pub fn size(&self) -> usize {
         self.name.len() + self.value.len() + OVERHEAD
     }
 }
 
-/// Why a block cannot be read. Each is a connection error `COMPRESSION_ERROR` (RFC 9113, 4.3).
+/// Why a block cannot be decoded. Each of these is a connection error `COMPRESSION_ERROR` (RFC 9113, 4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// It ends within a field.
+    /// The block ends within a field.
     Truncated,
-    /// An integer is larger than any that is needed, or written with needless octets.
+    /// An integer is larger than any that is needed, or has more bytes than it needs.
     Integer,
-    /// A string is no code.
+    /// A string is not valid Huffman code.
     Huffman,
-    /// There is no field of this index.
+    /// There is no field with this index.
     Index(u32),
     /// The table is made larger than was announced.
     TableSize(u32),
-    /// The size of the table changes behind a field.
+    /// The size of the table changes after a field instead of at the beginning of the block.
     LateTableSize,
-    /// The table was announced to be smaller, and was not made so.
+    /// A smaller table was announced, but the block does not begin with an update to that size or below.
     NoTableSize,
 }
 

@@ -1,6 +1,6 @@
-//! The fields that both ends know beforehand (RFC 7541, appendix A).
+//! The static table: fields that both ends know beforehand (RFC 7541, appendix A).
 
-/// Name and value of each; the first has the index 1.
+/// The name and the value of each field. The first one has the index 1.
 pub const FIELDS: [(&str, &str); 61] = [
     (":authority", ""),
     (":method", "GET"),
@@ -65,25 +65,26 @@ pub const FIELDS: [(&str, &str); 61] = [
     ("www-authenticate", ""),
 ];
 
-/// A field or name that was found, by its index.
+/// The index of what was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// All of the field.
+    /// A field with this name and value.
     Field(usize),
-    /// Only its name.
+    /// A field with this name.
     Name(usize),
     /// Nothing.
     Nothing,
 }
 
-/// The longest name here.
+/// The length of the longest name.
 const LONGEST: usize = 27;
 
-/// The first fields' indices of every length of names, and a chain from each on to the next of that length.
+/// For every length of a name the index of the first field with such a name, and for every field the index of the next
+/// one.
 const CHAINS: ([u8; LONGEST + 1], [u8; FIELDS.len() + 1]) = {
     let (mut firsts, mut nexts) = ([0; LONGEST + 1], [0; FIELDS.len() + 1]);
     let mut index = FIELDS.len();
-    // Backwards, so that the chains go forwards.
+    // Backwards, so that the chains lead forwards.
     while index > 0 {
         let length = FIELDS[index - 1].0.len();
         nexts[index] = firsts[length];
@@ -93,7 +94,7 @@ const CHAINS: ([u8; LONGEST + 1], [u8; FIELDS.len() + 1]) = {
     (firsts, nexts)
 };
 
-/// Finds a field by its name, in lower case, and value.
+/// Finds a field by its value and its name, which must be in lower case.
 pub fn find(name: &[u8], value: &[u8]) -> Found {
     let (firsts, nexts) = &CHAINS;
     let mut found = Found::Nothing;
@@ -101,7 +102,7 @@ pub fn find(name: &[u8], value: &[u8]) -> Found {
     while index > 0 {
         let (known_name, known_value) = FIELDS[index - 1];
         if known_name.as_bytes() == name {
-            // None of those that are known without a value is sent without one often enough to be told apart.
+            // Fields with an empty value in the table are only matched by name: they are rarely sent empty.
             if known_value.as_bytes() == value && !value.is_empty() {
                 return Found::Field(index);
             }

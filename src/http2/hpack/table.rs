@@ -1,25 +1,26 @@
-//! The table of fields that were sent before (RFC 7541, 2.3.2), newest first.
+//! The dynamic table: the fields that were sent before, newest first (RFC 7541, 2.3.2).
 
 use super::OVERHEAD;
 use std::collections::VecDeque;
 
-/// A field's octets: where its name begins, and how long name and value are.
+/// The position of a field's bytes: the start of its name, and the lengths of name and value.
 struct Entry {
     start: usize,
     name: usize,
     value: usize,
-    /// For whoever looks fields up by what they say.
+    /// For the encoder, which searches fields by their content.
     hashes: Hashes,
 }
 
-/// Numbers that are the same for the same name, and the same name and value.
+/// Hashes of the name, and of the name and the value.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Hashes {
     pub name: u32,
     pub field: u32,
 }
 
-/// The octets of all fields lie in one piece of memory, oldest first; what was evicted stays in front until that is as much as the rest may be.
+/// The bytes of all fields lie in one buffer, oldest first. Evicted fields stay at its front until they take as much as
+/// the table may hold.
 pub struct Table {
     entries: VecDeque<Entry>,
     octets: Vec<u8>,
@@ -41,29 +42,30 @@ impl Table {
         self.max
     }
 
-    /// Makes it larger or smaller.
+    /// Sets the largest size.
     pub fn resize(&mut self, max: usize) {
         self.max = max;
         self.evict(0);
         if self.entries.is_empty() {
-            // The memory of a table that was large.
+            // Releases the buffer of a table that was large.
             self.octets = Vec::new();
         }
     }
 
-    /// The field that was added so many fields before the last.
+    /// The field that was added `age` fields before the newest one.
     pub fn get(&self, age: usize) -> Option<(&[u8], &[u8])> {
         let entry = self.entries.get(self.entries.len().checked_sub(age + 1)?)?;
         let octets = self.octets.get(entry.start..entry.start + entry.name + entry.value)?;
         octets.split_at_checked(entry.name)
     }
 
-    /// The age of the newest field that `is` says is it, by its hashes.
+    /// The age of the newest field whose hashes satisfy `is`.
     pub fn find(&self, is: impl Fn(Hashes) -> bool) -> Option<usize> {
         self.entries.iter().rev().position(|entry| is(entry.hashes))
     }
 
-    /// Adds a field; it evicts others as needed. One that is larger than the table empties it, and is not kept.
+    /// Adds a field and evicts older ones as needed. A field larger than the table empties it and is not added (RFC
+    /// 7541, 4.4).
     pub fn add(&mut self, name: &[u8], value: &[u8], hashes: Hashes) {
         let size = name.len() + value.len() + OVERHEAD;
         self.evict(size);
@@ -82,7 +84,7 @@ impl Table {
         self.size += size;
     }
 
-    /// Lets the oldest go until so much has room.
+    /// Evicts the oldest fields until there is this much room.
     fn evict(&mut self, room: usize) {
         while self.size + room > self.max
             && let Some(entry) = self.entries.pop_front()
@@ -104,7 +106,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The same, in the plainest way.
+    /// A plain implementation to compare with.
     struct Plain {
         fields: Vec<(Vec<u8>, Vec<u8>)>,
         max: usize,

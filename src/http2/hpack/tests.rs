@@ -25,7 +25,7 @@ fn pairs(fields: &[(&str, &str)]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Appendix C.4: three requests on one connection, with Huffman coding.
+/// RFC 7541, appendix C.4: three requests on one connection, with Huffman coding.
 const REQUESTS: [(&str, &[(&str, &str)]); 3] = [
     (
         "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff",
@@ -80,7 +80,7 @@ fn requests_of_the_rfc() {
 
 #[test]
 fn responses_of_the_rfc_evict_what_has_no_room() {
-    // Appendix C.6, with a table of 256 bytes.
+    // RFC 7541, appendix C.6, with a table of 256 bytes.
     let mut decoder = Decoder::default();
     decoder.limit(256);
     for (block, fields) in [
@@ -154,7 +154,7 @@ fn a_table_that_was_announced_smaller_becomes_smaller_first() {
     decoder.limit(0);
     decoder.limit(100);
     assert_eq!(read(&mut decoder, &hex("82")), Err(Error::NoTableSize));
-    // Two sizes: the smallest in between, and the last.
+    // Two sizes: the smallest in between, and the last one.
     assert_eq!(read(&mut decoder, &hex("20 3f45 82")).unwrap().len(), 1);
 
     let mut encoder = Encoder::default();
@@ -170,7 +170,7 @@ fn a_table_that_was_announced_smaller_becomes_smaller_first() {
     out.clear();
     encoder.begin(&mut out);
     assert_eq!(out, hex("20 3f45"));
-    // What it had is gone.
+    // The fields of the table are gone.
     encoder.field(field, Indexing::Add, &mut out);
     assert_eq!(out[3], 0x40);
     out.clear();
@@ -202,7 +202,7 @@ fn what_is_secret_is_in_no_table() {
     }
 }
 
-/// Names and values that come again, as they do.
+/// Names and values of which some occur again.
 fn fields() -> impl Strategy<Value = Vec<Pair>> {
     let name = prop_oneof![
         prop::sample::select(vec![":status", ":path", "content-type", "date", "x-a", "x-b"])
@@ -244,7 +244,7 @@ proptest! {
     fn any_octets_are_fields_or_an_error(block: Vec<u8>) {
         let mut size = 0;
         let _ = Decoder::default().decode(&block, |field| size += field.size());
-        // Nothing grows beyond what a table and a code can make of it.
+        // The output is bounded by what the table and the code can expand.
         prop_assert!(size <= block.len() * (TABLE_SIZE as usize + OVERHEAD));
     }
 }

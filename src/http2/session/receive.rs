@@ -1,4 +1,4 @@
-//! What each kind of frame does to a session and its streams.
+//! What each type of received frame does to a session and its streams.
 
 use super::{DRIBBLE, Each, Event, Past, Role, Session, idle};
 use crate::http2::fields::{Fields, Kind};
@@ -19,7 +19,8 @@ impl Session {
             return idle("DATA are of a stream that was never there");
         }
         let length = data.len() as u32 + padding;
-        // The connection's window is for all streams: it is not for one to stop the others.
+        // The connection's window gets back all data at once, also those of a paused stream: otherwise one stream could
+        // block the others.
         self.receive -= i64::from(length);
         self.taken += length;
         if data.is_empty() && !ends {
@@ -33,7 +34,7 @@ impl Session {
             "DATA come behind a stream's end",
         ));
         let Some(stream) = self.streams.get_mut(&id) else {
-            // Many streams may have been reset at once, and data of them been on their way.
+            // Many streams may have been reset at the same time, with data still on their way.
             return if passed_over || self.is_forgotten(id) {
                 self.chatter(1)
             } else {
@@ -79,25 +80,26 @@ impl Session {
         Ok(())
     }
 
-    /// What was taken on the connection, the peer may send more.
+    /// Gives consumed bytes back to the window of the connection, once they are half of it.
     pub(super) fn take_on_connection(&mut self, out: &mut Vec<u8>) {
         if self.taken > 0 && self.taken >= self.window / 2 {
             self.grant(out);
         }
     }
 
-    /// The peer may send as much as the window is.
+    /// Fills the peer's window of the connection up to our `window`.
     fn grant(&mut self, out: &mut Vec<u8>) {
         self.taken = 0;
         let by = i64::from(self.window) - self.receive;
-        // What was given before the window was made smaller stays given.
+        // After the window was made smaller, the peer may still have more than that.
         if by > 0 {
             self.receive += by;
             frame::window_update(0, by as u32, out);
         }
     }
 
-    /// The same on a stream, as far as the peer still sends on it.
+    /// Counts `length` bytes of a stream as consumed, and gives them back to its window once they are half of it and
+    /// the peer can still send.
     pub(in crate::http2) fn credit(&mut self, id: u32, length: u32, out: &mut Vec<u8>) {
         let window = self.local.initial_window_size;
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -111,12 +113,12 @@ impl Session {
         }
     }
 
-    /// So many bytes of a stream's data were taken: the peer may send as many more.
+    /// Counts `length` bytes of data reported for a stream as consumed, after [`Session::take_by_hand`].
     pub fn take(&mut self, id: u32, length: u32, out: &mut Vec<u8>) {
         self.credit(id, length, out);
     }
 
-    /// The connection takes `window` bytes without being asked again.
+    /// Sets the window of the connection: how many bytes the peer may send before we give any back.
     pub fn set_window(&mut self, window: u32, out: &mut Vec<u8>) {
         self.window = window.min(MAX_WINDOW);
         self.grant(out);
@@ -167,7 +169,7 @@ impl Session {
     }
 
     pub(super) fn continuation(&mut self, part: &[u8], whole: bool, each: &mut Each<'_>) -> Result<(), Error> {
-        // It was seen by its head that there is one.
+        // `announced()` has already checked that there is a block.
         let Some(mut block) = self.block.take() else {
             return Ok(());
         };
@@ -190,7 +192,7 @@ impl Session {
         }
     }
 
-    /// Whether a push may be promised at all.
+    /// Checks whether the server may promise a push on this stream, and with this number.
     pub(super) fn check_promise(&self, parent: u32, promised: u32) -> Result<(), Error> {
         let wrong = |why| Err(Error::Connection(Code::PROTOCOL_ERROR, why));
         if self.role == Role::Server || !self.local.enable_push {
@@ -209,7 +211,7 @@ impl Session {
         Ok(())
     }
 
-    /// A promise is whole.
+    /// Handles the complete field block of a `PUSH_PROMISE`.
     pub(super) fn promised(
         &mut self,
         parent: u32,
@@ -251,7 +253,8 @@ impl Session {
         Ok(())
     }
 
-    /// Takes a block of fields apart. Whatever becomes of its stream: the tables of the two ends must stay the same.
+    /// Decompresses a field block. Also necessary for blocks that are otherwise ignored, because the HPACK tables of
+    /// both ends have to stay the same.
     fn decode(&mut self, block: &[u8], kind: Kind, fields: &mut Fields) -> Result<(), Error> {
         let why = "a block of fields is too long";
         if block.len() > self.limits.block {
@@ -263,7 +266,7 @@ impl Session {
         decoded.map_err(|_| Error::Connection(Code::COMPRESSION_ERROR, why))
     }
 
-    /// A block of fields is whole.
+    /// Handles the complete field block of a `HEADERS` frame.
     pub(super) fn fields(
         &mut self,
         id: u32,
@@ -317,7 +320,7 @@ impl Session {
         if fresh {
             return self.opened(id, fields, ends, each);
         }
-        // It was there a moment ago.
+        // The stream was found above.
         let Some(stream) = self.streams.get_mut(&id) else {
             return Ok(());
         };
@@ -392,7 +395,7 @@ impl Session {
             return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
         }
         if !std::mem::replace(&mut self.greeted, true) {
-            // What was assumed until now.
+            // Until now `Limits::requests` has applied.
             self.remote.max_concurrent_streams = u32::MAX;
         }
         for (number, value) in settings.iter() {
@@ -426,7 +429,7 @@ impl Session {
         Ok(())
     }
 
-    /// What the peer was told holds.
+    /// Puts our oldest unacknowledged settings into force.
     pub(super) fn acknowledged(&mut self, each: &mut Each<'_>) -> Result<(), Error> {
         let Some(told) = self.told.pop_front() else {
             return Err(Error::Connection(
@@ -473,13 +476,13 @@ impl Session {
             stream.ready = true;
             self.ready.push_back(id);
         } else if !stream.ready {
-            // Nothing waits for it.
+            // No data wait for this window.
             return self.chatter(1);
         }
         Ok(())
     }
 
-    /// Streams of ours that the peer will not handle: they can be tried again elsewhere.
+    /// Ends our streams that the peer will not handle, after a `GOAWAY`. They can be retried on another connection.
     pub(super) fn refused_from(&mut self, last: u32, each: &mut Each<'_>) {
         let refused: Vec<u32> = self
             .streams

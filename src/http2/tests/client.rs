@@ -1,4 +1,4 @@
-//! What only a client's session does: streams that wait for the server to take them, pushes, what the server says of other servers.
+//! What only the sessions of clients do: streams that wait for the server's limit, pushes, and extension frames.
 
 use super::*;
 use crate::http2::stream::Stream;
@@ -7,7 +7,7 @@ const ASK: &[u8] = b":method\0GET\0:scheme\0http\0:path\0/\0:authority\0a\0";
 const OK: &[(&str, &str)] = &[(":status", "200")];
 
 impl Pair {
-    /// A client that has said `settings`, with a server that has said its own.
+    /// A client that has announced `settings`, with a server that has announced `theirs`.
     fn client_of(settings: Settings, limits: Limits, theirs: &[(u16, u32)]) -> Pair {
         let mut pair = Pair::silent(Role::Client, settings);
         pair.out.clear();
@@ -38,7 +38,7 @@ impl Pair {
         self
     }
 
-    /// The kinds and streams of what was sent.
+    /// The types and streams of the sent frames.
     fn kinds(&mut self) -> Vec<(u8, u32)> {
         let answers = |head: &Head| head.kind != kind::SETTINGS;
         let frames = self.sent().into_iter().map(|(head, _)| head);
@@ -62,13 +62,13 @@ fn requests_wait_until_the_server_takes_them() {
     let wrote = pair.session.write(id, b"body", true, ALL, &mut pair.out).unwrap();
     assert!(!wrote.all && !wrote.closed);
     assert_eq!(pair.kinds(), [(kind::HEADERS, 1)]);
-    // One that is given up before anybody has heard of it is nobody's business.
+    // Nothing is sent for a request that is reset while it waits.
     pair.session.reset(3, Code::CANCEL, &mut pair.out).unwrap();
     assert_eq!(pair.kinds(), []);
     pair.headers(1, OK, true).feed();
     assert_eq!(pair.kinds(), [(kind::HEADERS, 5)]);
     pair.see();
-    // Nor is it opened by one that is ended from here.
+    // Resetting an open stream makes room for the next request that waits.
     pair.session.reset(5, Code::CANCEL, &mut pair.out).unwrap();
     pair.read(&[]);
     assert_eq!(
@@ -92,7 +92,7 @@ fn what_comes_on_a_stream_that_waits_is_wrong() {
         };
         pair.fails(Code::PROTOCOL_ERROR);
     }
-    // One that was given up while it waited, too.
+    // A request that was reset while it waited has not been sent, so a response to it is an error, too.
     let mut pair = one_at_a_time();
     assert_eq!([pair.ask(), pair.ask(), pair.ask()], [1, 3, 5]);
     pair.session.reset(3, Code::CANCEL, &mut pair.out).unwrap();
@@ -136,7 +136,7 @@ fn a_limit_is_assumed_until_the_server_says_one() {
         pair.ask();
     }
     assert_eq!(pair.kinds(), [(kind::HEADERS, 1), (kind::HEADERS, 3)]);
-    // It says none: there is none.
+    // The server announces no limit, so there is none.
     frame::settings(&[], &mut pair.script);
     pair.feed();
     assert_eq!(pair.kinds(), [(kind::HEADERS, 5), (kind::HEADERS, 7)]);
@@ -146,7 +146,7 @@ fn a_limit_is_assumed_until_the_server_says_one() {
 fn numbers_of_streams_can_be_left_out() {
     let mut pair = Pair::client();
     pair.session.set_next(7);
-    // Not one of ours, and one that is past.
+    // A number that is not one of ours, and one that is in the past.
     pair.session.set_next(10);
     pair.session.set_next(3);
     assert_eq!(pair.session.state()[2], 7);
@@ -173,11 +173,11 @@ fn pushes_are_taken_where_they_are_wanted() {
             Seen::Closed(2),
         ]
     );
-    // There may be two at a time.
+    // Two pushes may be open at a time.
     pair.promise(1, 4).promise(1, 6).promise(1, 8).feed();
     assert_eq!(pair.kinds(), [(kind::HEADERS, 1), (kind::RST_STREAM, 8)]);
     pair.see();
-    // Its tables are kept, and what still comes on it is passed over.
+    // Field blocks of refused pushes are decoded for the tables, and their frames ignored.
     pair.headers(8, OK, true).headers(4, OK, true).promise(1, 10).feed();
     let seen = pair.see();
     assert!(
@@ -210,11 +210,11 @@ fn pushes_do_not_count_as_requests() {
 
 #[test]
 fn pushes_that_nobody_wants_end_the_connection() {
-    // What was announced says so.
+    // The announced settings disable pushes.
     let mut pair = Pair::pushing(0);
     pair.ask();
     pair.promise(1, 2).fails(Code::PROTOCOL_ERROR);
-    // Until the server has heard that none is wanted any more, it may send them.
+    // Until the server has acknowledged the settings, it may still push: the pushes are reset.
     let mut pair = Pair::pushing(9);
     pair.ask();
     let refusing = Settings {
@@ -240,11 +240,11 @@ fn promises_that_cannot_be_end_the_connection() {
         }
         pair.promise(parent, stream).fails(Code::PROTOCOL_ERROR);
     }
-    // Behind the end of the stream that it belongs to.
+    // After the end of the stream that the push belongs to.
     let mut pair = Pair::pushing(9);
     pair.ask();
     pair.headers(1, OK, true).promise(1, 2).fails(Code::PROTOCOL_ERROR);
-    // But one that we have ended may still have some on the way.
+    // If we have reset that stream, pushes for it may still be on their way.
     let mut pair = Pair::pushing(9);
     pair.ask();
     pair.session.reset(1, Code::CANCEL, &mut pair.out).unwrap();
