@@ -1,6 +1,6 @@
 'use strict'
 
-// Watches and leases that end, or are told anew, while etcd is at something else of theirs.
+// Watches and leases that are closed or restarted while etcd is still answering an earlier request for them.
 
 const assert = require('node:assert')
 const { once } = require('node:events')
@@ -19,7 +19,10 @@ function connect(t, one, options) {
   return client
 }
 
-/** A member whose watches say nothing until the test does; `asked` are those that it was asked for, `cancelled` the numbers of those that were taken back. */
+/**
+ * An etcd member whose watches stay silent until the test answers. `asked` records the create requests, `cancelled` the
+ * ids of cancelled watches.
+ */
 async function watched(t, handlers) {
   const state = { asked: [], cancelled: [] }
   const handler = ({ createRequest, cancelRequest }, call) => {
@@ -58,7 +61,7 @@ test('numbers of watches are those of their stream', async (t) => {
   await once(kept, 'put')
   lose(one.asked[0].call)
   await until(() => one.asked.length === 4)
-  // On this stream 1 is another's.
+  // On this stream, id 1 belongs to the other watch.
   closed.close()
   create(one.asked[2], 2)
   create(one.asked[3], 1)

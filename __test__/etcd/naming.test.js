@@ -1,6 +1,6 @@
 'use strict'
 
-// How instances are written down in etcd, and what is read of what others have written.
+// How instances are stored in etcd, and how entries that other programs have written are read.
 
 const assert = require('node:assert')
 const { test } = require('node:test')
@@ -21,7 +21,7 @@ test('what is written is read', () => {
   }
   const plain = { address: '10.0.0.1:80', weight: 1, zone: '', metadata: {} }
   assert.strictEqual(textOf(plain), '{"Op":0,"Addr":"10.0.0.1:80","Metadata":null}')
-  // In Go names of fields are the same in any case: none of ours may be one of theirs.
+  // Go ignores the case of field names, so ours must not equal one of Go's in any case.
   const fields = Object.keys(JSON.parse(textOf({ ...plain, weight: 2 }))).map((name) => name.toLowerCase())
   assert.strictEqual(new Set(fields).size, fields.length)
 })

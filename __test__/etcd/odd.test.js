@@ -1,6 +1,6 @@
 'use strict'
 
-// Listeners that throw, and answers that no etcd gives: neither stops what goes on, nor ends the process.
+// Listeners that throw, and answers that no real etcd gives: neither stops other work or ends the process.
 
 const assert = require('node:assert')
 const { AsyncLocalStorage } = require('node:async_hooks')
@@ -18,7 +18,7 @@ function connect(t, { endpoint }, options) {
   return client
 }
 
-/** What is uncaught until the test ends. */
+/** Collects uncaught exceptions until the test ends. */
 function uncaught(t) {
   const thrown = []
   const listeners = process.listeners('uncaughtException')
@@ -35,7 +35,7 @@ function thrower() {
   throw new Error('mine')
 }
 
-/** A member, and what its watches were asked: `say(i, message)` answers the one that was asked for so many before it. */
+/** A member that records the requests of its watches. `say(i, message)` answers request `i`. */
 async function watched(t, handlers = {}) {
   const asked = []
   const one = await member(t, {
@@ -154,7 +154,7 @@ test('a lease of many years is kept alive as others are', async (t) => {
   const client = connect(t, one)
   await client.lease(9_000_000_000)
   await until(() => asked.length === 1)
-  // Behind what a timer of a millisecond would have done.
+  // Longer than a timer of one millisecond would have taken.
   await new Promise((resolve) => setTimeout(resolve, 5))
   assert.deepStrictEqual([asked, warnings], [[1], []])
 })

@@ -1,6 +1,6 @@
 'use strict'
 
-// Requests to etcd, at members that are made up: who is asked, and what becomes of a request that a member does not answer as it should.
+// Requests to etcd with fake members: which member is asked, and what happens if a member does not answer properly.
 
 const assert = require('node:assert')
 const { AsyncLocalStorage } = require('node:async_hooks')
@@ -29,7 +29,7 @@ function connectInOrder(t, members, options) {
   return client
 }
 
-/** A port where nobody is. */
+/** An address where nobody listens. */
 async function nobody() {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -84,7 +84,7 @@ test('a callback is called in the context of its caller, whoever has brought the
   const one = await member(t, { 'KV/Range': range, 'Auth/Authenticate': () => ({ token: 'x' }) })
   const client = connect(t, [one], { username: 'me', password: 'x' })
   const storage = new AsyncLocalStorage()
-  // They wait for the same connection and the same token, and are asked again.
+  // The calls wait for the same connection and the same token, and are sent again.
   const ask = (who) =>
     storage.run(who, () => new Promise((resolve) => client.get('a', (error) => resolve([error, storage.getStore()]))))
   assert.deepStrictEqual(await Promise.all(['one', 'two', 'three'].map(ask)), [
@@ -131,7 +131,7 @@ test('a read that a member cannot answer is answered by another', async (t) => {
     const client = connectInOrder(t, [sick, well])
     assert.strictEqual(String((await client.get('a')).key), 'a')
     assert.ok(sick.times('KV/Range') >= 1)
-    // And then it is that one that is asked.
+    // From then on, the other member is asked.
     const before = sick.times('KV/Range')
     await client.get('a')
     assert.strictEqual(sick.times('KV/Range'), before)
@@ -199,7 +199,7 @@ test('a read at a member that says nothing goes to another in time', async (t) =
 test('the time of a request is its own, wherever it waits', async (t) => {
   const code = 'IRONWIRE_ETCD_TIMEOUT'
   const away = connect(t, [await nobody()])
-  // How soon it is known that nobody is there is the system's to say.
+  // The system decides when a refused connection is reported.
   let error
   do error = await away.get('a', { timeout: 20 }).catch((error) => error)
   while (error.cause === undefined)
@@ -266,7 +266,7 @@ test('who asks shows a token, which is had once, and again when it is not taken'
   const [, , asked] = one.seen.find(([name]) => name === 'Auth/Authenticate')
   assert.deepStrictEqual([asked.token, asked.hasleader], [undefined, 'true'])
   good = 'token 2'
-  // A write, too: it was refused before it was done.
+  // Writes are repeated, too: a refused write was not executed.
   await Promise.all([client.put('c', ''), client.get('a'), client.get('b')])
   assert.strictEqual(tokens, 2)
   good = 'none'

@@ -1,6 +1,6 @@
 'use strict'
 
-// Watches and leases, at members that are made up: what becomes of them when their stream does not go on.
+// Watches and leases with fake members: what happens to them when their stream breaks.
 
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
@@ -22,7 +22,7 @@ function connect(t, members, options) {
 
 const put = (revision, key = 'a') => ({ type: 0, kv: entry(key, `${revision}`, revision) })
 
-/** A member whose watches are what a test says: `script` is called with each that is asked for, in turn. */
+/** A member whose watches follow the test: one function of `script` is called for each watch request, in order. */
 async function watched(t, handlers, ...script) {
   let id = 0
   const create = (request, call) => {
@@ -35,7 +35,7 @@ async function watched(t, handlers, ...script) {
   return member(t, { ...handlers, 'Watch/Watch': handler })
 }
 
-/** Everything that a watcher tells, until it has told so much. */
+/** Collects the events of a watcher until there are `count`. */
 function told(watcher, count) {
   const seen = []
   return new Promise((resolve, reject) => {
@@ -59,7 +59,7 @@ test('a watch goes on behind the revision that it has told, at another member', 
     call.emit('error', Object.assign(new Error('x'), LEADER_LOST))
   })
   const other = await watched(t, {}, ({ request, created, say }) => {
-    // A progress notification counts as well.
+    // A progress notification also moves the revision on.
     assert.strictEqual(request.startRevision, 10)
     created()
     say({ events: [put(10)] })
@@ -216,7 +216,7 @@ test('a watch that is not allowed ends with an error, after another token was tr
     [error.code, error.details, tokens],
     ['IRONWIRE_ETCD_DENIED', 'etcdserver: permission denied', 2],
   )
-  // And one that had only a token that has ended goes on.
+  // A watch that was denied only because its token had expired continues.
   const other = await watched(t, handlers, deny, ({ created, say }) => {
     created()
     say({ events: [put(11)] })
@@ -258,9 +258,9 @@ test('what a watch reads, or holds of a revision, is limited', async (t) => {
   assert.strictEqual(held.code, 'IRONWIRE_ETCD_EXHAUSTED')
 })
 
-// --- leases
+// ---- leases
 
-/** A member that grants leases, and says of each that it lives until the test has it say otherwise. */
+/** A member that grants leases and keeps each alive until the test says otherwise. */
 async function lessor(t, first, handlers = {}) {
   const put = new Map()
   const lives = new Set()
@@ -331,7 +331,7 @@ test('a lease that cannot be granted is an error, and one that is revoked before
   await assert.rejects(connect(t, [one]).lease(9_000_000_000), { code: 'IRONWIRE_ETCD_REFUSED', details })
 })
 
-// --- what keeps the process running
+// ---- what keeps the process running
 
 test('watches and leases keep the process running, unless the client is unref’d', async (t) => {
   const one = await lessor(t, 1, {

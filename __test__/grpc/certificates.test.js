@@ -1,6 +1,6 @@
 'use strict'
 
-// Certificates that change while servers and clients run, and credentials of servers that are made of others.
+// Certificates that change while servers and clients run, and server credentials that wrap others.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -16,7 +16,7 @@ const caller = {
   },
 }
 
-/** A folder with an authority, and an identity. */
+/** A temporary folder with a CA certificate, a key and a certificate. */
 function folderOf(t, { key, cert }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-grpc-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
@@ -27,7 +27,7 @@ function folderOf(t, { key, cert }) {
   return { caCertificateFile: file('ca'), privateKeyFile: file('key'), certificateFile: file('cert') }
 }
 
-/** A provider whose certificates are given by hand. */
+/** A certificate provider whose updates the test supplies. */
 class Provider {
   constructor(updates) {
     this.updates = updates
@@ -74,7 +74,7 @@ async function serving(t, S, credentials, options) {
   return { server, port: await listen(server, credentials) }
 }
 
-/** What a call comes to when certificates that are being read have been. */
+/** Calls until one succeeds, which happens once new certificates were read. Returns its result. */
 async function eventually(client) {
   for (;;) {
     const seen = await ending(client)
@@ -120,7 +120,7 @@ test('a provider of files reads them again', async (t) => {
   const { FileWatcherCertificateProvider } = grpc.experimental
   const provider = new FileWatcherCertificateProvider({ ...files, refreshIntervalMs: 5 })
   const other = of('other')
-  // It does not keep a process by itself.
+  // Watching files does not keep the process running, so the test does.
   const held = setInterval(() => {}, 1000)
   t.after(() => clearInterval(held))
   await new Promise((resolve) => {

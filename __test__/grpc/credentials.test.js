@@ -1,13 +1,13 @@
 'use strict'
 
-// Credentials of calls: what they add, when, and how they fail, with @grpc/grpc-js at either end.
+// Call credentials: what they add, when they are asked, and how they fail, with @grpc/grpc-js at either end.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { grpc, connect, serve } = require('./support.js')
 const { ca, same, serveTls, connectTls, ending } = require('./secure.js')
 
-/** Answers with the metadata of its caller, but for what is different. */
+/** Answers with the caller's metadata, without the user agent, which differs. */
 const shown = {
   one(call, callback) {
     const { 'user-agent': _, ...metadata } = call.metadata.getMap()
@@ -15,7 +15,7 @@ const shown = {
   },
 }
 
-/** Credentials that add a field, whose value tells what they were asked. */
+/** Credentials that add one field. Its value shows what they were asked. */
 const adding = (C, key = 'authorization', value) =>
   C.credentials.createFromMetadataGenerator((options, callback) => {
     const metadata = new C.Metadata()
@@ -25,7 +25,10 @@ const adding = (C, key = 'authorization', value) =>
 
 const failing = (C, error) => C.credentials.createFromMetadataGenerator((_options, callback) => callback(error))
 
-/** `make(C)` gives options of a call, and others; what the call over TLS comes to is the same everywhere. */
+/**
+ * Makes a call over TLS with all pairs of implementations and compares the results. `make(C)` returns the options of
+ * the call, its metadata, and how the channel credentials are made.
+ */
 function sameCall(name, make) {
   same(name, async ({ S, C, t }) => {
     const port = await serveTls(t, S, shown)
@@ -148,7 +151,7 @@ test("a newer client of Google's gives headers as fetch has them", async (t) => 
   assert.equal(await ending(connectTls(t, grpc, port), { credentials }), '{"authorization":"me"}')
 })
 
-/** Credentials that answer when they are told to, and a promise that they were asked. */
+/** Credentials that answer when the test says so, and a promise that they were asked. */
 function held() {
   let answer
   let asked
@@ -168,7 +171,7 @@ test('deadlines, cancellation and the end of the channel do not wait for them', 
   assert.equal(await ending(client), '{}')
   const late = held()
   assert.equal((await ending(client, { credentials: late.credentials, deadline: Date.now() + 50 }))[0], 4)
-  // Nobody waits for it.
+  // The call has ended, so the answer comes too late.
   await late.begun
   late.answer(null, new grpc.Metadata())
 

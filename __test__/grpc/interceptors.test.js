@@ -1,13 +1,17 @@
 'use strict'
 
-// Interceptors of both sides: what they see, change, hold back and answer by themselves is the same with @grpc/grpc-js at either end.
+// Interceptors of clients and servers: what they see, change, delay and answer is the same as with @grpc/grpc-js at
+// either end.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { grpc, peer, missing, connect, serve, outcome, mapOf } = require('./support.js')
 const { same: everywhere } = require('./secure.js')
 
-/** `run({ S, C, t, start })`: `start(handlers, serverOptions, clientOptions)` gives a client. */
+/**
+ * Runs `run({ S, C, t, start })` with all pairs of implementations and compares the results. `start(handlers,
+ * serverOptions, clientOptions)` returns a client.
+ */
 function same(name, run) {
   everywhere(name, ({ S, C, t }) => {
     const start = async (handlers, serverOptions, clientOptions) => {
@@ -41,7 +45,7 @@ const handlers = {
   },
 }
 
-/** What comes of a call of each kind. */
+/** The outcome of a call of each kind. */
 const kinds = {
   one: (client, ...rest) => outcome((callback) => client.one('word', ...rest, callback)),
   many: (client, ...rest) => outcome(() => client.many('abc', ...rest)),
@@ -65,7 +69,7 @@ const visible = (value) => (typeof value?.getMap === 'function' ? mapOf(value) :
 const withoutAgent = ({ 'user-agent': _, ...rest }) => rest
 const statusOf = ({ code, details, metadata }) => [code, details, visible(metadata)]
 
-/** One that notes all that passes it; `later` is what passes it on. */
+/** An interceptor that records everything that passes through it. `later` is called to pass it on. */
 const noting =
   (C, notes, name = '', later = (code) => code()) =>
   (options, nextCall) =>
@@ -107,7 +111,7 @@ for (const [kind, call] of Object.entries(kinds)) {
     return [await call(client, metadata), notes]
   })
 
-  // What comes of several that take their time may come in another order, but for what an end waits for.
+  // If several events are passed on later, their order may change; only the end comes last. So the notes are sorted.
   same(`a client passes on later: ${kind}`, async ({ C, start }) => {
     const notes = []
     const client = await start(handlers, {}, { interceptors: [noting(C, notes, '', setImmediate)] })
@@ -120,7 +124,7 @@ for (const [kind, call] of Object.entries(kinds)) {
     const interceptors = [notingServer(S, notes, 'first'), notingServer(S, notes, 'second')]
     const client = await start(handlers, { interceptors })
     const seen = await call(client)
-    // What goes down may do so before what comes up, and behind it.
+    // What passes down may come before or after what passes up, so each direction is compared by itself.
     const down = ['head', 'sent', 'status']
     const others = [...down, 'cancel']
     return [
@@ -144,7 +148,7 @@ for (const [kind, call] of Object.entries(kinds)) {
   })
 }
 
-/** The same on the server's side. */
+/** The same for servers. */
 function notingServer(S, notes, name, later = (code) => code()) {
   return (method, call) =>
     new S.ServerInterceptingCall(call, {
@@ -184,7 +188,7 @@ function notingServer(S, notes, name, later = (code) => code()) {
     })
 }
 
-// --- clients
+// ---- clients
 
 same('a client changes all', async ({ C, start }) => {
   const changing = (options, nextCall) =>
@@ -272,7 +276,7 @@ same('a client tries again', async ({ C, start }) => {
       else callback(null, call.request)
     },
   })
-  // The example of gRPC's documentation.
+  // The example in gRPC's documentation.
   const retrying = (options, nextCall) => {
     let metadata
     let sent
@@ -431,7 +435,7 @@ same('a call of a channel, whose messages are bytes', async ({ S, C, t }) => {
       onReceiveMetadata: (metadata) => notes.push(mapOf(metadata)),
       onReceiveMessage(message) {
         notes.push([Buffer.isBuffer(message), String(message)])
-        // One at a time.
+        // Messages are asked for one at a time.
         setImmediate(() => {
           notes.push('next')
           call.startRead()
@@ -497,7 +501,7 @@ test('many messages that are asked for when the one before comes', async (t) => 
   assert.deepEqual([code, count], [0, 20_000])
 })
 
-// --- servers
+// ---- servers
 
 same('a server changes all', async ({ S, start }) => {
   const changing = (_method, call) =>
@@ -672,7 +676,7 @@ test('messages that come with an error are told before it, where somebody reads 
     seen.filter(([event]) => event === 'data').map(([, letter]) => letter),
     [...'abcdefgh'],
   )
-  // Nobody reads: that is no reason not to hear of the end.
+  // The end is reported although nobody reads the messages.
   const call = client.many('x'.repeat(100))
   const error = await new Promise((resolve) => call.on('error', resolve))
   assert.equal(error.code, 9)

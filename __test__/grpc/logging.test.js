@@ -1,6 +1,6 @@
 'use strict'
 
-// What is logged, where, and from which severity on.
+// What is logged, by which logger, and from which severity on.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Programs that do what is rarely done: credentials that are none, parents of many calls, times without end, passwords in targets.
+// Unusual programs: credentials that return no metadata, parents of many calls, infinite times, passwords in targets.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -30,7 +30,7 @@ test('credentials that give no metadata end their call, and no other', async (t)
     code: status.UNKNOWN,
     details: `Getting metadata from plugin failed with error: ${reason}`,
   })
-  // Some of them wait for the connection.
+  // The first calls wait for the connection, the second ones do not.
   for (let i = 0; i < 2; i++) {
     const calls = [giving({ authorization: 'x' }), giving('x'), new Own()].map(callWith)
     const good = client.one('y')
@@ -252,7 +252,7 @@ test('resolvers that do as they like', { timeout: 30_000 }, async (t) => {
     const channel = client.getChannel()
     assert.equal(channel.active, 0)
     assert.throws(() => client.close(), { message: 'mine' })
-    // Nobody is there any more.
+    // The client is closed, so the result is ignored.
     made.at(-1).listener(good, {}, null, '')
     assert.equal(channel.balancer.policies.current, null)
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Servers that fail more often than others: with @grpc/grpc-js beside it.
+// Servers that fail more often than others, compared with @grpc/grpc-js.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -10,7 +10,7 @@ const { connectivityState, status } = grpc
 const modules = [['ours', grpc], ...(missing ? [] : [['@grpc/grpc-js', peer]])]
 const seconds = (time) => ({ seconds: Math.floor(time), nanos: Math.round((time % 1) * 1e9) })
 
-/** Four servers that answer, and one that fails: their target, and calls to that. */
+/** Four servers that answer and one that fails, and functions that make calls to them. */
 async function start(t, module, config) {
   const good = await serve(t, grpc, { one: (_call, callback) => callback(null, 'good'), many() {} })
   const ports = [good.port]
@@ -34,7 +34,7 @@ async function start(t, module, config) {
   })
   t.after(() => client.close())
   const one = () => new Promise((resolve) => client.one('x', (error, value) => resolve(error ? error.details : value)))
-  /** What so many calls say, each once. */
+  /** The distinct answers to `count` calls. */
   const ask = async (count = 10) => {
     const answers = new Set()
     for (let i = 0; i < count; i++) answers.add(await one())

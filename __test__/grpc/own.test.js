@@ -1,7 +1,7 @@
 'use strict'
 
-// What is beyond the calls that `same.test.js` compares: services of our own `protobuf`, limits, connections that come and go, and what is not
-// there.
+// What `same.test.js` does not compare: services of our own `protobuf`, limits, connections that come and go, and
+// missing features.
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
@@ -182,7 +182,7 @@ test('connections end when they are old, or have nothing to do', async (t) => {
 
 test('a client that is told nothing when it asks whether the server is there gives up', async (t) => {
   const server = net.createServer((socket) => {
-    // Settings, and nothing else.
+    // Sends a SETTINGS frame and nothing else.
     socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
     socket.on('error', () => {})
     socket.resume()
@@ -235,7 +235,7 @@ test('a writer whose reader stands still is held', async (t) => {
           drained = true
           go()
         })
-        // Held for good: no drain comes while the reader does not read.
+        // No 'drain' came for a while, because the reader does not read: the writer is really stopped.
         setTimeout(() => drained || held(), 200)
       }
       go()
@@ -322,7 +322,7 @@ test('a server that answers before it has all of a request', async (t) => {
   const server = http2.createServer()
   server.on('stream', (stream) => {
     stream.on('error', () => {})
-    // It takes nothing of the request.
+    // Ends the response without reading the request.
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '8' }, { endStream: true })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -435,7 +435,7 @@ test('what one callback throws is no other call’s loss, however they end', asy
     'late 4,4,4,4',
     'closed 14,14,14,14',
     'refused 14,14,14,14',
-    // Callbacks, streams whose errors nobody hears, and whoever waited for the server's end.
+    // Thrown by the callbacks, the streams without an error listener, and the callback of tryShutdown().
     '21',
   ])
 })
@@ -498,7 +498,7 @@ test('calls do not wait for a server that has broken the protocol', async (t) =>
       socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
       let said = 0
       socket.on('data', (bytes) => {
-        // HEADERS have come: DATA of no stream.
+        // The HEADERS of the call have arrived: answer with DATA on stream 0, which is an error.
         said += bytes.length
         if (said < 100) return
         if (!reads) socket.pause()
@@ -532,7 +532,7 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   const client = connect(t, grpc, port)
   await one(client, 'x')
   const links = [...server.links, client.getChannel().picker.pick()]
-  // By itself it is too much for a test.
+  // The default limit would take a test too long to reach.
   for (const link of links) link.unread.limit = 100_000
   const written = new Promise((resolve) => {
     const call = client.gather(resolve)
@@ -714,7 +714,7 @@ test('a handler that awaits what is there already has gone on before it hears of
   await new Promise((resolve, reject) =>
     client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())),
   )
-  // All of it comes in one read.
+  // All of it arrives in one read.
   const call = client.gather()
   call.write('a')
   call.end('b')

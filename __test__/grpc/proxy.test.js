@@ -1,6 +1,6 @@
 'use strict'
 
-// Clients behind HTTP proxies. With @grpc/grpc-js beside it where that has the same.
+// Clients behind HTTP proxies, compared with @grpc/grpc-js where it does the same.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -20,7 +20,7 @@ beforeEach(() => {
   for (const name of VARIABLES) delete process.env[name]
 })
 
-/** A proxy until the test ends; `asked` is what it was asked for, and by whom. */
+/** A proxy until the test ends. `asked` records the targets and credentials of its requests. */
 async function proxy(t, answer = lead) {
   const asked = []
   const sockets = new Set()
@@ -41,7 +41,7 @@ async function proxy(t, answer = lead) {
   return { asked, port: server.address().port, url: `http://127.0.0.1:${server.address().port}` }
 }
 
-/** Leads to the same port of this machine, whatever the name. */
+/** Connects to the same port of this machine, whatever the host name. */
 function lead({ url }, socket, head) {
   const far = net.connect(Number(url.split(':').at(-1)), '127.0.0.1', () => {
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
@@ -118,7 +118,7 @@ for (const [name, module] of modules) {
     inEnvironment({ no_grpc_proxy: '127.0.0.0/8' })
     assert.equal(await ask(client(t, `127.0.0.1:${port}`, {}, module)), 'heard x')
     assert.deepEqual(asked, [])
-    // It counts before the other one.
+    // `no_grpc_proxy` is used instead of `no_proxy`.
     assert.equal(await ask(client(t, `localhost:${port}`, {}, module)), 'heard x')
     assert.equal(asked.length, 1)
   })
@@ -186,7 +186,7 @@ test('who goes by no proxy', async (t) => {
   const through = `localhost:${port}`
   assert.equal(await way('*'), 'direct')
   assert.equal(await way(' other.invalid , LOCALHOST '), 'direct')
-  // Nothing between two commas is no end of every name.
+  // An empty entry must not match every host as the end of its name.
   assert.equal(await way('other.invalid,,'), through)
   assert.equal(await way('127.0.0.0/8', '127.0.0.1'), 'direct')
   assert.equal(await way('10.0.0.0/8,127.0.0.0/33,127.0.0.0/x,fd00::/8', '127.0.0.1'), `127.0.0.1:${port}`)
@@ -287,6 +287,6 @@ test('targets that no proxy can be asked for', (t) => {
       message: /'grpc.http_connect_target' must name a host/,
     })
   }
-  // Nothing of it may become a line of the request.
+  // A target must not be able to add lines to the request.
   assert.throws(() => client(t, 'localhost:1', options('inner\r\nx: y:1')), /Could not parse target name/)
 })

@@ -1,6 +1,6 @@
 'use strict'
 
-// What long-lived clients and servers meet: restarts, dead peers, pings, ages, bursts of calls that are given up.
+// What long-lived clients and servers meet: restarts, dead peers, pings, age limits, and bursts of cancelled calls.
 
 const assert = require('node:assert/strict')
 const net = require('node:net')
@@ -23,7 +23,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 const echo = { one: ({ request }, callback) => callback(null, request), many() {}, chat: (call) => call.pipe(call) }
 
-/** So many callers who ask again and again until `stop()`, which says how their calls ended. */
+/** Callers that make calls until `stop()`, which returns how the calls ended. */
 function load(client, callers, metadata = new grpc.Metadata()) {
   const ends = {}
   let stopped = false
@@ -34,7 +34,7 @@ function load(client, callers, metadata = new grpc.Metadata()) {
         ({ code }) => status[code],
       )
       ends[end] = (ends[end] ?? 0) + 1
-      // Who is refused at once lets others go on.
+      // Refused calls end at once, so other work must get its turn.
       await turn()
     }
   }
@@ -74,7 +74,7 @@ test('a server that begins again under load, and no client hangs', async (t) => 
   }
 })
 
-/** A way to a port that can be cut without anybody hearing of it. */
+/** A relay to a port that can be cut without either side noticing. */
 async function relay(t, port) {
   const sockets = []
   let cut = false
@@ -114,7 +114,7 @@ test('a peer that is gone without a word is noticed by either end, and replaced'
   stream.on('error', (value) => {
     error = value
   })
-  // A machine that stands still for a moment may be found dead earlier.
+  // On a machine that stalls, the call may fail before this.
   await until(() => error !== undefined || [...server.links].some(({ calls }) => calls.size > 0))
   way.cut(true)
   await until(() => error !== undefined)

@@ -1,6 +1,7 @@
 'use strict'
 
-// The same calls with our server and client and with those of @grpc/grpc-js, in all four ways: what callers and handlers see is the same.
+// The same calls with our server and client and with those of @grpc/grpc-js, in all four pairs: callers and handlers
+// see the same.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -12,7 +13,10 @@ const ways = [
   ['our client', peer, grpc],
 ]
 
-/** `run({ S, C, t, start })` in all ways; what it gives is compared. `start(handlers, serverOptions, clientOptions)` gives a client. */
+/**
+ * Runs `run({ S, C, t, start })` with all pairs and compares the results. `start(handlers, serverOptions,
+ * clientOptions)` returns a client.
+ */
 function same(name, run) {
   test(name, { skip: missing }, async (t) => {
     const way = async (t, S, C) => {
@@ -205,7 +209,7 @@ same('a stream from the server that fails', async ({ S, start }) => {
       call.write('one')
       const metadata = new S.Metadata()
       metadata.set('why', 'x')
-      // What is written first comes first.
+      // The delay lets the messages written before leave first.
       setTimeout(() => call.emit('error', { code: status.DATA_LOSS, details: 'lost', metadata }), 20)
     },
   })

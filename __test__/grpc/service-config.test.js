@@ -1,6 +1,6 @@
 'use strict'
 
-// What services ask of their clients: timeouts, limits, retries, hedging. With @grpc/grpc-js beside it where that has the same.
+// Service configs: timeouts, limits, retries and hedging. Compared with @grpc/grpc-js where it does the same.
 
 const assert = require('node:assert/strict')
 const http2 = require('node:http2')
@@ -18,7 +18,7 @@ const one = (client, ...args) =>
 
 const configured = (config, options) => ({ 'grpc.service_config': JSON.stringify(config), ...options })
 
-/** All methods of all services. */
+/** A config for all methods of all services. */
 const forAll = (methodConfig, more = {}) => ({ methodConfig: [{ name: [{}], ...methodConfig }], ...more })
 
 const retryPolicy = {
@@ -29,7 +29,7 @@ const retryPolicy = {
   retryableStatusCodes: ['UNAVAILABLE', 'aborted', 8],
 }
 
-// --- what configs may be
+// ---- valid and invalid configs
 
 const wrong = {
   'no object': 5,
@@ -96,7 +96,7 @@ test('what service configs may be', { skip: missing }, () => {
     }
   }
   for (const [name, config] of Object.entries(wrong)) {
-    // A name is not said there as it is here: `a/undefined`.
+    // The message of @grpc/grpc-js.
     const expected = refused(peer, config)
     assert.ok(expected !== undefined || name === 'no object', name)
     if (name !== 'no object') assert.equal(refused(grpc, config), expected, name)
@@ -118,7 +118,7 @@ test('the config of a method is the nearest', async (t) => {
   const other = { path: '/other.Service/One', requestStream: false, responseStream: false }
   const elsewhere = connect(t, grpc, port, configured({ methodConfig }), { one: { ...service.one, ...other } })
   for (const length of [4, 2]) {
-    // Before the config is known, and with it.
+    // Before the config is known, and after.
     const refused = { code: status.RESOURCE_EXHAUSTED }
     if (length > 3) await assert.rejects(one(client, 'x'.repeat(length)), refused)
     else assert.equal(await one(client, 'xx'), 'xx')
@@ -162,9 +162,9 @@ test('waitForReady, unless the call says otherwise', async (t) => {
   await assert.rejects(one(client, 'x', new grpc.Metadata({ waitForReady: false })), { code: status.UNAVAILABLE })
 })
 
-// --- retries
+// ---- retries
 
-/** Handlers of all kinds that say no so many times, and what they were asked, how often it had been. */
+/** Handlers of all kinds that fail `times` times. `asked` records each request and its number of earlier attempts. */
 function refusing(S, times, error = { code: status.UNAVAILABLE, details: 'not now' }) {
   const asked = []
   const answer = (call, request, yes, no) => {
@@ -219,7 +219,7 @@ const kinds = {
   },
 }
 
-/** What callers see, but for metadata that only one implementation has. */
+/** What callers see, without the metadata that only one implementation sends. */
 const ends = (client, kind) =>
   outcome((callback) => kinds[kind](client, callback)).then((seen) => seen.filter(([event]) => event !== 'metadata'))
 
@@ -255,7 +255,7 @@ same('who says when, or never', async ({ S, C, t }) => {
     }
     const { handlers, asked } = refusing(S, 2, { code: status.UNAVAILABLE, details: 'no', metadata })
     const { port } = await serve(t, S, handlers)
-    // By itself it would take an hour.
+    // Without pushback, the pause would be an hour.
     const slow = { ...retryPolicy, initialBackoff: '3600s', maxBackoff: '3600s' }
     const client = connect(t, C, port, configured(forAll({ retryPolicy: slow })))
     seen.push(await ends(client, 'one'), asked.length)
@@ -343,7 +343,7 @@ test('a request that is too large to be kept is sent once', async (t) => {
   assert.equal(asked.length, 4)
   await assert.rejects(one(client, 'x'.repeat(11_000)), refused)
   assert.equal(asked.length, 5)
-  // The second is too large for all together.
+  // The second request exceeds the buffer of all calls together.
   await Promise.allSettled([one(client, 'x'.repeat(9000)), one(client, 'x'.repeat(9000))])
   assert.equal(asked.length, 10)
   for (const count of [5, 20]) {
@@ -377,7 +377,7 @@ test('many failures end all retries to a target, until calls go well', async (t)
     await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
     return asked.length
   }
-  // 6 tokens: two may be retried while there are more than 3.
+  // 6 tokens: failed calls are retried while there are more than 3, so two are.
   assert.deepEqual([await fail(clients[0]), await fail(clients[0]), await fail(clients[1])], [3, 1, 1])
   ok = true
   for (let i = 0; i < 10; i++) await one(clients[1], 'x')
@@ -385,7 +385,7 @@ test('many failures end all retries to a target, until calls go well', async (t)
   assert.equal(await fail(clients[0]), 3)
 })
 
-// --- what no server has seen
+// ---- calls that no server has seen
 
 test('calls that no server has seen are made again, whatever their kind', async (t) => {
   const seen = []
@@ -417,11 +417,11 @@ test('calls that no server has seen are made again, whatever their kind', async 
   assert.deepEqual(seen, new Array(8).fill(undefined), 'they do not count as attempts')
 })
 
-// --- hedging
+// ---- hedging
 
 const hedgingPolicy = { maxAttempts: 3, hedgingDelay: '0.02s', nonFatalStatusCodes: ['UNAVAILABLE'] }
 
-/** Handlers that do with each attempt as `behave(number, answer)` says, and what they were asked. */
+/** Handlers that treat each attempt as `behave(number, answer)` says. `asked` records the requests. */
 function hedged(behave) {
   const asked = []
   let cancelled = 0
@@ -472,7 +472,7 @@ for (const kind of Object.keys(kinds)) {
     const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE, 'no'))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
-    // Whichever attempt ends last says how, and its metadata say which that is.
+    // The status is that of the attempt that ends last, and its metadata shows which one that is.
     const seen = await ends(client, kind)
     return [seen.map(([event, what]) => [event, what?.message ?? what]), asked]
   })
@@ -491,7 +491,7 @@ test('hedging: the others are cancelled, and a failure calls for the next at onc
     if (number === 3) yes()
   })
   const { port, server } = await serve(t, grpc, handlers)
-  // The first failure does not wait for that, the third attempt would.
+  // The failure makes the second attempt start at once; only the third waits for this delay.
   const delays = { ...hedgingPolicy, hedgingDelay: '0.05s' }
   const client = connect(t, grpc, port, configured(forAll({ hedgingPolicy: delays })))
   assert.equal(await one(client, 'x'), 'answer 3')

@@ -1,7 +1,7 @@
 'use strict'
 
-// Health checking and reflection: our services on our server and on that of @grpc/grpc-js, asked by either client. What the packages that they
-// mirror answer, and what Python's client makes of them, is in __test__/grpc-interop.
+// Health checking and reflection: our services on our server and on that of @grpc/grpc-js, with both clients. The
+// packages that they replace and Python's client are tested in __test__/grpc-interop.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -18,7 +18,7 @@ const { File } = (() => {
   return { File: protobuf.parse(source).google.protobuf.FileDescriptorProto }
 })()
 
-/** Every server with every client; `start(service)` gives a client of `definition`'s for what the service adds. */
+/** Every server with every client. `start(service)` adds a service and returns a client for `definition`. */
 function everyway(name, run) {
   for (const [S, C, who] of [
     [grpc, grpc, 'ours, both'],
@@ -161,7 +161,7 @@ const definitions = ['v1', 'v1alpha'].map((version) => {
   return grpc.makeClientConstructor(ServerReflection).service
 })
 
-/** Asks each of the requests over one stream; gives what is answered, short. */
+/** Sends the requests over one stream and returns the answers in short form. */
 async function reflect(client, requests) {
   const call = client.serverReflectionInfo()
   for (const request of requests) {
@@ -271,7 +271,7 @@ describe('reflection', () => {
     const set = protobuf.toDescriptorSet(shop)
     assert.deepEqual((await listed(set)).slice(0, 2), [['shop.Shop', 'shop.Cellar'], all])
     assert.deepEqual((await listed({})).slice(0, 2), [[], '5 Symbol not found: shop.Order'])
-    // Sources whose files have the same name, or none.
+    // Sources whose files have the same name, or no name.
     const others = ['A', 'B', 'C'].map((name) =>
       protobuf(`syntax = "proto3"; message M${name} {} service ${name} { rpc Do (M${name}) returns (M${name}); }`),
     )
@@ -299,7 +299,7 @@ describe('reflection', () => {
     const call = client.serverReflectionInfo()
     call.end({ file_containing_symbol: 'shop.Shop', message_request: 'file_containing_symbol' })
     const [{ file_descriptor_response: response }] = await once(call, 'data')
-    // Imports first, as in a set.
+    // In a descriptor set, imports come first.
     const { Files } = protobuf.parse('syntax = "proto3"; message Files { repeated bytes file = 1; }')
     const built = protobuf.parseDescriptorSet(Files.encode({ file: response.file_descriptor_proto.reverse() }))
     const { Shop } = built.shop

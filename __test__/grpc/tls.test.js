@@ -1,6 +1,7 @@
 'use strict'
 
-// gRPC over TLS: with @grpc/grpc-js at either end, whom clients believe, whom servers let in, and what is refused.
+// gRPC over TLS, with @grpc/grpc-js at either end: which servers clients trust, which clients servers accept, and what
+// is refused.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -19,7 +20,7 @@ const { ca, identity, of, pairs, same, serveTls, connectTls, listen, ending } = 
 const echo = { one: ({ request }, callback) => callback(null, request) }
 const stranger = of('stranger')
 
-/** What a server sees of its caller. */
+/** Answers with what a server knows of its caller. */
 const caller = {
   one(call, callback) {
     const { transportSecurityType: type, sslPeerCertificate: certificate } = call.getAuthContext()
@@ -131,7 +132,7 @@ for (const [name, make] of Object.entries(believed)) {
   })
 }
 
-// Node's TLS of today has no connections to those for @grpc/grpc-js.
+// With current versions of Node's TLS, @grpc/grpc-js cannot connect to these.
 test('a client takes: an address that the certificate has', async (t) => {
   const port = await serveTls(t, grpc, caller)
   assert.equal(JSON.parse(await ending(connectTls(t, grpc, `127.0.0.1:${port}`)))[3], '127.0.0.1:')
@@ -154,7 +155,7 @@ for (const [name, key, cert] of [
   same(`a server asks for certificates, and a client has one ${name}`, async ({ S, C, t }) => {
     const port = await serveTls(t, S, caller, { roots: ca, asks: true })
     const seen = await ending(connectTls(t, C, port, C.credentials.createSsl(ca, key, cert)))
-    // Those that are not let in hear of it in several ways.
+    // Clients that are refused may see different errors.
     return Array.isArray(seen) ? seen[0] : seen
   })
 }
@@ -312,7 +313,7 @@ test('a server has certificates of several kinds', async (t) => {
   assert.deepEqual(kinds, ['ec', 'rsa'])
 })
 
-/** Answers a call. */
+/** Answers a call with an error status. */
 function refuse(stream) {
   stream.resume()
   stream.respond({ 'content-type': 'application/grpc', 'grpc-status': '5', 'grpc-message': 'x' }, { endStream: true })
@@ -332,7 +333,7 @@ test('a client goes on with a session when it connects again', async (t) => {
   const client = connectTls(t, grpc, server.address().port)
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(await ending(client), [5, 'x'])
-    // The next call needs another connection.
+    // Close the connection, so that the next call needs another one.
     const closed = once(session, 'close')
     session.close()
     await closed
@@ -362,7 +363,7 @@ test('a server lets clients go on with their sessions', async (t) => {
   assert.deepEqual(reused, [false, true])
 })
 
-/** All that a server says to somebody who has TLS with it. */
+/** Everything that a server sends to a TLS client. */
 async function told(port, options, text = '') {
   const socket = core.connect({ port, ca, servername: 'localhost', ...options })
   let heard = ''
@@ -386,7 +387,7 @@ test('a server that names no protocol may speak HTTP/2 all the same', async (t) 
   const server = core.createServer(identity)
   const speaker = http2.createServer()
   speaker.on('stream', refuse)
-  // It looks for a protocol where it sees that there is TLS.
+  // A plain stream, because the HTTP/2 server would look for a negotiated protocol if it saw a TLS socket.
   server.on('secureConnection', (socket) => {
     speaker.emit('connection', Duplex.from({ readable: socket, writable: socket }))
   })
