@@ -1,6 +1,6 @@
 'use strict'
 
-// How handlers answer: by what happens, whatever the function looks like.
+// How handlers answer: it depends on what they return or call, not on how the function is declared.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -15,7 +15,7 @@ const reply = Buffer.from('the reply')
 /** An object with a `then`. */
 const thenable = (then) => Object.defineProperty({}, 'then', { value: then })
 
-/** Functions around a handler as tracing, logging and decorating libraries make them. */
+/** Wrappers around a handler, as libraries for tracing, logging and decorating make them. */
 const wrappers = {
   none: (handler) => handler,
   'rest parameters':

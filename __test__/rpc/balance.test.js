@@ -1,6 +1,6 @@
 'use strict'
 
-// Clients of several addresses: where calls go, and what becomes of them when an address goes.
+// Clients of several addresses: where calls go, and what happens to them when an address disappears.
 
 const assert = require('node:assert')
 const { once, getEventListeners } = require('node:events')
@@ -8,7 +8,7 @@ const { test } = require('node:test')
 const { rpc } = require('../../index.js')
 const { named, tally, connectedTo, handServer, frame, preface, until, Kind } = require('./tools')
 
-/** A resolver that is told what there is. */
+/** A resolver whose addresses the test sets. */
 class Told {
   constructor(addresses) {
     this.addresses = addresses
@@ -35,7 +35,7 @@ function connect(t, target, options) {
 
 const several = (t, count) => Promise.all(Array.from({ length: count }, (_, i) => named(t, `s${i}`)))
 
-/** A server that takes calls and says nothing; counts them by method. */
+/** A server that accepts calls and never answers. It counts them by method. */
 async function mute(t) {
   const seen = []
   const { port } = await handServer(t, ({ kind, sequence, payload }, socket) => {
@@ -64,7 +64,7 @@ test('the one that is busy gets less', async (t) => {
     servers.map(({ place }) => place),
   )
   await connectedTo(client, 2)
-  // One at a time, so that each sees what the ones before have done.
+  // One at a time, so that each call sees the effect of the ones before it.
   for (let i = 0; i < 40; i++) {
     client.call('hold', null, () => {})
     await until(() => held.length === i + 1)
@@ -127,7 +127,7 @@ test('a client that nobody has told an address yet keeps its calls, and says why
 })
 
 test('calls that were never sent survive the replacement of a backend, marked or not', async (t) => {
-  // The old one takes eight calls at a time and answers none; three thousand more wait.
+  // The old server takes eight calls at a time and answers none; three thousand more wait.
   const { port } = await handServer(t, () => {}, { greeting: preface({ maxCalls: 8 }) })
   const told = new Told([{ host: '127.0.0.1', port }])
   const client = connect(t, told)
@@ -152,7 +152,7 @@ test('what was written and never taken is sent elsewhere, and needs no budget', 
   const [link] = client.links
   const calls = []
   while (!link.out.congested) {
-    // The connection may have as many in flight as it likes.
+    // The connection may have any number of calls in flight.
     for (let i = 0; i < 20; i++) {
       const metadata = i % 2 === 0 ? { at: String(calls.length) } : undefined
       calls.push(client.call('echo', Buffer.alloc(2000, calls.length), { metadata }))
@@ -228,7 +228,7 @@ test('a call that may have been seen is made again only if it says that it may',
   const body = Buffer.from('who')
   const marked = client.call('who', body, { idempotent: true })
   const plain = client.call('who', body)
-  // Its bytes are the call's from now on.
+  // The call has copied the body, so the caller may reuse it.
   body.fill(0)
   await until(() => quiet.seen.length === 2)
   const [fresh] = await several(t, 1)
@@ -320,7 +320,7 @@ test('an address that does not answer is ejected, asked how it is, and taken bac
     const method = socket.names[payload.readUInt16BE(0)]
     if (method === '/grpc.health.v1.Health/Check') {
       probes.push(sequence)
-      // First that it is not well, then that it is.
+      // The first probe says that the server is not well, the next ones that it is.
       answers = probes.length > 1
       socket.write(frame(Kind.REPLY, sequence, { body: Buffer.from([8, answers ? 1 : 2]) }))
     } else if (answers) socket.write(frame(Kind.REPLY, sequence, { body: 'back' }))
@@ -364,7 +364,7 @@ test('a call with a hedge is made a second time when the first takes long', asyn
   await connectedTo(client, 2)
   const call = () => client.call('who', null, { idempotent: true, hedge: 20 })
   assert.deepStrictEqual((await Promise.all([call(), call()])).map(String), ['s0', 's0'])
-  // On a slow machine the other one may have taken long, too.
+  // On a slow machine, both servers may have taken long.
   assert.ok(client.stats.hedges >= 1 && quiet.seen.length >= 1)
   assert.strictEqual(client.pending, 0, 'the one that was slower is cancelled')
   assert.throws(() => client.call('who', null, { hedge: 20 }, () => {}), { message: /idempotent: true/ })
@@ -387,7 +387,7 @@ test('a call with a hedge that is cancelled ends at both places, whichever are l
   const controller = new AbortController()
   const aborted = client.call('who', null, { ...twice, signal: controller.signal })
   await until(() => seen() === 4)
-  // One of them loses its connection, and is made again; that is not the end.
+  // One of the attempts loses its connection and is repeated; the call does not end.
   quiet[0].seen[1].socket.destroy()
   await until(() => client.addresses.filter(({ connected }) => connected).length === 1)
   controller.abort()
@@ -438,7 +438,7 @@ test('a second attempt that is left alone is cancelled like the first', async (t
     call = client.call('who', null, { idempotent: true, hedge: 5 }, resolve)
   })
   await until(() => one.seen.length + two.seen.length === 2)
-  // The first one's server goes.
+  // The server of the first attempt disappears.
   const { link } = [...client.members.values()].find((member) => member.link.calls.find(call.sequence) === call)
   link.destroy(new Error('gone'))
   await until(() => client.pending === 1)

@@ -1,6 +1,6 @@
 'use strict'
 
-// `ironwire registry`, as a person at a terminal meets it.
+// `ironwire registry` as used in a terminal.
 
 const assert = require('node:assert')
 const { spawn, spawnSync } = require('node:child_process')

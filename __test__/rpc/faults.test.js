@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers written by hand that break the protocol in every way there is.
+// Peers written by hand that break the protocol in every possible way.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Interceptors on both sides.
+// Interceptors of clients and servers.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')

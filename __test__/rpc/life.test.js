@@ -1,6 +1,6 @@
 'use strict'
 
-// Where servers listen, how long connections last, how many calls go over one at once, and how many may be cancelled.
+// Listening, the age of connections, concurrent calls per connection, and limits of cancelled and timed-out calls.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -83,7 +83,7 @@ test('half duplex: a call leaves when the one before is answered', async (t) => 
   const hand = await handServer(t, ({ kind, sequence }, socket) => {
     if (kind !== Kind.REQUEST) return
     requests.push(sequence)
-    // Whatever else has been sent with it is here by then.
+    // Everything else that was sent with it has arrived by then.
     setTimeout(() => {
       assert.equal(requests.length, 1)
       requests.length = 0
@@ -97,14 +97,14 @@ test('half duplex: a call leaves when the one before is answered', async (t) => 
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 })
 
-/** A server whose calls are never answered, `Infinity` or so many of which may be cancelled in a second. */
+/** A server that never answers. `maxCancelsPerSecond` calls may be cancelled, or `Infinity`. */
 async function holding(t, maxCancelsPerSecond) {
   const made = await listening(t, { maxCancelsPerSecond })
   made.server.method('hold', () => {})
   return made
 }
 
-/** So many calls, each cancelled at once. */
+/** `count` calls, each cancelled at once. */
 function cancels(from, count) {
   const frames = []
   for (let i = from; i < from + count; i++) frames.push(call(i), frame(Kind.CANCEL, i))
@@ -135,7 +135,7 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
   await closed
   assert.equal(server.stats.cancelFloods, 1)
   await until(() => protocolErrors.length === 1)
-  // The other one is served as before.
+  // The other connection is served as before.
   patient.socket.write(Buffer.concat([call(1), frame(Kind.CANCEL, 1)]))
   await patient.next(ended(1))
 })
@@ -149,7 +149,10 @@ test('Infinity takes the limit away, 0 is none', async (t) => {
   assert.throws(() => rpc.createServer({ maxCancelsPerSecond: 0 }), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-/** A server whose handlers end when their calls do, which leaves no strays; so many of them may run out of time in a second. */
+/**
+ * A server whose handlers end with their calls, so that none continues afterwards. `maxTimeoutsPerSecond` calls may run
+ * out of time.
+ */
 async function ending(t, maxTimeoutsPerSecond) {
   const { server, port } = await listening(t, { maxTimeoutsPerSecond })
   server.started = 0
@@ -163,7 +166,7 @@ async function ending(t, maxTimeoutsPerSecond) {
   return { server, port, ...client }
 }
 
-/** So many calls that have `remaining` milliseconds. */
+/** `count` calls that have `remaining` milliseconds. */
 const hasty = (from, count, remaining) =>
   Buffer.concat(
     Array.from({ length: count }, (_, i) => frame(Kind.REQUEST, from + i, { code: 0, remaining, body: '' })),
@@ -174,14 +177,14 @@ test('who has too many calls begun that run out of time waits', async (t) => {
   socket.write(hasty(0, 50, 1))
   await next(ended(49))
   assert.deepEqual([server.started, server.stats.timeoutFloods], [50, 1])
-  // Those that come now run out of time before a handler is called.
+  // These calls run out of time before a handler is called.
   socket.write(hasty(50, 50, 1))
   await next(ended(99))
   assert.deepEqual([server.started, server.stats.timeoutFloods, server.stats.timeouts], [50, 1, 100])
   socket.write(hasty(100, 50, 60_000))
   const [session] = server.sessions
   await until(() => session.waiting.size === 50)
-  // Another connection is not concerned.
+  // Another connection is not affected.
   const other = rpc.connect(port)
   t.after(() => other.destroy())
   assert.equal(String(await other.call('echo', Buffer.from('at once'))), 'at once')

@@ -11,7 +11,7 @@ const { pair, listening, handClient, handServer, preface, method, frame, Kind, s
 
 const entry = JSON.stringify(require.resolve('../../index.js'))
 
-/** Runs a script in a process of its own, which must end by itself. */
+/** Runs a script in its own process, which must end by itself. */
 function run(script) {
   const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20_000 })
   assert.equal(result.signal, null, 'the process ends by itself')
@@ -88,7 +88,7 @@ test('calls made while the server says farewell are not lost', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', async (request) => request)
   await client.call('echo', null)
-  // The client has not read the farewell yet when it sends these.
+  // The client sends these before it has read the server's GOAWAY.
   const closed = server.close()
   const calls = Array.from({ length: 10 }, (_, i) => client.call('echo', Buffer.from([i])))
   const replies = await Promise.all(calls)
@@ -100,7 +100,7 @@ test('a call of a client that has connected while the server closes is answered'
   const { server, port } = await listening(t)
   server.method('echo', (request) => request)
   const { socket, next } = await handClient(t, port, { greeting: null })
-  // It knows the server, which does not know it yet.
+  // The client has read the server's preface, but has not sent its own.
   await next((unit) => unit.preface)
   await until(() => server.sessions.size === 1)
   const closed = server.close()

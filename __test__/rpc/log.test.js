@@ -1,6 +1,6 @@
 'use strict'
 
-// What NODE_DEBUG=ironwire tells.
+// What NODE_DEBUG=ironwire prints.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')

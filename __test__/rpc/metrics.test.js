@@ -11,7 +11,7 @@ const { pair, until } = require('./tools.js')
 
 const VALUE = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]Inf|NaN)$/
 
-/** One sample's labels, read to the letter of the format. */
+/** The labels of a sample, parsed strictly by the format. */
 function labelsOf(text) {
   const labels = {}
   let rest = text
@@ -25,7 +25,10 @@ function labelsOf(text) {
   return labels
 }
 
-/** The families of a text in format 0.0.4, `{ type, samples: [{ name, labels, value }] }` by name; throws for what is not well-formed. */
+/**
+ * Parses text format 0.0.4 into families, `{ type, samples: [{ name, labels, value }] }` by name. Throws if the text is
+ * malformed.
+ */
 function parse(text) {
   if (text === '') return {}
   assert.ok(text.endsWith('\n'))

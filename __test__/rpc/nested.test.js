@@ -1,6 +1,6 @@
 'use strict'
 
-// A call's life beyond its own connection: what is called for it, cancelled with it, or not answered at all.
+// Calls made by handlers: they inherit deadlines and cancellation. Also one-way calls.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -25,7 +25,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   await until(() => outcomes.length === 1)
   assert.ok(seen[0] <= 60, `${seen[0]} ms`)
   await until(() => seen.length === 2)
-  // Cancelled, not overdue: the reason travels with it.
+  // The inner call is cancelled, not timed out: the reason is passed on.
   const call = client.call('front', null, () => {})
   await until(() => seen.length === 3)
   call.cancel()
@@ -33,7 +33,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   assert.deepEqual(outcomes[1], ['IRONWIRE_RPC_ABORTED', 'CANCELLED'])
   await until(() => seen.length === 4)
   assert.deepEqual(inner.pending, 0)
-  // Of a call that has ended already.
+  // An inner call of a call that has already ended.
   let late
   server.method('late', (_request, _callback, late_) => {
     late = late_
@@ -100,7 +100,7 @@ test('with `propagate`, handlers need not pass their call on', async (t) => {
   assert.equal(seen.length, 2)
   for (const remaining of seen) assert.ok(remaining <= 50, `${remaining} ms`)
   await until(() => inner.pending === 0)
-  // Outside of handlers nothing is inherited.
+  // Outside a handler, nothing is inherited.
   const alone = inner.call('hold', null, { timeout: 20 })
   await assert.rejects(alone, { code: 'IRONWIRE_RPC_TIMEOUT' })
 })

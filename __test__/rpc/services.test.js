@@ -1,6 +1,6 @@
 'use strict'
 
-// Typed services: what a schema declares, called and handled as functions.
+// Typed services: methods of a schema, called and handled as functions.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -23,7 +23,7 @@ const messages = protobuf(`
 `)
 const { Catalog } = messages
 
-/** A server with the service, and the functions of its client. */
+/** A server with the service, and its client's functions. */
 async function school(t, handlers, options) {
   const { server, client } = await pair(t, options)
   server.addService(Catalog, handlers)
@@ -166,7 +166,7 @@ test('what cannot be encoded or decoded fails its call, and says so', async (t) 
   const client2 = client.service(other.Other)
   await assert.rejects(client2.title({}), { code: 'IRONWIRE_RPC_BAD_MESSAGE', status: rpc.status.INTERNAL, sent: true })
   await assert.rejects(all(client2.watch({})), { code: 'IRONWIRE_RPC_BAD_MESSAGE' })
-  // What the client streams, too.
+  // The same for what the client streams.
   const bad = client.stream(Catalog.methods.Chat.path, null, { clientStreaming: true })
   bad.write(Buffer.from([0xff]))
   await assert.rejects(all(bad), { code: 'IRONWIRE_RPC_BAD_MESSAGE', message: /request cannot be decoded/ })
@@ -250,7 +250,7 @@ test('several calls at once: results in order, and the first error cancels the r
     client.all(new Set(), (error, results) => resolve(assert.deepEqual([error, results], [null, []]))),
   )
   assert.throws(() => client.all(5, () => {}), { message: /"calls" argument/ })
-  // The mistake in the last one ends those before it.
+  // The mistake in the last call ends those before it.
   assert.throws(() => client.all([[catalog.title, { id: 99 }], 'title'], () => assert.fail()), {
     code: 'ERR_INVALID_ARG_TYPE',
     message: /calls\[1\]/,

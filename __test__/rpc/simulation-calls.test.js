@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls in thousands of worlds: see simulation/cluster.js. `SEEDS=5000` plays so many, `SEED=42` one of them again.
+// Calls in simulated worlds: see simulation/cluster.js. `SEEDS=5000` runs so many, `SEED=42` repeats one.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -10,7 +10,7 @@ const SEEDS = Number(process.env.SEEDS ?? 16)
 const FIRST = Number(process.env.SEED ?? 1)
 const COUNT = process.env.SEED === undefined ? SEEDS : 1
 
-/** In a turn of its own: within a promise's job no other would run. */
+/** In its own turn: no other promise job would run within this one. */
 const play = (seed) =>
   new Promise((resolve, reject) => {
     setImmediate(() => {

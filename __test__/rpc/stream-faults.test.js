@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers that speak version 2 by hand, and break it.
+// Hand-written peers that speak version 2 and break it.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -20,7 +20,7 @@ const credit = (sequence, amount) => {
 const { STREAMS, TAKES_STREAM, ONE_WAY, METADATA } = Flag
 const BOTH = STREAMS | TAKES_STREAM
 
-/** A server of ours with methods of all kinds, and a client written by hand that has named them. */
+/** Our server with methods of all kinds, and a hand-written client that has declared their numbers. */
 async function byHand(t, options, greeting = preface({ version: 2, window: 64 })) {
   const server = rpc.createServer({ streamWindow: 4 * KiB, ...options })
   server.method('unary', (body) => body)
@@ -81,7 +81,7 @@ test('a server sends as much as it has credit for, and one message beyond', asyn
   assert.equal(units.filter(({ kind }) => kind === Kind.MESSAGE).length, 0, 'no credit, no message')
   socket.write(credit(1, 1))
   await next((unit) => unit.kind === Kind.MESSAGE)
-  // That one cost 164, so 163 are owed.
+  // That message cost 164 bytes, so 163 are still owed.
   socket.write(credit(1, 163))
   await sleep(20)
   assert.equal(units.filter(({ kind }) => kind === Kind.MESSAGE).length, 0)
@@ -156,7 +156,7 @@ test('messages, ends and credits of calls that are over, or never were, are noth
   )
   const reply = await next((unit) => unit.kind === Kind.REPLY)
   assert.deepEqual([String(reply.payload), server.running], ['again', 0])
-  // Numbers wrap around, and are used again once they are free.
+  // Numbers wrap around and can be reused when they are free.
   for (const sequence of [0xffffffff, 0, 0xffffffff]) {
     socket.write(Buffer.concat([request(sequence, 2, BOTH), message(sequence, 'x'), end(sequence)]))
     await next((unit) => unit.kind === Kind.REPLY && unit.sequence === sequence)

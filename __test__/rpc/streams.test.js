@@ -1,6 +1,6 @@
 'use strict'
 
-// Streams of calls: as Node's streams, as iterators, under back-pressure, and however they end.
+// Streams of calls: as Node's streams and as iterators, with backpressure, and all ways to end.
 
 const assert = require('node:assert/strict')
 const { createHash } = require('node:crypto')
@@ -24,7 +24,7 @@ async function all(iterable) {
 
 const texts = async (iterable) => (await all(iterable)).map(String)
 
-/** Messages of all sizes: empty, small, of a slab, larger than a window of 64 KiB. */
+/** Messages of all sizes: empty, small, as large as a slab, larger than a window of 64 KiB. */
 function* messages(count, seed = 1) {
   for (let i = 0; i < count; i++) {
     const size = [0, 1, 32, 700, 9000, 70_000][(i * 7 + seed) % 6]
@@ -188,7 +188,7 @@ test('the caller hears of the answer although it has not ended its own stream', 
   chat.write(Buffer.from('1'))
   assert.deepEqual(await texts(chat), ['1', 'enough'])
   await until(() => chat.destroyed)
-  // A source that never ends is told to stop.
+  // An endless source is told to stop.
   let stopped = false
   async function* endless() {
     try {
@@ -225,7 +225,7 @@ test('messages wait at the sender: a reader that takes none holds one window, an
   await iterator.next()
   for (let i = 0; i < 20; i++) await client.call('echo', Buffer.from('x'))
   const { value: link } = client.links.values().next()
-  // The window, and what Node's own machinery holds: 16 messages.
+  // The window, plus 16 messages in Node's own buffers.
   assert.ok(written < 65536 / 1064 + 16 + 40, `${written} written`)
   assert.ok(link.pendingBytes < 2 * 65536, `${link.pendingBytes} bytes`)
   for (let i = 0; i < 500; i++) await iterator.next()
@@ -379,7 +379,7 @@ test('errors come after the messages before them, once, with all that they have'
   stream.on('error', (error) => events.push(check(error) && 'error'))
   await new Promise((resolve) => stream.on('close', resolve))
   assert.deepEqual(events, ['1', '2', 'error'])
-  // Those that Node holds for a reader that has paused are no exception.
+  // This is also true for messages that Node buffers for a paused reader.
   const paused = client.stream('fails')
   const taken = []
   paused.on('data', (message) => {
@@ -389,7 +389,7 @@ test('errors come after the messages before them, once, with all that they have'
   })
   check((await once(paused, 'error'))[0])
   assert.deepEqual(taken, ['1', '2'])
-  // Nobody takes its messages yet: the error waits with them.
+  // Nobody reads its messages yet, so the error waits behind them.
   const late = client.stream('fails')
   await until(() => late.over)
   await assert.rejects(all(late), check)
@@ -526,7 +526,7 @@ test('the reply of an upload fails with its call, by callback and by promise, an
   assert.equal(event.status, rpc.status.RESOURCE_EXHAUSTED)
   const aborted = client.stream('full', null, { ...UPLOAD, signal: AbortSignal.abort() }).reply
   await assert.rejects(aborted, { code: 'IRONWIRE_RPC_ABORTED', sent: false })
-  // What fails at the source fails the call, with the source's own error.
+  // An error of the source fails the call with that same error.
   async function* source() {
     yield Buffer.from('x')
     throw new Error('no more')

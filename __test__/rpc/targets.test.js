@@ -1,6 +1,6 @@
 'use strict'
 
-// What a client can be pointed at, and what is said of anything else.
+// The targets of clients, and the errors for invalid ones.
 
 const assert = require('node:assert')
 const dgram = require('node:dgram')
@@ -153,7 +153,7 @@ test('a peer that does not speak rpc is an error that says so', async (t) => {
   assert.strictEqual(error.message, says.message)
   await assert.rejects(call, { code: 'IRONWIRE_RPC_NOT_CONNECTED', sent: false, cause: error })
 
-  // Of several addresses one is enough; with none left, calls fail at once and say why.
+  // If one of several addresses works, that is enough. If none is left, calls fail at once with the reason.
   const alone = rpc.connect([`127.0.0.1:${port}`])
   t.after(() => alone.destroy())
   await assert.rejects(alone.call('anything'), (refused) => {
@@ -175,7 +175,9 @@ test('every address of a name', async (t) => {
   assert.ok(client.addresses.some(({ connected }) => connected))
 })
 
-/** A DNS server that knows one thing: the SRV records of any name, as `[priority, weight, port]` of localhost. */
+/**
+ * A DNS server that answers only one question: the SRV records of any name, as `[priority, weight, port]` of localhost.
+ */
 async function dnsServer(t, records) {
   const socket = dgram.createSocket('udp4')
   socket.on('message', (query, { port, address }) => {

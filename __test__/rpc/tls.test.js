@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls over TLS: what works, who may come in and who is believed, and all ways in which it fails.
+// Calls over TLS: what works, which clients servers accept, which servers clients trust, and all ways to fail.
 
 const assert = require('node:assert/strict')
 const { execFile, fork, spawnSync } = require('node:child_process')
@@ -18,10 +18,10 @@ const { Kind, Reader, preface, frame, method, listening, handServer, until, conn
 
 const client = of('client')
 const UNTRUSTED = { code: 'IRONWIRE_RPC_TLS', statusName: 'UNAUTHENTICATED', sent: false }
-/** Attempts come so soon that none has to be waited for. */
+/** Attempts follow so quickly that no test has to wait for one. */
 const quick = { reconnect: { initialDelay: 1, maxDelay: 2 } }
 
-/** A server with TLS that echoes; what it refuses is in `refused`. */
+/** An echo server with TLS. `refused` collects the errors of connections that it refuses. */
 async function serving(t, tlsOptions = {}, options = {}) {
   const { server, port } = await listening(t, { tls: { ...identity, ...tlsOptions }, ...options })
   server.method('echo', (body, callback) => callback(null, body))
@@ -46,7 +46,7 @@ function connecting(t, target, tlsOptions = {}, options = {}) {
   return made
 }
 
-/** Node's TLS towards a server of ours, secured. */
+/** A connection of Node's TLS to our server, after the handshake. */
 async function secure(t, port, options = {}) {
   const socket = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca, ...options })
   t.after(() => socket.destroy())
@@ -55,7 +55,7 @@ async function secure(t, port, options = {}) {
   return socket
 }
 
-/** The end of a connection, however it comes. */
+/** Resolves when a connection has ended, in whatever way. */
 const gone = (socket) => {
   socket.on('error', () => {})
   return new Promise((resolve) => socket.resume().on('close', resolve))
@@ -69,7 +69,7 @@ async function collected(stream) {
 
 const peerOf = async (client) => JSON.parse(await client.call('peer'))
 
-/** Frames by hand over Node's TLS: what the server says, unit by unit. */
+/** Reads frames over Node's TLS: returns what the server sends, unit by unit. */
 function read(socket) {
   const units = []
   const reader = new Reader((unit) => units.push(unit))
@@ -305,7 +305,7 @@ describe('who may come in', { concurrency: 4 }, () => {
       caller.destroy()
       await once(server, 'disconnect')
     }
-    // It is known for good, and does not print pages.
+    // It stays known after the connection has ended, and prints in a short form.
     const [{ tls: first }] = seen
     const shown = first.certificates.map(({ subject }) => subject)
     assert.deepEqual(shown, ['O=ironwire\nCN=client', 'CN=authority'])
@@ -438,7 +438,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
         if (code !== undefined) assert.equal(cause.code, code)
         assert.ok(message.includes(`The server at ${host}:${port} could not prove that it is the right one`), message)
         assert.ok(message.endsWith(cause.message))
-        // It tries again, but not at once; whoever calls meanwhile is told at once.
+        // It tries again, but not at once; calls made meanwhile fail immediately.
         const [{ delay }] = await again
         assert.ok(delay >= 5000, `${delay}`)
         assert.equal((await refusalOf(caller.call('echo2'))).code, 'IRONWIRE_RPC_TLS')
@@ -575,7 +575,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.equal(server.stats().connectionsLost, 1)
     assert.match(rpc.metrics(), /ironwire_rpc_server_tls_failures_total [1-9]/)
 
-    // HTTPS: there is TLS, and then something else.
+    // HTTPS: TLS works, but then another protocol follows.
     const https = tls.createServer(identity, (other) => {
       other.on('error', () => {})
       other.end('HTTP/1.1 400 Bad Request\r\n\r\n')
@@ -585,7 +585,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     const place = `localhost:${https.address().port}`
     const [error] = await once(connecting(t, place), 'error')
     assert.equal(error.message, `The server at ${place} does not speak ironwire's rpc`)
-    // Who speaks TLS and says so to a client without it.
+    // A TLS server that sends an alert to a client without TLS.
     const alerts = await handServer(t, () => {}, { greeting: Buffer.from([21, 3, 3, 0, 2, 2, 70]) })
     const [plain] = await once(rpc.connect(alerts.port), 'error')
     assert.match(plain.cause.message, /the peer speaks TLS/)
@@ -675,7 +675,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     t.after(() => leaving.close())
     const caller = connecting(t, leaving.address().port, {}, quick)
     await once(caller, 'reconnect')
-    // It may be back any moment: calls wait.
+    // The server may be back at any moment, so calls wait.
     assert.equal((await refusalOf(caller.call('echo', null, { timeout: 20 }))).code, 'IRONWIRE_RPC_TIMEOUT')
   })
 
@@ -699,7 +699,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
   })
 })
 
-/** What Node's client greets a server with. */
+/** The first bytes that Node's client sends to a server. */
 async function captured(t) {
   const server = net.createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -740,11 +740,12 @@ describe('frames and records', { concurrency: 4 }, () => {
     const units = read(socket)
     socket.write(preface())
     await until(() => units.length === 1)
-    // Nearly all of a record waits, and then the rest comes with as much as is read at once: more frames than a read without TLS can have.
+    // Nearly a whole record waits, and then the rest arrives with as much as one read takes: more frames than a read
+    // without TLS can contain.
     front.hold()
     const pings = 15_600
     for (let i = 0; i < pings; i += 1300) {
-      // A record of its own.
+      // Each write is a record of its own.
       const some = Buffer.concat(Array.from({ length: 1300 }, (_, j) => frame(Kind.PING, i + j)))
       await new Promise((resolve) => socket.write(some, resolve))
     }
@@ -756,7 +757,7 @@ describe('frames and records', { concurrency: 4 }, () => {
   })
 })
 
-/** What is between a client and a server: it can hold what the client sends, and let it go in two pieces. */
+/** A relay between client and server: it can hold back what the client sends, and release it in two pieces. */
 async function between(t, port) {
   let held = null
   let back
@@ -782,7 +783,7 @@ async function between(t, port) {
     hold() {
       held = []
     },
-    /** Once so many bytes have come: the first of them, and then all others. */
+    /** Waits for `least` bytes, then sends the `first` bytes, and then the rest. */
     async release(least, first) {
       const size = () => held.reduce((sum, { length }) => sum + length, 0)
       await until(() => size() > least)
@@ -926,12 +927,12 @@ describe('a registry', () => {
     await once(known.register('echo', { host: 'localhost', port }), 'registered')
     const caller = connecting(t, `${url}/echo`, client)
     assert.equal(String(await caller.call('echo', Buffer.from('found'))), 'found')
-    // What the servers are called is not what the registry is.
+    // The servers' name differs from the registry's.
     const other = await serving(t, of('other'))
     await once(known.register('other', { host: '127.0.0.1', port: other.port }), 'registered')
     const named = connecting(t, `${url}/other`, { ...client, servername: 'other.example' })
     assert.equal(String(await named.call('echo', Buffer.from('by name'))), 'by name')
-    // Addresses can say themselves that there is TLS; a registry can have other options than servers, or none.
+    // Addresses can ask for TLS themselves. A registry can have other TLS options than the servers, or none.
     const open = rpc.createRegistry()
     await once(open.listen(0), 'listening')
     t.after(() => open.close(() => {}))

@@ -96,7 +96,7 @@ test('services of a schema, interceptors on both sides, several calls at once', 
     ['course 1', 'course 2', 'course 3'],
   )
   assert.deepStrictEqual(seen, Array(3).fill('server /Catalog/Title secret'))
-  // What is a stream is for TCP, and says so.
+  // Streams need TCP; the error says so.
   const refusal = { code: 'IRONWIRE_RPC_UNSUPPORTED', sent: false, message: /no streams over UDP.*over TCP$/ }
   const stream = catalog.watch({ id: 1 })
   await assert.rejects(async () => {
@@ -141,7 +141,7 @@ test('beside TCP on one server, which closes with both', async (t) => {
   await server.close()
   assert.deepStrictEqual([closes, server.listening, server.udpAddress(), server.sessions.size], [1, false, null, 0])
   await assert.rejects(server.close(), { code: 'ERR_SERVER_NOT_RUNNING' })
-  // And again from the beginning.
+  // The same once more.
   await bind(server)
   await server.close()
   assert.strictEqual(closes, 2)
@@ -152,7 +152,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
   const room = (limit, name) => limit - 44 - name.length
   await client.call('echo')
   server.method('size', (request) => Buffer.from(`${request.length}`))
-  // The server takes less than the client would send.
+  // The server accepts less than the client would send.
   const most = room(700, 'size')
   assert.strictEqual(String(await client.call('size', Buffer.alloc(most))), `${most}`)
   const tooLarge = (length, limit) => ({
@@ -162,7 +162,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
     message: new RegExp(`its datagram of ${length} bytes is above the limit of ${limit} .*over TCP$`),
   })
   await assert.rejects(client.call('size', Buffer.alloc(most + 1)), tooLarge(701, 700))
-  // What the client itself would not send is refused before there is a server.
+  // What the client itself would not send is refused even without a server.
   const alone = rpc.connect('udp://127.0.0.1:9')
   t.after(() => alone.destroy())
   await assert.rejects(alone.call('size', Buffer.alloc(1200)), tooLarge(1248, 1200))
@@ -178,7 +178,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
     sent: true,
     message: /a reply of 680 bytes does not fit into a datagram of 700 .*TCP/,
   })
-  // An error's text is cut instead.
+  // The text of an error is cut instead.
   server.method('talks', (_request, callback) => callback(new Error('é'.repeat(5000))))
   await assert.rejects(client.call('talks'), (error) => /^é+$/.test(error.message) && error.message.length > 300)
 })
@@ -205,7 +205,7 @@ test('deadlines, cancellation and signals reach the handler', async (t) => {
   assert.strictEqual(error.code, 'IRONWIRE_RPC_ABORTED')
   await until(() => ended.length === 3)
   assert.deepStrictEqual(ended, ['DEADLINE_EXCEEDED', 'CANCELLED', 'CANCELLED'])
-  // One that goes away takes its calls with it.
+  // A client that leaves takes its calls with it.
   const gone = client.call('waits')
   await until(() => server.running === 1)
   client.destroy()
@@ -220,7 +220,7 @@ test('who has calls started only to cancel them is dropped, and comes back', asy
   const errors = []
   server.on('protocolError', (error) => errors.push(error.message))
   server.method('waits', () => {})
-  // Also where the next call in its place says that the last one is over: none of these gets to the server.
+  // Also if only the next call in the slot says that the last one is over: none of these cancels reaches the server.
   const core = [...client.links][0].core
   core.cancel = () => {}
   const disconnected = once(client, 'disconnect')
@@ -364,7 +364,7 @@ test('what the system does not take is lost, and what it says of a datagram ends
 
 // ---- networks and servers that fail
 
-/** Between a client and a server: `fate(bytes)` says how often each datagram passes. Returns its port. */
+/** A relay between client and server: `fate(bytes)` returns how often each datagram passes. Returns its port. */
 async function relay(t, port, fate) {
   const front = dgram.createSocket('udp4')
   const backs = new Map()
@@ -386,7 +386,7 @@ async function relay(t, port, fate) {
     front.close()
     for (const back of backs.values()) back.close()
   })
-  /** As a NAT does: what is sent from now on has another address. */
+  /** Like a NAT, it uses another address for everything sent from now on. */
   const forget = () => {
     for (const back of backs.values()) back.close()
     backs.clear()
@@ -495,7 +495,7 @@ test('a server that is replaced under load: each call ends once, and those that 
     const next = ends.size + 60
     for (let i = 0; i < 80; i++) make()
     await until(() => ends.size >= next)
-    // Killed, as far as its clients can see.
+    // To its clients, this looks as if it was killed.
     const old = server
     const closed = old.close()
     old.closeAllConnections()
@@ -557,7 +557,7 @@ test('a client that gets another address on the way is known there, too', async 
   const first = client.call('where')
   await until(() => finish !== undefined)
   forget()
-  // Nobody there has the old address any more; the client asks again from the new one.
+  // Nobody has the old address any more, so the client asks again from the new one.
   await until(
     () => server.stats.duplicates > 0 && server.udp.core.connections.values().next().value.from.port !== peers[0],
   )
@@ -616,7 +616,7 @@ test('a client closes when its calls have ended, and its server forgets it', asy
   await until(() => server.sessions.size === 0)
 })
 
-// ---- what is refused
+// ---- refusals
 
 test('several servers on one port, where Node can do it', async (t) => {
   const [major, minor] = process.versions.node.split('.').map(Number)
@@ -647,7 +647,7 @@ test('several servers on one port, where Node can do it', async (t) => {
 })
 
 test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
-  // However slow this machine is, nothing is sent twice.
+  // Nothing is sent twice, however slow this machine is.
   t.mock.method(Pace.prototype, 'measured', () => {})
   const { server, client } = await pair(
     t,
@@ -734,7 +734,7 @@ test('options and targets that make no sense are refused by name', async (t) => 
   }
   assert.throws(() => rpc.connect(['udp://a:1']), { message: /is over UDP: .* not in a list/ })
   assert.throws(() => new rpc.Client('udp://a:1'), { message: /is over UDP: 'rpc.connect' takes it alone/ })
-  // A secret would protect nothing here.
+  // A secret would protect nothing over UDP.
   const refusal = { code: 'ERR_INVALID_ARG_VALUE', message: /'options.secret' works over TCP only/ }
   const secret = 'correct horse battery staple'
   assert.throws(() => rpc.connect('udp://127.0.0.1:1', { secret }), refusal)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers of version 1 of the protocol: unary calls as ever, and a clear error for what they do not have.
+// Peers that speak version 1 of the protocol: unary calls work, and features that it lacks give a clear error.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -72,7 +72,7 @@ test('a server answers a client of version 1 in its version', async (t) => {
   assert.ok(text.startsWith('\0\x07\0\x18IRONWIRE_RPC_UNSUPPORTEDthe method streams its answer'), text)
   assert.deepEqual(await answer(3, 5), [Kind.ERROR, 0, '\0\x03\0\0'])
   assert.deepEqual(await answer(4), [Kind.ERROR, 0, '\0\x02\0\0'])
-  // What version 1 does not have breaks it.
+  // A feature that version 1 lacks is a protocol error.
   socket.write(frame(Kind.REQUEST, 9, { code: 1, flags: Flag.METADATA, body: '\0\0' }))
   const { payload } = await next((unit) => unit.kind === Kind.GOAWAY)
   assert.match(payload.toString('latin1', 2), /flags 0x02 on a frame of kind Request/)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections that wait equally long share a timer.
+// Connections that wait for the same time share a timer.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -12,7 +12,7 @@ const { Deadlines } = require('../../lib/rpc/deadlines.js')
 const { now } = require('../../lib/rpc/tick.js')
 const { Watched } = require('../../lib/rpc/watch.js')
 
-/** Keeps the process running, as what waits does not. */
+/** Keeps the process running, because the waiting connections do not. */
 async function alive(run) {
   const timer = setInterval(() => {}, 1000)
   await run().finally(() => clearInterval(timer))
@@ -35,7 +35,7 @@ test('each is called once, in turn, and those that wait equally long by one time
       assert.deepEqual([...lists.keys()], [20, 1])
     })
     assert.deepEqual(called, ['c', 'a', 'd'])
-    // Lists go with the last who waits.
+    // A list disappears with its last connection.
     assert.equal(lists.size, 0)
   }))
 
