@@ -128,7 +128,7 @@ test('members are killed under load, the leader among them', needsEtcd, async (t
   await registry.close()
 })
 
-test('a leader that stands still is not waited for', needsEtcd, async (t) => {
+test('a leader that is stopped is not waited for', needsEtcd, async (t) => {
   const client = connect(t)
   const running = load(client, 'still/')
   await running.more()
@@ -140,7 +140,7 @@ test('a leader that stands still is not waited for', needsEtcd, async (t) => {
   await running.stop()
 })
 
-test('two of three are gone: what is asked waits until there is a leader again', needsEtcd, async (t) => {
+test('two of three members are down: requests wait until there is a leader again', needsEtcd, async (t) => {
   const client = connect(t)
   const running = load(client, 'quorum/', 4)
   await running.more(20)
@@ -156,31 +156,35 @@ test('two of three are gone: what is asked waits until there is a leader again',
   await running.stop()
 })
 
-test('all are killed and come back, and what was compacted meanwhile is read anew', needsEtcd, async (t) => {
-  const client = connect(t)
-  const seen = follow(client, 'all/')
-  await once(seen.watcher, 'reset')
-  const running = load(client, 'all/', 4)
-  await running.more(20)
-  // The watch loses its stream, and the changes it has not seen are compacted before it can resume.
-  const { stream } = seen.watcher
-  const begin = stream.begin.bind(stream)
-  const go = stream.go.bind(stream)
-  stream.begin = stream.go = () => {}
-  await Promise.all(cluster.members.map((member) => member.kill()))
-  await cluster.restart()
-  await running.more(20)
-  const { revision } = await client.put('all/last', 'x', { idempotent: true })
-  await client.compact(revision)
-  stream.begin = begin
-  stream.go = go
-  const compacted = once(seen.watcher, 'compacted')
-  stream.begin()
-  assert.strictEqual((await compacted)[0].compactRevision, revision)
-  await running.more(20)
-  await running.stop()
-  await until(() => [...running.written].every(([key, value]) => seen.values.get(key) === value))
-  assert.strictEqual(seen.resets, 2)
-  assertInOrder(seen.revisions)
-  seen.watcher.close()
-})
+test(
+  'all members are killed and restarted, and a watch reads again what was compacted meanwhile',
+  needsEtcd,
+  async (t) => {
+    const client = connect(t)
+    const seen = follow(client, 'all/')
+    await once(seen.watcher, 'reset')
+    const running = load(client, 'all/', 4)
+    await running.more(20)
+    // The watch loses its stream, and the changes it has not seen are compacted before it can resume.
+    const { stream } = seen.watcher
+    const begin = stream.begin.bind(stream)
+    const go = stream.go.bind(stream)
+    stream.begin = stream.go = () => {}
+    await Promise.all(cluster.members.map((member) => member.kill()))
+    await cluster.restart()
+    await running.more(20)
+    const { revision } = await client.put('all/last', 'x', { idempotent: true })
+    await client.compact(revision)
+    stream.begin = begin
+    stream.go = go
+    const compacted = once(seen.watcher, 'compacted')
+    stream.begin()
+    assert.strictEqual((await compacted)[0].compactRevision, revision)
+    await running.more(20)
+    await running.stop()
+    await until(() => [...running.written].every(([key, value]) => seen.values.get(key) === value))
+    assert.strictEqual(seen.resets, 2)
+    assertInOrder(seen.revisions)
+    seen.watcher.close()
+  },
+)

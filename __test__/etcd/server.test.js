@@ -90,7 +90,7 @@ test('transactions are all or nothing', needsEtcd, async (t) => {
   await client.delete('lock')
 })
 
-test('a watch tells every change, and goes on from a revision', needsEtcd, async (t) => {
+test('a watch reports every change, and can start from a revision', needsEtcd, async (t) => {
   const client = connect(t)
   const { revision } = await client.put('w/0', 'x')
   const watcher = client.watch({ prefix: 'w/' }, { revision, previous: true })
@@ -113,7 +113,7 @@ test('a watch tells every change, and goes on from a revision', needsEtcd, async
   watcher.close()
 })
 
-test('what was compacted is an error for who asks, and read anew for who watches', needsEtcd, async (t) => {
+test('compacted revisions are an error for a request, and a watch reads again', needsEtcd, async (t) => {
   const client = connect(t)
   const { revision } = await client.put('c/1', 'x')
   await client.put('c/1', 'y')
@@ -134,7 +134,7 @@ test('what was compacted is an error for who asks, and read anew for who watches
   watcher.close()
 })
 
-test('the keys of a process that has died are gone when its lease is', needsEtcd, async (t) => {
+test('the keys of a dead process disappear with its lease', needsEtcd, async (t) => {
   const client = connect(t)
   const program = `
     const { etcd } = require(${INDEX})
@@ -154,7 +154,7 @@ test('the keys of a process that has died are gone when its lease is', needsEtcd
   assert.strictEqual(await client.get('alive'), null)
 })
 
-test('a lease that somebody has revoked is granted again, with its keys', needsEtcd, async (t) => {
+test('a lease that was revoked elsewhere is granted again, with its keys', needsEtcd, async (t) => {
   const client = connect(t)
   const lease = await client.lease(2)
   await lease.put('leased', 'x')
@@ -261,7 +261,7 @@ test(
   },
 )
 
-test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
+test('grpc targets that name services in etcd', needsEtcd, async (t) => {
   const client = connect(t)
   const registry = rpc.connectRegistry(cluster.url)
   t.after(() => registry.destroy())
@@ -292,7 +292,7 @@ test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
   await client.delete({ prefix: 'texts/' })
 })
 
-test('over TLS, also mutual: by endpoints, and by rpc’s targets', needsEtcd, async (t) => {
+test('TLS, also mutual, with endpoints and with rpc targets', needsEtcd, async (t) => {
   const chain = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-etcd-tls-')), 'chain.pem')
   fs.writeFileSync(chain, identity.cert)
   t.after(() => fs.rmSync(path.dirname(chain), { recursive: true, force: true }))

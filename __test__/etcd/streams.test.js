@@ -50,7 +50,7 @@ function told(watcher, count) {
   })
 }
 
-test('a watch goes on behind the revision that it has told, at another member', async (t) => {
+test('a watch continues after its last revision at another member', async (t) => {
   const one = await watched(t, {}, ({ request, call, created, say }) => {
     assert.deepStrictEqual([request.startRevision, request.prevKv, String(request.rangeEnd)], [5, true, 'b'])
     created()
@@ -70,7 +70,7 @@ test('a watch goes on behind the revision that it has told, at another member', 
   assert.strictEqual(hasleader, 'true')
 })
 
-test('a watch from now on misses nothing, also when its stream is lost before anything happens', async (t) => {
+test('a watch without a start revision misses nothing, also if its stream is lost before any change', async (t) => {
   const one = await watched(
     t,
     {},
@@ -88,7 +88,7 @@ test('a watch from now on misses nothing, also when its stream is lost before an
   assert.deepStrictEqual(await told(connect(t, [one]).watch('a'), 2), [['disconnect'], ['events', 8, '8']])
 })
 
-test('of a revision in parts nothing is told before it is whole, and nothing twice', async (t) => {
+test('a revision that arrives in parts is reported only when complete, and only once', async (t) => {
   const one = await watched(
     t,
     {},
@@ -114,7 +114,7 @@ test('of a revision in parts nothing is told before it is whole, and nothing twi
   ])
 })
 
-test('what was compacted is read anew', async (t) => {
+test('after a compaction, a watch reads its range again', async (t) => {
   const range = ({ revision, key }) => {
     if (revision === 0) return { header: { ...HEADER, revision: 20 }, kvs: [entry('a')], more: true, count: 2 }
     assert.deepStrictEqual([revision, String(key)], [20, 'a\0'])
@@ -140,7 +140,7 @@ test('what was compacted is read anew', async (t) => {
   ])
 })
 
-test('a cluster that has lost what it knew is noticed, and a member that lags is waited for', async (t) => {
+test('a cluster that lost its data is noticed, and a member that lags is waited for', async (t) => {
   for (const [revision, clusterId, expected] of [
     [3, 2, ['reset', 3, 'new']],
     [3, 1, ['reset', 3, 'new']],
@@ -165,7 +165,7 @@ test('a cluster that has lost what it knew is noticed, and a member that lags is
   }
 })
 
-test('a watch may begin in the future', async (t) => {
+test('a watch may start at a future revision', async (t) => {
   const one = await watched(t, { 'KV/Range': refuse(LEADER_LOST) }, ({ request, created, say }) => {
     assert.strictEqual(request.startRevision, 31)
     created()
@@ -175,7 +175,7 @@ test('a watch may begin in the future', async (t) => {
   assert.strictEqual(one.times('KV/Range'), 0)
 })
 
-test('several watches share a stream, and each ends by itself', async (t) => {
+test('several watches share a stream, and each can end alone', async (t) => {
   const asked = []
   const cancelled = []
   let id = 0
@@ -244,7 +244,7 @@ test('a range that does not fit into a message is read in smaller parts', async 
   assert.strictEqual(entries.length, 32)
 })
 
-test('what a watch reads, or holds of a revision, is limited', async (t) => {
+test('what a watch reads, or buffers of a revision, is limited', async (t) => {
   const endless = ({ key }) => ({ kvs: [entry(`${key}x`, 'x'.repeat(1000))], more: true, count: 2 ** 40 })
   const one = await watched(t, { 'KV/Range': endless }, ({ created, say }) => {
     created()
@@ -285,7 +285,7 @@ async function lessor(t, first, handlers = {}) {
   return Object.assign(one, { put, lives })
 }
 
-test('a lease that etcd has let go is granted again, and its keys are put again', async (t) => {
+test('an expired lease is granted again, and its keys are written again', async (t) => {
   const one = await lessor(t, 7)
   const lease = await connect(t, [one]).lease(1)
   assert.deepStrictEqual([lease.id, lease.ttl], [7, 1])
@@ -306,7 +306,7 @@ test('a lease that etcd has let go is granted again, and its keys are put again'
   await assert.rejects(lease.put('d', ''), { code: 'IRONWIRE_ETCD_CLOSED', sent: false })
 })
 
-test('a key that is put with a lease that is gone is put with the next', async (t) => {
+test('a key written with an expired lease is written with the next one', async (t) => {
   const one = await lessor(t, 2n ** 60n)
   const lease = await connect(t, [one]).lease(60)
   one.lives.clear()
@@ -316,7 +316,7 @@ test('a key that is put with a lease that is gone is put with the next', async (
   await lease.revoke()
 })
 
-test('a lease of which a member says nothing is kept alive at another', async (t) => {
+test('a lease is kept alive at another member if one is silent', async (t) => {
   const silent = await lessor(t, 5, { 'Lease/LeaseKeepAlive': () => {} })
   const other = await lessor(t, 5)
   other.lives.add(5)
@@ -325,7 +325,7 @@ test('a lease of which a member says nothing is kept alive at another', async (t
   assert.deepStrictEqual([lease.id, other.times('Lease/LeaseGrant')], [5, 0])
 })
 
-test('a lease that cannot be granted is an error, and one that is revoked before is taken back', async (t) => {
+test('a lease that cannot be granted is an error', async (t) => {
   const details = 'etcdserver: too large lease TTL'
   const one = await member(t, { 'Lease/LeaseGrant': refuse({ code: status.OUT_OF_RANGE, details }) })
   await assert.rejects(connect(t, [one]).lease(9_000_000_000), { code: 'IRONWIRE_ETCD_REFUSED', details })

@@ -88,7 +88,7 @@ async function deadPort() {
 
 // ---- names
 
-test('a resolver of one’s own', async (t) => {
+test('a program’s own resolver', async (t) => {
   const { scheme, resolvers } = madeUp()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `${scheme}://somewhere/the/service`, { 'grpc.initial_reconnect_backoff_ms': 20 })
@@ -132,7 +132,7 @@ test('a resolver that fails', async (t) => {
   assert.equal(nameOf(await waiting), 'a')
 })
 
-test('statuses that no resolver may give to a call', async (t) => {
+test('a resolver’s status that only servers may give becomes INTERNAL', async (t) => {
   const { scheme, resolvers } = madeUp()
   const made = client(t, `${scheme}:x`)
   const answer = one(made, 'x')
@@ -142,7 +142,7 @@ test('statuses that no resolver may give to a call', async (t) => {
   await assert.rejects(answer, { code: status.INTERNAL, details })
 })
 
-test('what a target may be, and what fails', { skip: missing }, async (t) => {
+test('valid and invalid targets', { skip: missing }, async (t) => {
   const port = await deadPort()
   const targets = ['127.0.0.1:P', 'localhost:P', 'dns:///localhost:P', 'ipv4:localhost:P']
   targets.push('unix:/tmp/no/such', 'unix:///tmp/no/such', 'ipv4:', 'foo:bar', 'localhost:99999', 'ipv6:[::1', '[::1]x')
@@ -161,7 +161,7 @@ test('what a target may be, and what fails', { skip: missing }, async (t) => {
 
 const noAbstract = process.platform !== 'linux' && 'only Linux has them'
 
-test('paths, and names without files', { skip: noAbstract }, async (t) => {
+test('Unix sockets, and abstract ones', { skip: noAbstract }, async (t) => {
   const place = path.join(os.tmpdir(), `ironwire-grpc-${process.pid}-channel.sock`)
   const server = new grpc.Server()
   t.after(() => server.forceShutdown())
@@ -209,7 +209,7 @@ async function nameServer(t, records) {
   return { address: `127.0.0.1:${socket.address().port}`, asked }
 }
 
-test('a server of names that is named, and the config that a name has', async (t) => {
+test('a target that names a DNS server, and the service config of a name', async (t) => {
   const a = await named(t, 'a')
   const config = [
     { clientLanguage: ['go'], serviceConfig: { loadBalancingConfig: [{ pick_first: {} }] } },
@@ -245,7 +245,7 @@ test('a server of names that is named, and the config that a name has', async (t
   assert.equal(nameOf(await one(client(t, `dns://${names.address}/wrong.test:${a.port}`), 'x')), 'a')
 })
 
-test('a name is not asked for too often', async (t) => {
+test('a name is not resolved too often', async (t) => {
   const a = await named(t, 'a')
   const names = await nameServer(t, { 'svc.test': { A: ['127.0.0.1'] } })
   const asked = () => names.asked.filter((what) => what.startsWith('A ')).length
@@ -289,7 +289,7 @@ test('clients of one target, with the same options and credentials, share a conn
   await until(() => server.links.size === 4)
 })
 
-test('a call goes on a connection that another client has made anew', { timeout: 30_000 }, async (t) => {
+test('a call uses a connection that another client has restored', { timeout: 30_000 }, async (t) => {
   const { port, server } = await named(t, 'a')
   const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
   for (const made of clients) await one(made, 'x')
@@ -299,7 +299,7 @@ test('a call goes on a connection that another client has made anew', { timeout:
   assert.equal(server.links.size, 1)
 })
 
-test('a call goes on when its client is closed, whoever else has the connection', async (t) => {
+test('a call continues when its client is closed, also on a shared connection', async (t) => {
   const answers = []
   const handlers = { one: (_call, callback) => answers.push(callback) }
   const { port, server } = await serve(t, grpc, handlers)
@@ -336,7 +336,7 @@ test('calls of several clients that wait for room on one connection take turns',
   assert.equal(new Set(order.slice(0, 12)).size, 3, 'no client waits until another is done')
 })
 
-test('a channel without calls lets its connection go, and takes one when there is a call', async (t) => {
+test('an idle channel releases its connection, and connects again for the next call', async (t) => {
   const { port, server } = await named(t, 'a')
   const made = client(t, `127.0.0.1:${port}`, { 'grpc.client_idle_timeout_ms': 5 })
   const channel = made.getChannel()
@@ -356,7 +356,7 @@ test('a channel without calls lets its connection go, and takes one when there i
 
 // ---- policies
 
-test('pick_first takes the first that there is, and the next when that is gone', async (t) => {
+test('pick_first uses the first address that works, and the next one when that is lost', async (t) => {
   const dead = await deadPort()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `ipv4:127.0.0.1:${dead},127.0.0.1:${a.port},127.0.0.1:${b.port}`)
@@ -368,7 +368,7 @@ test('pick_first takes the first that there is, and the next when that is gone',
   assert.equal(nameOf(await one(made, 'x')), 'b')
 })
 
-test('an address that does not answer holds the next one up for a moment only', async (t) => {
+test('an address that does not answer delays the next one only for a moment', async (t) => {
   const silent = net.createServer(() => {})
   await new Promise((resolve) => silent.listen(0, '127.0.0.1', resolve))
   t.after(() => silent.close())
@@ -383,7 +383,7 @@ test('an address that does not answer holds the next one up for a moment only', 
   assert.equal(sockets.length, 1)
 })
 
-test('an address that comes back is found while all fail', async (t) => {
+test('an address that works again is found while all fail', async (t) => {
   const [a, dead] = [await named(t, 'a'), await deadPort()]
   a.server.forceShutdown()
   const options = { 'grpc.initial_reconnect_backoff_ms': 20 }
@@ -398,7 +398,7 @@ test('an address that comes back is found while all fail', async (t) => {
   assert.equal(await one(made, 'x'), 'back')
 })
 
-test('addresses are shuffled where that is asked for', async (t) => {
+test('addresses are shuffled if the config says so', async (t) => {
   const { scheme, resolvers } = madeUp()
   const servers = [await named(t, 'a'), await named(t, 'b'), await named(t, 'c')]
   const config = JSON.stringify({ loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] })
@@ -472,7 +472,7 @@ test('round_robin keeps its connections when some of its endpoints change', asyn
   assert.deepEqual(new Set(servers[1].server.links), links)
 })
 
-test('a connection without room passes calls on to the next', async (t) => {
+test('calls use the next connection when one has no room', async (t) => {
   const waiting = []
   const handlers = (name) => ({ one: (_call, callback) => waiting.push(() => callback(null, name)) })
   const servers = []
@@ -494,7 +494,7 @@ test('a connection without room passes calls on to the next', async (t) => {
   assert.match(await fifth, /a|b/)
 })
 
-test('another policy takes over when it has a connection', async (t) => {
+test('a new policy takes over when it has a connection', async (t) => {
   const { scheme, resolvers } = madeUp()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `${scheme}:x`)
@@ -526,7 +526,7 @@ test('another policy takes over when it has a connection', async (t) => {
   assert.equal(nameOf(await one(made, 'x')), 'a')
 })
 
-test('states go through connecting', async (t) => {
+test('the state passes through CONNECTING', async (t) => {
   const { port } = await named(t, 'a')
   const made = client(t, `127.0.0.1:${port}`)
   const channel = made.getChannel()

@@ -138,7 +138,7 @@ async function told(t, module, C) {
 
 const normal = (seen, port) => JSON.parse(JSON.stringify(seen).replaceAll(String(port), 'port'))
 
-test('the same calls are told of alike', { skip: missing }, async (t) => {
+test('both implementations report the same about the same calls', { skip: missing }, async (t) => {
   const { channel: first, ...expected } = await told(t, peer)
   const { channel: second, ...ours } = await told(t, grpc)
   assert.deepEqual(normal(ours), normal(expected))
@@ -148,7 +148,7 @@ test('the same calls are told of alike', { skip: missing }, async (t) => {
   assert.deepEqual(expected.socket[1], [6, 5])
 })
 
-test('their client asks ours', { skip: missing }, async (t) => {
+test('a client of @grpc/grpc-js asks our service', { skip: missing }, async (t) => {
   const { channel, socket } = await told(t, grpc, peer)
   assert.deepEqual(channel[0], [5, 3, 2])
   assert.deepEqual(socket[0], [5, 4])
@@ -175,7 +175,7 @@ for (const [name, module] of modules) {
     assert.ok(!left.channel.some(({ ref }) => Number(ref.channel_id) === ids[2]))
   })
 
-  test(`${name}: what there is not`, async (t) => {
+  test(`${name}: unknown ids`, async (t) => {
     const ask = await asking(t, module)
     for (const [method, kind] of Object.entries({
       GetChannel: 'channel',
@@ -191,7 +191,7 @@ for (const [name, module] of modules) {
     }
   })
 
-  test(`${name}: who does not want to be told of is not`, async (t) => {
+  test(`${name}: nothing is reported about objects whose options disable channelz`, async (t) => {
     const ask = await asking(t, module)
     const options = { 'grpc.enable_channelz': 0 }
     const { server, port } = await serve(t, module, handlers, options)
@@ -239,7 +239,7 @@ test('TLS, paths, and connections that were injected', async (t) => {
   assert.ok(names.includes('injector') && names.includes(place), names.join())
 })
 
-test('attempts of one call are calls of its servers', async (t) => {
+test('each attempt of a call counts as a call of its subchannel', async (t) => {
   const ask = await asking(t, grpc)
   let asked = 0
   const { port } = await serve(t, grpc, {
@@ -270,7 +270,7 @@ test('attempts of one call are calls of its servers', async (t) => {
   }
 })
 
-test('another service for who looks after servers', () => {
+test('another admin service', () => {
   const added = []
   const server = { addService: (definition, handlers) => added.push([Object.keys(definition), Object.keys(handlers)]) }
   grpc.experimental.registerAdminService(
@@ -282,7 +282,7 @@ test('another service for who looks after servers', () => {
   assert.deepEqual(added[1], [['look'], ['look']])
 })
 
-test('a channel that nobody has any more is forgotten', async () => {
+test('a channel that was garbage-collected is not listed', async () => {
   const { setFlagsFromString } = require('node:v8')
   const { runInNewContext } = require('node:vm')
   setFlagsFromString('--expose-gc')

@@ -154,8 +154,8 @@ const several = (client) =>
 
 sameSent('a message that is compressed', using(gzip), (client) => one(client))
 sameSent('messages that are compressed', using(deflate), several)
-sameSent('nothing is compressed by itself', using(identity), (client) => one(client))
-sameSent('a message that is not to be compressed', using(gzip), (client, C) =>
+sameSent('nothing is compressed by default', using(identity), (client) => one(client))
+sameSent('a message with the flag NO_COMPRESS', using(gzip), (client, C) =>
   one(client, { interceptors: [flagged(C, 2)] }),
 )
 sameSent('other flags', using(gzip), (client, C) => one(client, { interceptors: [flagged(C, 1)] }))
@@ -163,12 +163,14 @@ const twice = async (client) => {
   await one(client)
   await one(client)
 }
-sameSent('a server that does not take it is not sent it again', using(gzip), twice, {
+sameSent('compression stops when the server does not accept it', using(gzip), twice, {
   'grpc-accept-encoding': 'identity,deflate',
 })
-sameSent('one that does, is', using(gzip), twice, { 'grpc-accept-encoding': 'identity,gzip' })
+sameSent('compression continues when the server accepts it', using(gzip), twice, {
+  'grpc-accept-encoding': 'identity,gzip',
+})
 
-same('a message that is too long is so before it is compressed', async ({ S, C, t }) => {
+same('the size limit applies before compression', async ({ S, C, t }) => {
   const { port } = await serve(t, S, echo)
   const client = connect(t, C, port, using(gzip, { 'grpc.max_send_message_length': 1000 }))
   return outcome((callback) => client.one('x'.repeat(1001), callback))
@@ -187,7 +189,7 @@ async function asked(port, headers) {
   return [head['grpc-encoding'], messagesIn(Buffer.concat(chunks))]
 }
 
-test('a server compresses for callers that take it, and not what is not to be', async (t) => {
+test('a server compresses for callers that accept it, except for messages with NO_COMPRESS', async (t) => {
   const flags = [undefined, undefined, undefined, 2]
   const { port } = await serve(
     t,
@@ -235,7 +237,7 @@ const again = {
   hedgingPolicy: { hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] },
 }
 for (const [name, policy] of Object.entries(again)) {
-  same(`calls that are made again, by a ${name}`, async ({ S, C, t }) => {
+  same(`calls that are repeated, by a ${name}`, async ({ S, C, t }) => {
     const asked = []
     /** Every other request fails. */
     const answer = (request, callback) => {

@@ -43,7 +43,7 @@ function stores(name, begin) {
   )
 }
 
-test('callbacks and events come where the call was made', async (t) => {
+test('callbacks and events run in the context of the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
   const nowhere = connect(t, grpc, 1)
@@ -75,7 +75,7 @@ test('callbacks and events come where the call was made', async (t) => {
   )
 })
 
-test('what a handler enters reaches no other call, nor what a callback enters', async (t) => {
+test('enterWith in a handler or a callback affects no other call', async (t) => {
   const seen = []
   const enter = (call) => {
     seen.push(storage.getStore())
@@ -116,7 +116,7 @@ test('what a handler enters reaches no other call, nor what a callback enters', 
   assert.deepEqual(new Set(seen), new Set([undefined]))
 })
 
-test('each call is a resource that ends', { timeout: 30_000 }, async (t) => {
+test('each call is an async resource that is destroyed at its end', { timeout: 30_000 }, async (t) => {
   const open = new Set()
   const hook = createHook({
     init: (id, type) => type === 'GRPCCALL' && open.add(id),

@@ -41,41 +41,41 @@ function sameCall(name, make) {
 }
 
 sameCall('a call has credentials', (C) => ({ call: { credentials: adding(C) }, metadata: { mine: 'too' } }))
-sameCall('a channel has', (C) => ({ channel: (credentials) => credentials.compose(adding(C)) }))
-sameCall('both have', (C) => ({
+sameCall('a channel has credentials', (C) => ({ channel: (credentials) => credentials.compose(adding(C)) }))
+sameCall('a call and its channel have credentials', (C) => ({
   call: { credentials: adding(C, 'one', '1') },
   channel: (credentials) => credentials.compose(adding(C, 'two', '2')).compose(adding(C, 'three', '3')),
 }))
-sameCall('a channel is combined with several', (C) => ({
+sameCall('channel credentials are combined with several call credentials', (C) => ({
   channel: (credentials) =>
     C.credentials.combineChannelCredentials(credentials, adding(C, 'one', '1'), adding(C, 'two', '2')),
 }))
-sameCall('several are combined', (C) => {
+sameCall('several call credentials are combined', (C) => {
   const { combineCallCredentials, createEmpty } = C.credentials
   const all = combineCallCredentials(createEmpty(), adding(C, 'one', '1'), createEmpty(), adding(C, 'two', '2'))
   return { call: { credentials: all } }
 })
-sameCall('one key is added to by two', (C) => ({
+sameCall('two credentials add to the same key', (C) => ({
   call: { credentials: adding(C, 'key', '1').compose(adding(C, 'key', '2')) },
   metadata: { key: '0' },
 }))
-sameCall('none are', (C) => ({ call: { credentials: C.credentials.createEmpty() } }))
-sameCall('two say who calls', (C) => ({
+sameCall('empty credentials', (C) => ({ call: { credentials: C.credentials.createEmpty() } }))
+sameCall('two credentials set authorization', (C) => ({
   call: { credentials: adding(C) },
   channel: (credentials) => credentials.compose(adding(C)),
 }))
-sameCall('the caller says so as well', (C) => ({
+sameCall('credentials and the caller both set authorization', (C) => ({
   call: { credentials: adding(C) },
   metadata: { authorization: 'mine' },
 }))
 sameCall('the call names a host', (C) => ({ call: { credentials: adding(C), host: 'other.test:444' } }))
-sameCall('they fail', (C) => ({ call: { credentials: failing(C, new Error('no')) } }))
+sameCall('credentials fail', (C) => ({ call: { credentials: failing(C, new Error('no')) } }))
 for (const code of [0, 5, 14, 16]) {
   sameCall(`they fail with the status ${code}`, (C) => ({
     call: { credentials: failing(C, Object.assign(new Error('no'), { code })) },
   }))
 }
-sameCall('they throw', (C) => ({
+sameCall('credentials throw', (C) => ({
   call: {
     credentials: C.credentials.createFromMetadataGenerator(() => {
       throw new Error('thrown')
@@ -118,12 +118,12 @@ for (const headers of [null, undefined]) {
   }))
 }
 
-same('without TLS as well', async ({ S, C, t }) => {
+same('call credentials without TLS', async ({ S, C, t }) => {
   const { port } = await serve(t, S, shown)
   return ending(connect(t, C, port), { credentials: adding(C, 'key') })
 })
 
-same('streams have them', async ({ S, C, t }) => {
+same('streams have call credentials', async ({ S, C, t }) => {
   const port = await serveTls(t, S, {
     chat(call) {
       call.write(call.metadata.get('key')[0])
@@ -165,7 +165,7 @@ function held() {
   return { credentials, begun, answer: (...args) => answer(...args) }
 }
 
-test('deadlines, cancellation and the end of the channel do not wait for them', async (t) => {
+test('deadlines, cancellation and closing the channel do not wait for credentials', async (t) => {
   const port = await serveTls(t, grpc, shown)
   const client = connectTls(t, grpc, port)
   assert.equal(await ending(client), '{}')
@@ -191,7 +191,7 @@ test('deadlines, cancellation and the end of the channel do not wait for them', 
   assert.deepEqual(await last, [14, 'Channel closed before call started'])
 })
 
-test('they are asked for each call, and not before there is a connection', async (t) => {
+test('credentials are asked for each call, and only when there is a connection', async (t) => {
   let asked = 0
   const credentials = grpc.credentials.createFromMetadataGenerator((_options, callback) => {
     asked++

@@ -136,14 +136,14 @@ for (const [name, module] of modules) {
     )
   })
 
-  test(`${name}: what is no credentials`, (t) => {
+  test(`${name}: invalid credentials`, (t) => {
     const server = new module.Server()
     t.after(() => server.forceShutdown())
     for (const wrong of [null, {}]) assert.throws(() => server.createConnectionInjector(wrong), TypeError)
   })
 }
 
-test('sockets of ours, and nothing is left of them', async (t) => {
+test('sockets of ironwire’s net, and nothing is left over', async (t) => {
   const { injector } = serverOf(t, grpc)
   const port = await listening(t, (socket) => injector.injectConnection(socket), ourNet.createServer)
   // Connections of earlier tests may still be closing.
@@ -156,7 +156,7 @@ test('sockets of ours, and nothing is left of them', async (t) => {
   await until(() => usage().slots <= before)
 })
 
-test('what has been read of a stream before, one that is gone, and an injector that is', async (t) => {
+test('unread bytes of a stream, a destroyed stream, and a destroyed injector', async (t) => {
   const { server, injector } = serverOf(t, grpc)
   const port = await listening(t, (socket) => {
     socket.once('data', (first) => {
@@ -178,7 +178,7 @@ test('what has been read of a stream before, one that is gone, and an injector t
   assert.equal(server.links.size, 0)
 })
 
-test('a stream that goes in the middle of a call ends that', async (t) => {
+test('a stream that is destroyed during a call ends the call', async (t) => {
   let tell
   const cancelled = new Promise((resolve) => {
     tell = resolve

@@ -76,14 +76,14 @@ for (const [name, handler, options, count] of [
     0,
   ],
 ]) {
-  test(`behind a response: ${name}`, { skip: missing }, async (t) => {
+  test(`in the trailers: ${name}`, { skip: missing }, async (t) => {
     const ours = await reported(t, grpc, handler, options)
     assert.equal(ours.length, count)
     assert.deepEqual(ours, await reported(t, peer, handler, options))
   })
 }
 
-test('in intervals', async (t) => {
+test('at intervals', async (t) => {
   const recorder = new grpc.ServerMetricRecorder()
   const server = new grpc.Server()
   recorder.addToServer(server)

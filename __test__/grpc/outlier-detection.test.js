@@ -64,7 +64,7 @@ for (const [name, module] of modules) {
     })
   }
 
-  test(`${name}: not more servers than may be, and none where there are too few`, async (t) => {
+  test(`${name}: no more ejections than allowed, and none with too few servers`, async (t) => {
     const turns = 5
     for (const config of [
       { failure_percentage_ejection: { threshold: 50, ...few }, max_ejection_percent: 0 },
@@ -81,7 +81,7 @@ for (const [name, module] of modules) {
   })
 }
 
-test('times as text, and names as the proposal writes them', async (t) => {
+test('durations as strings, and field names in camel case', async (t) => {
   const { ask } = await start(t, grpc, {
     interval: '0.05s',
     baseEjectionTime: '300s',
@@ -93,7 +93,7 @@ test('times as text, and names as the proposal writes them', async (t) => {
   await until(async () => (await ask(50)) === 'good')
 })
 
-test('configs that are none are passed over', async (t) => {
+test('invalid configs are skipped', async (t) => {
   const { server, port } = await serve(t, grpc, { one: (_call, callback) => callback(null, 'good'), many() {} })
   const other = await bind(grpc, server)
   const policyOf = (config) => {

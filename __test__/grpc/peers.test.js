@@ -190,7 +190,7 @@ function readable(seen) {
   return seen
 }
 
-test('what @grpc/grpc-js has no status for has one', async (t) => {
+test('cases for which @grpc/grpc-js reports no status', async (t) => {
   const server = http2.createServer()
   const replies = [
     respond(OK, [framed('a'), framed('b')]),
@@ -218,19 +218,19 @@ test('what @grpc/grpc-js has no status for has one', async (t) => {
   }
 })
 
-test('a caller who says that a message is compressed, and not how, hears of it', async (t) => {
+test('a compressed message without an encoding fails the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const { head } = await ask(port, [{}, [framed('a', 1)]])
   assert.equal(head['grpc-status'], '13')
 })
 
-test('a caller who stops in the middle of a message hears of it', async (t) => {
+test('an incomplete message fails the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const { head } = await ask(port, [{}, [framed('abc').subarray(0, 6)]])
   assert.equal(head['grpc-status'], '13')
 })
 
-test('a caller who does not end is not waited for when he has his answer', async (t) => {
+test('after its answer, a call does not wait for the end of the request', async (t) => {
   const { port, server } = await serve(t, grpc, { gather: (_call, callback) => callback(null, 'enough') })
   const session = http2.connect(`http://127.0.0.1:${port}`)
   t.after(() => session.destroy())
@@ -246,7 +246,7 @@ test('a caller who does not end is not waited for when he has his answer', async
   await new Promise((resolve) => server.tryShutdown(resolve))
 })
 
-test('an answer that has come is heard, though the request ends before it is', async (t) => {
+test('a response that has arrived is delivered although the request ends before it is read', async (t) => {
   const { port, hold } = await early(t, {
     fields: { 'content-type': 'application/grpc' },
     trailers: { 'grpc-status': '5', 'grpc-message': 'nothing' },

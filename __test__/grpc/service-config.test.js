@@ -86,7 +86,7 @@ const right = {
   throttling: { retryThrottling: { maxTokens: 10, tokenRatio: 0.1 } },
 }
 
-test('what service configs may be', { skip: missing }, () => {
+test('valid and invalid service configs', { skip: missing }, () => {
   const refused = (module, config) => {
     const text = JSON.stringify(config)
     try {
@@ -107,7 +107,7 @@ test('what service configs may be', { skip: missing }, () => {
   assert.throws(() => connect(null, grpc, 1, { 'grpc.service_config': '{' }), SyntaxError)
 })
 
-test('the config of a method is the nearest', async (t) => {
+test('the most specific method config applies', async (t) => {
   const methodConfig = [
     { name: [{ service: 'test.Texts', method: 'One' }], maxRequestMessageBytes: 3 },
     { name: [{ service: 'test.Texts' }], maxRequestMessageBytes: 2 },
@@ -131,7 +131,7 @@ test('the config of a method is the nearest', async (t) => {
   }
 })
 
-test('a response that is larger than its method’s', async (t) => {
+test('a response above the limit of its method config', async (t) => {
   const { port } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request) })
   const client = connect(t, grpc, port, configured(forAll({ maxResponseMessageBytes: '3' })))
   assert.equal(await one(client, 'xxx'), 'xxx')
@@ -245,7 +245,7 @@ same('statuses that are retried and those that are not', async ({ S, C, t }) => 
   return seen
 })
 
-same('who says when, or never', async ({ S, C, t }) => {
+same('a server that delays or forbids the next attempt', async ({ S, C, t }) => {
   const seen = []
   for (const value of ['0', '5', '-1']) {
     const metadata = (S) => {
@@ -263,7 +263,7 @@ same('who says when, or never', async ({ S, C, t }) => {
   return seen
 })
 
-same('an answer that has begun is not asked for again', async ({ S, C, t }) => {
+same('a call whose response has begun is not retried', async ({ S, C, t }) => {
   let asked = 0
   const handlers = {
     many(call) {
@@ -282,14 +282,14 @@ same('an answer that has begun is not asked for again', async ({ S, C, t }) => {
   return [await ends(client, 'many'), await ends(client, 'one'), asked]
 })
 
-same('a channel that retries nothing', async ({ S, C, t }) => {
+same('a channel with retries switched off', async ({ S, C, t }) => {
   const { handlers, asked } = refusing(S, 1)
   const { port } = await serve(t, S, handlers)
   const client = connect(t, C, port, configured(forAll({ retryPolicy }), { 'grpc.enable_retries': 0 }))
   return [await ends(client, 'one'), asked.length]
 })
 
-same('attempts beyond what a channel has', async ({ S, C, t }) => {
+same('more attempts than the channel allows', async ({ S, C, t }) => {
   const seen = []
   for (const options of [{}, { 'grpc-node.retry_max_attempts_limit': 7 }]) {
     const { handlers, asked } = refusing(S, 100)
@@ -318,7 +318,7 @@ same('deadlines and cancellation between two attempts', async ({ S, C, t }) => {
   return codes
 })
 
-test('a connection that is lost before an answer', async (t) => {
+test('a connection that is lost before the response', async (t) => {
   let asked = 0
   const handlers = {
     one({ request }, callback) {
@@ -361,7 +361,7 @@ test('a request that is too large to be kept is sent once', async (t) => {
   assert.equal(retained(client), 0)
 })
 
-test('many failures end all retries to a target, until calls go well', async (t) => {
+test('many failures stop all retries to a target, until calls succeed', async (t) => {
   const { handlers, asked } = refusing(grpc, 100)
   let ok = false
   const { port } = await serve(t, grpc, {
@@ -387,7 +387,7 @@ test('many failures end all retries to a target, until calls go well', async (t)
 
 // ---- calls that no server has seen
 
-test('calls that no server has seen are made again, whatever their kind', async (t) => {
+test('calls that no server has seen are repeated, whatever their kind', async (t) => {
   const seen = []
   const server = http2.createServer()
   server.on('sessionError', () => {})
@@ -468,7 +468,7 @@ for (const kind of Object.keys(kinds)) {
     return [await ends(client, kind), asked]
   })
 
-  same(`hedging, ${kind}: all fail`, async ({ S, C, t }) => {
+  same(`hedging, ${kind}: all attempts fail`, async ({ S, C, t }) => {
     const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE, 'no'))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
@@ -477,7 +477,7 @@ for (const kind of Object.keys(kinds)) {
     return [seen.map(([event, what]) => [event, what?.message ?? what]), asked]
   })
 
-  same(`hedging, ${kind}: one fails for good`, async ({ S, C, t }) => {
+  same(`hedging, ${kind}: one attempt fails with a fatal status`, async ({ S, C, t }) => {
     const { handlers, asked } = hedged((number, { no }) => number === 2 && no(status.INTERNAL))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy: { ...hedgingPolicy, maxAttempts: 2 } })))
@@ -485,7 +485,7 @@ for (const kind of Object.keys(kinds)) {
   })
 }
 
-test('hedging: the others are cancelled, and a failure calls for the next at once', async (t) => {
+test('hedging: the other attempts are cancelled, and a failure starts the next one at once', async (t) => {
   const { handlers, asked, cancelled } = hedged((number, { yes, no }) => {
     if (number === 1) no(status.UNAVAILABLE)
     if (number === 3) yes()
@@ -527,7 +527,7 @@ test('hedging: deadlines, cancellation, and channels that close', async (t) => {
   assert.equal(client.getChannel().active, 0)
 })
 
-test('hedging: a writer of more than may be kept stays with one attempt, held back as others are', async (t) => {
+test('hedging: a writer of more than may be kept stays with one attempt, with backpressure', async (t) => {
   let asked = 0
   const handlers = {
     gather(call, callback) {
@@ -558,7 +558,7 @@ test('hedging: a writer of more than may be kept stays with one attempt, held ba
   assert.equal(client.getChannel().retained, 0)
 })
 
-test('what is tried again says so in the metadata of its answer', async (t) => {
+test('the response metadata of a retried call has the number of earlier attempts', async (t) => {
   const { handlers } = refusing(grpc, 2)
   const { port } = await serve(t, grpc, {
     one(call, callback) {

@@ -51,7 +51,7 @@ const health = (start, statuses) => {
 }
 
 describe('health', () => {
-  everyway('what is known, and what is not', async (start) => {
+  everyway('known and unknown services', async (start) => {
     const { implementation, client: starting } = health(start, { '': 'SERVING', a: 'NOT_SERVING', b: 'UNKNOWN' })
     const client = await starting
     assert.deepEqual(await ask(client, 'check', { service: '' }), { status: 'SERVING' })
@@ -94,7 +94,7 @@ describe('health', () => {
     assert.deepEqual(await ask(client, 'check', { service: 'x' }), { status: 'SERVING' })
   })
 
-  test('who watches and does not read hears of the last change only', async (t) => {
+  test('a watcher that does not read gets only the last change', async (t) => {
     const calls = []
     const server = { addService: (_service, handlers) => Object.assign(server, handlers) }
     const implementation = new HealthImplementation({ x: 'SERVING' })
@@ -119,7 +119,7 @@ describe('health', () => {
     assert.equal(call.readableLength + call.writableLength, 0)
   })
 
-  test('what is wrong is said', () => {
+  test('invalid arguments throw', () => {
     const implementation = new HealthImplementation()
     assert.throws(() => implementation.setStatus('a', 'OK'), {
       code: 'ERR_INVALID_ARG_VALUE',
@@ -239,7 +239,7 @@ describe('reflection', () => {
     }
   })
 
-  everyway('a request that asks nothing, and answers that are not taken', async (start) => {
+  everyway('an empty request, and answers that are not read', async (start) => {
     const client = await start(new ReflectionService(shop), definitions[0])
     const call = client.serverReflectionInfo()
     call.write({ host: 'h' })
@@ -310,7 +310,7 @@ describe('reflection', () => {
     assert.deepEqual(shop.Order.decode(Order.encode(order)), shop.Order.decode(shop.Order.encode(order)))
   })
 
-  test('what is wrong is said', () => {
+  test('invalid arguments throw', () => {
     for (const pkg of [undefined, null, 'shop.proto', 5]) {
       assert.throws(() => new ReflectionService(pkg), { code: 'ERR_INVALID_ARG_TYPE' })
     }

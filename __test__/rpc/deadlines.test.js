@@ -54,7 +54,7 @@ test('a default timeout, and none', async (t) => {
   assert.equal(String(await client.call('slow', null, { timeout: 5000 })), 'done')
 })
 
-test('a deadline is a moment', async (t) => {
+test('a deadline is a point in time, as a number or a Date', async (t) => {
   const { server, client } = await pair(t)
   let remaining
   server.method('slow', async (_request, _callback, call) => {

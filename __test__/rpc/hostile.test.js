@@ -48,7 +48,7 @@ const ways = {
   'resolves with': (make) => async () => make(),
 }
 
-test('whatever a handler throws or answers, its caller hears of it and nobody else', async (t) => {
+test('whatever a handler throws or answers affects only its own call', async (t) => {
   // Nothing listens to 'handlerError', so the warning is made from these values, too.
   const warned = once(process, 'warning')
   const { server, client } = await pair(t)
@@ -129,7 +129,7 @@ test('a signal has one listener, however many calls it can end', async (t) => {
   assert.equal(client.pending, 0)
 })
 
-test('bytes of another realm are bytes, what only looks like them is not', async (t) => {
+test('bytes of another realm are bytes, objects that only look like them are not', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', (request, callback) => callback(null, request))
   server.method('foreign', (_request, callback) => callback(null, vm.runInNewContext('new Uint8Array(3).fill(7)')))
@@ -142,7 +142,7 @@ test('bytes of another realm are bytes, what only looks like them is not', async
   }
 })
 
-test('a handler that ends its own connection keeps no place, and hears that its caller is gone', async (t) => {
+test('a handler that ends its own connection frees its place, and is notified that its caller has gone', async (t) => {
   const server = rpc.createServer()
   let signal
   server.method('end', (_request, _callback, call) => {

@@ -46,13 +46,13 @@ test('without a host, a server is reached from this machine only', async (t) => 
   }
 })
 
-test('what is wrong with where to listen is said as by net', () => {
+test('invalid listen addresses give the errors of net', () => {
   for (const form of [[-1], [70_000], [{}], [{ port: 'x' }]]) {
     assert.throws(() => rpc.createServer().listen(...form), { code: /^ERR_(SOCKET_BAD_PORT|INVALID_ARG_VALUE)$/ })
   }
 })
 
-test('connections are replaced at their age, and no call fails', async (t) => {
+test('connections are replaced at their age limit, and no call fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 20 }, { reconnect: { initialDelay: 1 } })
   server.method('slow', async (body) => {
     await sleep(5)
@@ -71,14 +71,14 @@ test('connections are replaced at their age, and no call fails', async (t) => {
   await until(() => server.sessions.size <= 1)
 })
 
-test('a call that outlives its connection and the grace is lost', async (t) => {
+test('a call that outlives its connection and the grace period fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 10, maxConnectionAgeGrace: 10 })
   server.method('never', () => {})
   await assert.rejects(client.call('never', null), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
   await until(() => client.connected)
 })
 
-test('half duplex: a call leaves when the one before is answered', async (t) => {
+test('half duplex: a call is sent when the previous one is answered', async (t) => {
   const requests = []
   const hand = await handServer(t, ({ kind, sequence }, socket) => {
     if (kind !== Kind.REQUEST) return
@@ -113,7 +113,7 @@ function cancels(from, count) {
 
 const ended = (number) => (unit) => unit.kind === Kind.ERROR && unit.sequence === number
 
-test('who cancels more calls than may be is dropped, who cancels as many over a longer time is not', async (t) => {
+test('a client that cancels too many calls at once is dropped; as many over a longer time are allowed', async (t) => {
   const { server, port } = await holding(t, 100)
   const protocolErrors = []
   server.on('protocolError', (error) => protocolErrors.push(error))
@@ -140,7 +140,7 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
   await patient.next(ended(1))
 })
 
-test('Infinity takes the limit away, 0 is none', async (t) => {
+test('Infinity removes the limit, 0 is invalid', async (t) => {
   const { server, port } = await holding(t, Infinity)
   const { socket, next } = await handClient(t, port)
   socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 9_000)]))
@@ -172,7 +172,7 @@ const hasty = (from, count, remaining) =>
     Array.from({ length: count }, (_, i) => frame(Kind.REQUEST, from + i, { code: 0, remaining, body: '' })),
   )
 
-test('who has too many calls begun that run out of time waits', async (t) => {
+test('a client with too many timed-out calls has to wait', async (t) => {
   const { server, port, socket, next } = await ending(t, 1)
   socket.write(hasty(0, 50, 1))
   await next(ended(49))
@@ -193,7 +193,7 @@ test('who has too many calls begun that run out of time waits', async (t) => {
   assert.deepEqual([server.started, server.running, server.queue.size], [50, 0, 0])
 })
 
-test('and is served in its turn', async (t) => {
+test('a client that had to wait is served in its turn', async (t) => {
   const { server, socket, next } = await ending(t, 200)
   for (let from = 0; server.stats.timeoutFloods === 0; from += 100) {
     socket.write(hasty(from, 100, 1))
@@ -206,7 +206,7 @@ test('and is served in its turn', async (t) => {
   assert.deepEqual([session.busy, server.queue.size], [false, 0])
 })
 
-test('calls that are answered in time, or wait for their turn in vain, are no overruns', async (t) => {
+test('calls that are answered in time do not count as timed out, and Infinity removes the limit', async (t) => {
   const { server, socket, next } = await ending(t, 1)
   for (let i = 0; i < 100; i++) socket.write(frame(Kind.REQUEST, i, { code: 1, remaining: 60_000, body: 'x' }))
   await next((unit) => unit.sequence === 99)

@@ -30,7 +30,7 @@ test('keys are in lower case and have one value or more; those that end in -bin 
   assert.equal(new Metadata(JSON.parse('{"__proto__": "x"}')).get('__proto__'), 'x')
 })
 
-test('what cannot be metadata is refused with what would be right', () => {
+test('invalid metadata is refused, with what would be valid', () => {
   const wrong = [
     [() => new Metadata({ 'a b': 'x' }), /letters, digits/],
     [() => new Metadata({ '': 'x' }), /1 to 255/],

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict')
 const test = require('node:test')
 const { pair, sleep, until } = require('./tools.js')
 
-test('calls made for a call inherit what time is left, and end with it', async (t) => {
+test('inner calls inherit the time that is left, and end with their parent', async (t) => {
   const { server: back, client: inner } = await pair(t)
   const seen = []
   back.method('hold', (_request, _callback, call) => {
@@ -44,7 +44,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   assert.throws(() => inner.call('hold', null, { parent: {} }, () => {}), { message: /options\.parent/ })
 })
 
-test('an answered call leaves what was called for it alone', async (t) => {
+test('an answered call does not end its inner calls', async (t) => {
   const { server: back, client: inner } = await pair(t)
   back.method('later', async () => {
     await sleep(20)
@@ -60,7 +60,7 @@ test('an answered call leaves what was called for it alone', async (t) => {
   assert.equal(String(await pending), 'done')
 })
 
-test('streams have parents, and are some', async (t) => {
+test('streams can have parents and be parents', async (t) => {
   const { server: back, client: inner } = await pair(t)
   let aborted = 0
   back.method('ticks', { serverStreaming: true }, async function* (_request, call) {

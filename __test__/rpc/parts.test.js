@@ -156,7 +156,7 @@ test('waiting calls keep their order and its count of bytes', () => {
   assert.deepEqual([ended, waiting.bytes, waiting.length], [['c', 'e'], 0, 0])
 })
 
-test('the body of whatever was written and not taken is known again', () => {
+test('the bodies of requests that were written but not taken are found again', () => {
   const kinds = []
   for (const size of [0, 1, 5000, 20_000]) {
     for (const remaining of [0, 1000]) {

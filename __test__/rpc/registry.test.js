@@ -77,7 +77,7 @@ async function spawned(t, env = {}, command = [process.execPath, SERVER]) {
   return { child, port: Number(text), url: `registry://127.0.0.1:${Number(text)}` }
 }
 
-test('what is registered is told with all that it said of itself, until it is taken out', async (t) => {
+test('a registered instance is reported with all its data until it is removed', async (t) => {
   const registry = await listen(t)
   assert.strictEqual(registry.address().address, '127.0.0.1', 'of this machine only, if nobody says otherwise')
   const client = connect(t, registry.url)
@@ -113,7 +113,7 @@ test('a lease is kept alive for as long as its owner lives, and no longer', asyn
   assert.deepStrictEqual(seen.ids, ['kept'])
 })
 
-test('a registry that has forgotten everything is told again', async (t) => {
+test('a registry that has lost its data gets it again', async (t) => {
   const registry = await listen(t)
   const { port } = registry.address()
   const client = connect(t, registry.url)
@@ -127,7 +127,7 @@ test('a registry that has forgotten everything is told again', async (t) => {
   assert.deepStrictEqual(events, ['lost', 'registered'])
 })
 
-test('a client that starts before the registry registers once that is there', async (t) => {
+test('a client that starts before the registry registers when that is available', async (t) => {
   const gone = await listen(t)
   const { port } = gone.address()
   await gone.close()
@@ -139,7 +139,7 @@ test('a client that starts before the registry registers once that is there', as
   assert.strictEqual(registry.stats.instances, 1)
 })
 
-test('the latest owner of an id has it, and the earlier one does not fight', async (t) => {
+test('the latest owner of an id keeps it, and the earlier one does not register again', async (t) => {
   const registry = await listen(t, { minLease: 50 })
   const [first, second] = [connect(t, registry.url), connect(t, registry.url)]
   const old = await register(first, 'echo', { id: 'one', port: 1, lease: 200 })
@@ -152,7 +152,7 @@ test('the latest owner of an id has it, and the earlier one does not fight', asy
   assert.strictEqual(registry.stats.instances, 1, 'what is not its own it cannot take out')
 })
 
-test('what is refused for good is an error, at once; what has no room is tried again', async (t) => {
+test('a permanent refusal is an error at once; a registration without room is retried', async (t) => {
   const registry = await listen(t, { maxInstances: 1 })
   const client = connect(t, registry.url)
   const wordy = client.register('echo', { port: 1, metadata: { text: 'x'.repeat(5000) } })
@@ -181,7 +181,7 @@ test('what is refused for good is an error, at once; what has no room is tried a
   far.destroy()
 })
 
-test('what was acknowledged is known after kill -9, whose it is too', posix, async (t) => {
+test('acknowledged registrations and their owners survive kill -9', posix, async (t) => {
   const folder = newFolder()
   const first = await spawned(t, { FOLDER: folder })
   const client = connect(t, first.url)
@@ -223,7 +223,7 @@ test("a folder is one registry's at a time", posix, async (t) => {
   assert.match(wrong.code, /ENOTDIR|EEXIST/)
 })
 
-test('a damaged file is told of, kept, and does not keep the registry from starting', async (t) => {
+test('a damaged file is reported and kept, and does not keep the registry from starting', async (t) => {
   const folder = newFolder()
   const first = await listen(t, { folder })
   const client = connect(t, first.url)
@@ -244,7 +244,7 @@ test('a damaged file is told of, kept, and does not keep the registry from start
   await registry.close()
 })
 
-test('a disk that is full refuses what it cannot keep, and the rest goes on', posix, async (t) => {
+test('with a full disk, registrations are refused and everything else continues', posix, async (t) => {
   const folder = newFolder()
   // No file may be larger than 4 KiB.
   const limited = ['bash', '-c', `ulimit -f 4 && exec ${process.execPath} ${SERVER}`]
@@ -315,7 +315,7 @@ test('a service is called by its name, wherever it is, with the registry or with
   await tally(client, 10)
 })
 
-test('it is rpc, for anyone who reads the schema', async (t) => {
+test('the registry can be called with its schema alone', async (t) => {
   const { protobuf } = require('../../index.js')
   const schema = protobuf(fs.readFileSync(path.join(__dirname, '../../lib/rpc/registry.proto')))
   const { methods } = protobuf.service(schema, 'ironwire.registry.v1.Registry')

@@ -110,7 +110,7 @@ test('the bytes of the document', () => {
   for (const who of ['client', 'server']) assert.ok(document.includes(spaced(proof(who, { prefaces, nonces }))), who)
 })
 
-test('both ends that know the secret call as ever, also what was called before they were sure', async (t) => {
+test('calls work when both ends know the secret, also those made before the handshake', async (t) => {
   const key = crypto.createSecretKey(SECRET, 'utf8')
   for (const secret of [SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET)), key]) {
     const { server, port } = await guarded(t)
@@ -259,7 +259,7 @@ for (const [name, [{ greeting, send }, message]] of Object.entries(refused)) {
   })
 }
 
-test('garbage in the place of a proof is dropped as such, before it is kept', async (t) => {
+test('garbage in place of a proof is dropped before it is stored', async (t) => {
   const { server, port, handled } = await guarded(t)
   const garbage = [
     Buffer.from('00000401', 'hex'),
@@ -283,7 +283,7 @@ test('garbage in the place of a proof is dropped as such, before it is kept', as
   assert.deepEqual([handled, server.sessions.size], [[], 0])
 })
 
-test('a handshake that somebody has recorded opens nothing', async (t) => {
+test('a recorded handshake cannot be replayed', async (t) => {
   const { server, port, handled } = await guarded(t)
   const sent = []
   const proxy = net.createServer((socket) => {
@@ -327,7 +327,7 @@ test('a step that fails lets nothing pass', async (t) => {
   assert.deepEqual(handled, [])
 })
 
-test('who stalls in the handshake is left: a client by the server, a server by the client', async (t) => {
+test('a peer that stalls in the handshake is dropped, by either side', async (t) => {
   // On a slow machine, an earlier step may exceed the time as well; then try again.
   const { server, port } = await guarded(t, { handshakeTimeout: 20 })
   for (let message = ''; !/The client did not prove that it knows the secret within 20 ms/.test(message); ) {
@@ -348,7 +348,7 @@ test('who stalls in the handshake is left: a client by the server, a server by t
   }
 })
 
-test('a server that shuts down in the middle of it is come back to', async (t) => {
+test('a client comes back to a server that shut down during the handshake', async (t) => {
   let attempts = 0
   const { port } = await handGuarded(t, {
     after: answering,
@@ -419,7 +419,7 @@ test('a client without a secret says that the server wants one', async (t) => {
   await until(() => server.stats.unauthenticated === 1)
 })
 
-test('a server takes any of its secrets, a client shows its first', async (t) => {
+test('a server accepts any of its secrets, a client uses its first', async (t) => {
   const { port, server } = await guarded(t, { secret: [OTHER, SECRET] })
   for (const secret of [SECRET, OTHER, [OTHER, SECRET], [SECRET, 'one that nobody has']]) {
     const client = rpc.connect(port, { secret })
@@ -437,7 +437,7 @@ test('a server takes any of its secrets, a client shows its first', async (t) =>
   assert.equal(server.stats.unauthenticated, 1)
 })
 
-test('each connection proves anew', async (t) => {
+test('each connection makes its own proof', async (t) => {
   const { server, client } = await pair(t, { secret: SECRET }, { secret: SECRET, reconnect: { initialDelay: 1 } })
   server.method('echo', (body) => body)
   for (let i = 1; i <= 3; i++) {
@@ -470,7 +470,7 @@ test('of several servers, those that know the secret get the calls', async (t) =
   await assert.rejects(alone.call('echo'), { code: 'IRONWIRE_RPC_UNAUTHENTICATED', sent: false })
 })
 
-test('a secret that is none, or can be guessed, is refused without being shown', () => {
+test('an invalid or weak secret is refused without being shown', () => {
   const wrong = [
     [undefined, 'ERR_INVALID_ARG_TYPE', /It is undefined/],
     [null, 'ERR_INVALID_ARG_TYPE', /It is null/],
@@ -495,7 +495,7 @@ test('a secret that is none, or can be guessed, is refused without being shown',
   assert.doesNotThrow(() => rpc.createServer({ secret: 'sixteen bytes...' }))
 })
 
-test('a secret never shows, and its refusal does', () => {
+test('a secret never appears in output, but its refusal does', () => {
   const program = `
     const { once } = require('node:events')
     const { inspect } = require('node:util')
@@ -522,7 +522,7 @@ test('a secret never shows, and its refusal does', () => {
   assert.doesNotMatch(stdout + stderr, /correct horse/)
 })
 
-test('without a secret nothing of it is on the wire', async (t) => {
+test('without a secret, nothing of the handshake is on the wire', async (t) => {
   const { server, port } = await listening(t)
   server.method('echo', (body) => body)
   const { socket, next } = await handClient(t, port, { greeting: preface({ version: 2, flags: 255 }) })
@@ -538,7 +538,7 @@ test('without a secret nothing of it is on the wire', async (t) => {
   assert.equal(String(await client.call('any', Buffer.from('y'))), 'y')
 })
 
-test('a registry lets in who knows its secret, and its clients the services that know theirs', async (t) => {
+test('a registry accepts clients with its secret, and they accept services with theirs', async (t) => {
   const registry = rpc.createRegistry({ secret: [OTHER, SECRET] })
   registry.listen(0)
   await once(registry, 'listening')

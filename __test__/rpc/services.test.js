@@ -36,7 +36,7 @@ async function all(iterable) {
   return found
 }
 
-test('a schema shows its services beside its messages, where nobody who walks over those meets them', () => {
+test('services of a schema are beside its messages, but not enumerable', () => {
   assert.equal(Catalog, protobuf.service(messages, 'school.Catalog'))
   assert.deepEqual(Object.keys(messages), ['Id', 'Course', 'Nothing'])
   const files = {
@@ -61,7 +61,7 @@ test('a unary method, by callback and by promise', async (t) => {
   assert.deepEqual(await catalog.title({ id: 8 }, { timeout: 5000 }), { id: 8, title: 'course 8' })
 })
 
-test('handlers answer in every way that untyped ones do', async (t) => {
+test('typed handlers answer in every way that untyped ones do', async (t) => {
   const course = { id: 1, title: 'java' }
   const ways = {
     callback: (_request, callback) => callback(null, course),
@@ -135,7 +135,7 @@ test('streams of the server, of the client, and both ways', async (t) => {
   )
 })
 
-test('what cannot be encoded or decoded fails its call, and says so', async (t) => {
+test('a message that cannot be encoded or decoded fails its call with the reason', async (t) => {
   const { server, client, catalog } = await school(t, {
     title: ({ id }, callback) => callback(null, id === 1 ? 'text' : { title: 5n }),
     watch: async function* () {
@@ -172,7 +172,7 @@ test('what cannot be encoded or decoded fails its call, and says so', async (t) 
   await assert.rejects(all(bad), { code: 'IRONWIRE_RPC_BAD_MESSAGE', message: /request cannot be decoded/ })
 })
 
-test('methods without a handler are unknown methods; handlers of no method are a mistake', async (t) => {
+test('methods without a handler are unknown methods; handlers without a method are an error', async (t) => {
   const { server, client, catalog } = await school(t, { title: () => ({}) })
   await assert.rejects(all(catalog.watch({})), {
     code: 'IRONWIRE_RPC_UNKNOWN_METHOD',
@@ -192,7 +192,7 @@ test('methods without a handler are unknown methods; handlers of no method are a
   for (const [run, message] of wrong) assert.throws(run, { message })
 })
 
-test('a call of the wrong kind is refused with what is wrong', async (t) => {
+test('a call of the wrong kind is refused with the reason', async (t) => {
   const { client } = await school(t, { title: () => ({}), watch: () => [], sum: () => ({}), chat: () => [] })
   const { Title, Watch, Sum } = Catalog.methods
   const refused = { code: 'IRONWIRE_RPC_UNSUPPORTED', status: rpc.status.UNIMPLEMENTED }

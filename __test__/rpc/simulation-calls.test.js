@@ -27,7 +27,7 @@ test(`what becomes of calls, in ${COUNT} worlds`, async () => {
   for (let seed = FIRST; seed < FIRST + COUNT; seed++) await play(seed)
 })
 
-test('a world comes again with its seed', async () => {
+test('a seed always gives the same world', async () => {
   const [first, second] = [await play(29), await play(29)]
   assert.deepEqual([first.world.turn, first.world.mark], [second.world.turn, second.world.mark])
 })

@@ -27,7 +27,7 @@ async function arrayBuffers() {
   return process.memoryUsage().arrayBuffers
 }
 
-test('dripped byte by byte, and all at once, requests are the same', async (t) => {
+test('requests arrive the same, byte by byte or all at once', async (t) => {
   const { server, port } = await listening(t)
   const seen = []
   server.method('echo', (body, callback, call) => {
@@ -116,7 +116,7 @@ test('a small body that is kept keeps 8 KiB at most, whatever came with it', asy
   assert.ok(held < 200 * 8192 + 1e6, `${held} bytes are held`)
 })
 
-test('what is counted is what is held', async (t) => {
+test('the counted bytes are the bytes that are held', async (t) => {
   const { server, port } = await listening(t, { maxPendingBytes: 200_000 })
   const held = []
   server.method('hold', (body, callback) => held.push({ body, callback }))
@@ -157,7 +157,7 @@ test('what is counted is what is held', async (t) => {
   assert.equal(session.paused, false)
 })
 
-test('who calls and cancels, again and again, starts no more handlers than may be left behind', async (t) => {
+test('calling and cancelling repeatedly starts no more handlers than may be left over', async (t) => {
   const { server, port } = await listening(t, { maxStraysPerConnection: 50, maxStrays: 80, strayTimeout: Infinity })
   const started = []
   server.method('work', (_body, callback) => started.push(callback))
@@ -195,7 +195,7 @@ test('who calls and cancels, again and again, starts no more handlers than may b
   assert.equal(server.stats.lateAnswers, 80)
 })
 
-test('a handler that never answers takes its place away for a while only', async (t) => {
+test('a handler that never answers occupies its place only for a while', async (t) => {
   const { server, client } = await pair(t, { maxStraysPerConnection: 3, strayTimeout: 20 })
   let calls = 0
   server.method('never', () => {
@@ -283,7 +283,7 @@ test('calls, closing and destroying from within handlers and callbacks', async (
   }
 })
 
-test('a preface and frames of any nonsense end their own connection only', async (t) => {
+test('nonsense after the preface ends only its own connection', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', (body) => body)
   let random = 7

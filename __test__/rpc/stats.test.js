@@ -471,7 +471,7 @@ async function bad(t, onRequest = () => {}) {
   return `127.0.0.1:${port}`
 }
 
-test('a call with a hedge is one call, whoever wins', async (t) => {
+test('a hedged call counts as one, whichever attempt wins', async (t) => {
   const quiet = await bad(t)
   const { server, port } = await listening(t)
   server.method('echo', (request, callback) => callback(null, request))
@@ -488,7 +488,7 @@ test('a call with a hedge is one call, whoever wins', async (t) => {
   assert.deepEqual([client.stats.replies, client.stats.errors], [2, 0])
 })
 
-test('of a call with a hedge both tries may fail: then one call has', async (t) => {
+test('a hedged call whose attempts both fail counts as one failed call', async (t) => {
   const places = [await bad(t), await bad(t)]
   const client = rpc.connect(places)
   await connectedTo(client, 2)
@@ -498,7 +498,7 @@ test('of a call with a hedge both tries may fail: then one call has', async (t) 
   assert.equal(client.stats.errors, 1)
 })
 
-test('a call that is made again is one call; attempts that the budget does not have are a limit', async (t) => {
+test('a repeated call counts as one; attempts beyond the budget count as a limit', async (t) => {
   const { server, port } = await listening(t)
   let calls = 0
   server.method('third', (_request, callback) => {
@@ -518,7 +518,7 @@ test('a call that is made again is one call; attempts that the budget does not h
   assert.deepEqual(poor.stats().limits, { 'retry.ratio': 1 })
 })
 
-test('the probes of balancing are no calls', async (t) => {
+test('the probes of balancing do not count as calls', async (t) => {
   const quiet = await bad(t)
   const { server, port } = await listening(t)
   server.method('echo', () => null)
@@ -558,7 +558,7 @@ test('a call that cannot be made at the end of the stack is not counted', async 
   assert.deepEqual(paired(starts, ends), { OK: made })
 })
 
-test('a server counts what peers do that ignore its limits, under names that are its own', async (t) => {
+test('a server counts what peers that ignore its limits do, under names of its own', async (t) => {
   const { server, port } = await listening(t, { maxCallsPerConnection: 1, maxMethods: 3 })
   const limits = heard(t, server, 'limit')
   gate(server, 'slow')
@@ -586,7 +586,7 @@ test('a server counts what peers do that ignore its limits, under names that are
   )
 })
 
-test('limits of connections are counted, and said', async (t) => {
+test('limits of connections are counted and reported', async (t) => {
   const reached = (limit) => until(() => limits.some((message) => message.limit === limit))
   const { server, port } = await listening(t, {
     maxFrameBytes: 1024,
@@ -626,7 +626,7 @@ test('limits of connections are counted, and said', async (t) => {
   for (const { limit } of limits) assert.ok(counts[limit] >= 1, limit)
 })
 
-test('silence is a limit, too', async (t) => {
+test('a silent connection counts as a limit, too', async (t) => {
   const { server, port } = await listening(t, { handshakeTimeout: 5 })
   await handClient(t, port, { greeting: null })
   await until(() => server.stats.connectionsLost === 1)
@@ -660,7 +660,7 @@ test('connections are counted, and published as they come and go', async (t) => 
   assert.deepEqual([server.stats.connections, server.stats.connectionsClosed], [2, 2])
 })
 
-test('attempts to connect that fail are counted as such', async (t) => {
+test('failed attempts to connect are counted', async (t) => {
   const { server, port } = await listening(t)
   await server.close()
   const client = rpc.connect(port, { reconnect: { initialDelay: 1, maxAttempts: 2 } })
@@ -671,7 +671,7 @@ test('attempts to connect that fail are counted as such', async (t) => {
   assert.deepEqual([connections, connectionsClosed], [0, 0])
 })
 
-test('bytes are counted as they are on the wire, also of connections that are gone', async (t) => {
+test('bytes are counted as on the wire, also for closed connections', async (t) => {
   const { client, server } = await pair(t)
   server.method('echo', (request, callback) => callback(null, request))
   for (let i = 0; i < 3; i++) await client.call('echo', Buffer.alloc(50_000), { timeout: 0 })
@@ -686,7 +686,7 @@ test('bytes are counted as they are on the wire, also of connections that are go
   assert.deepEqual(all(), [asked, answered, asked, answered])
 })
 
-test('handlers that work all through a turn are timed as long', async (t) => {
+test('handlers that block a turn are timed correctly', async (t) => {
   const { client, server } = await pair(t)
   server.method('busy', () => {
     for (const start = performance.now(); performance.now() - start < 5; );
@@ -698,7 +698,7 @@ test('handlers that work all through a turn are timed as long', async (t) => {
   assert.ok(client.stats().methods.busy.latency.max >= 5)
 })
 
-test('the numbers are there as properties, as they always were, and cannot be lost by a name', async (t) => {
+test('the counters are also properties, which no method name can hide', async (t) => {
   const { client, server } = await pair(t)
   server.method('__proto__', () => null)
   server.method('constructor', () => null)

@@ -47,7 +47,7 @@ async function byHand(t, options, greeting = preface({ version: 2, window: 64 })
   return { server, broken, ...hand }
 }
 
-test('a stream by hand, byte by byte', async (t) => {
+test('a hand-written stream, byte by byte', async (t) => {
   const { socket, next } = await byHand(t)
   const bytes = Buffer.concat([
     request(1, 2, BOTH),
@@ -74,7 +74,7 @@ test('a stream by hand, byte by byte', async (t) => {
   ])
 })
 
-test('a server sends as much as it has credit for, and one message beyond', async (t) => {
+test('a server sends as much as its credit allows, and one message more', async (t) => {
   const { socket, next, units } = await byHand(t, {}, preface({ version: 2, window: 0 }))
   socket.write(request(1, 4, TAKES_STREAM))
   await sleep(20)
@@ -112,7 +112,7 @@ test('a server grants in steps, so that a stream never needs more than its windo
   await next((unit) => unit.kind === Kind.REPLY)
 })
 
-test('what breaks the protocol of streams ends the connection with the reason', async (t) => {
+test('breaking the protocol of streams ends the connection with the reason', async (t) => {
   const broken = {
     'a message beyond the credit': [
       [request(1, 3, STREAMS), ...Array.from({ length: 66 }, () => message(1))],
@@ -140,7 +140,7 @@ test('what breaks the protocol of streams ends the connection with the reason', 
   }
 })
 
-test('messages, ends and credits of calls that are over, or never were, are nothing', async (t) => {
+test('messages, ends and credits of ended or unknown calls are ignored', async (t) => {
   const { server, socket, next } = await byHand(t)
   socket.write(Buffer.concat([message(5, 'x'), end(6), credit(7, 100), frame(Kind.CANCEL, 8)]))
   socket.write(Buffer.concat([request(1, 1, TAKES_STREAM)]))
@@ -163,7 +163,7 @@ test('messages, ends and credits of calls that are over, or never were, are noth
   }
 })
 
-test('calls that are cancelled at once, again and again, start no more handlers than may stray', async (t) => {
+test('calls that are cancelled at once start no more handlers than may be left over', async (t) => {
   const { server, socket, next } = await byHand(t, { maxStraysPerConnection: 5 })
   const frames = []
   for (let i = 0; i < 300; i++) frames.push(request(i, 3, STREAMS), message(i, 'x'), frame(Kind.CANCEL, i))
@@ -188,7 +188,7 @@ test('a client that opens streams and reads nothing holds a bounded amount of me
   await until(() => server.running === 0)
 })
 
-test('a client tells a server that breaks the protocol of streams', async (t) => {
+test('a client reports a server that breaks the protocol of streams', async (t) => {
   const cases = {
     'a message of a unary call': [(client) => client.call('x'), (sequence) => message(sequence), /which has no stream/],
     'a message beyond the credit': [

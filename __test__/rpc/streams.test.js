@@ -121,7 +121,7 @@ test('every way to write meets every way to read, both ways, whatever the window
   }
 })
 
-test('what a handler yields: generators, arrays, readables, promises of them; nothing else', async (t) => {
+test('valid results of a streaming handler: generators, arrays, readables, and promises of them', async (t) => {
   const { server, client } = await pair(t)
   const items = ['a', 'b', 'c'].map((text) => Buffer.from(text))
   const ways = {
@@ -167,7 +167,7 @@ test('both ways at once', async (t) => {
   assert.deepEqual(await texts(client.stream('echo', [Buffer.from('x'), Buffer.alloc(0)], BIDI)), ['xx', ''])
 })
 
-test('the caller hears of the answer although it has not ended its own stream', async (t) => {
+test('the caller gets the answer although it has not ended its own stream', async (t) => {
   const { server, client } = await pair(t)
   server.method('first', UP, async (requests) => {
     for await (const request of requests) return request
@@ -335,7 +335,7 @@ test('leaving the loop, cancel(), destroy() and a signal all reach the handler, 
   await until(() => server.strays.size === 0)
 })
 
-test('a source that waits for what never comes is told to stop, too', async (t) => {
+test('a source that waits forever is told to stop, too', async (t) => {
   const { EventEmitter, on } = require('node:events')
   const { server, client } = await pair(t)
   const emitter = new EventEmitter()
@@ -348,7 +348,7 @@ test('a source that waits for what never comes is told to stop, too', async (t) 
   await until(() => emitter.listenerCount('event') === 0)
 })
 
-test('errors come after the messages before them, once, with all that they have', async (t) => {
+test('errors come once, after the messages before them, with all their data', async (t) => {
   const { server, client } = await pair(t)
   const details = Buffer.from([1, 2, 3])
   server.method('fails', DOWN, async function* () {
@@ -495,7 +495,7 @@ async function freePort() {
   return port
 }
 
-test('servers and clients that close let streams end', async (t) => {
+test('closing servers and clients lets streams finish', async (t) => {
   const { server, client } = await pair(t)
   server.method('count', DOWN, async function* () {
     for (let i = 0; i < 5; i++) {
@@ -510,7 +510,7 @@ test('servers and clients that close let streams end', async (t) => {
   await Promise.all(closed)
 })
 
-test('the reply of an upload fails with its call, by callback and by promise, and where nobody asks as an event', async (t) => {
+test('the reply of an upload fails with its call, by callback or promise, or as an event if neither is used', async (t) => {
   const { server, client } = await pair(t)
   server.method('full', UP, (_requests, callback) =>
     callback(new rpc.StatusError(rpc.status.RESOURCE_EXHAUSTED, 'full')),

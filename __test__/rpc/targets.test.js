@@ -54,7 +54,7 @@ test('every form of a target', () => {
   })
 })
 
-test('named pipes are for Windows', (t) => {
+test('named pipes work on Windows only', (t) => {
   const { platform } = process
   const be = (value) => Object.defineProperty(process, 'platform', { value })
   t.after(() => be(platform))
@@ -73,7 +73,7 @@ test('named pipes are for Windows', (t) => {
   }
 })
 
-test('what is no target is refused, and what would be one is said', () => {
+test('an invalid target is refused, with what would be valid', () => {
   const wrong = {
     'http://host:1/x': /begins with 'http:\/\/', which is not supported/,
     'nats://host:1': /which is not supported: it must read like 'host:port'/,
@@ -202,7 +202,7 @@ async function dnsServer(t, records) {
   return `127.0.0.1:${socket.address().port}`
 }
 
-test('SRV records: the best priority that there is, shared by weight', async (t) => {
+test('SRV records: the best available priority, shared by weight', async (t) => {
   const first = await named(t, 'first')
   const second = await named(t, 'second')
   const spare = await named(t, 'spare')

@@ -45,7 +45,7 @@ function assertAnswered(ends, count = 10) {
   )
 }
 
-test('without any trouble nothing is sent twice but what asks for slow handlers', () => {
+test('without losses, nothing is sent twice, except the question about slow handlers', () => {
   const all = pair()
   assertAnswered(tenCalls(all))
   assert.strictEqual(all.server.runs.size, 10)
@@ -88,7 +88,7 @@ test('every single datagram is lost, doubled, or comes late', () => {
   }
 })
 
-test('whatever is lost, doubled and delayed at once, each call ends once, with its answer', () => {
+test('with datagrams lost, doubled and delayed at once, each call ends once, with its answer', () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const fate = (_, __, world) => {
       if (world.calm) return [1]
@@ -116,7 +116,7 @@ test('whatever is lost, doubled and delayed at once, each call ends once, with i
   }
 })
 
-test('servers that end and begin again: each call ends once, and runs once in each of them', () => {
+test('servers that restart: each call ends once, and runs at most once in each of them', () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const fate = (_, __, world) => (!world.calm && world.random() < 0.1 ? [] : [1 + world.below(20)])
     const { world, server, client } = pair({ seed, fate })
@@ -156,7 +156,7 @@ test('a client that gets another address keeps its calls, and they do not run tw
   assert.strictEqual(client.restarts, 0)
 })
 
-test('a client that was silent for long is unknown, and says hello again by itself', () => {
+test('a client that was silent for long is unknown, and says hello again', () => {
   const { world, server, client } = pair()
   client.call('0', 1000)
   world.pass(100_000)
@@ -173,7 +173,7 @@ test('a client that was silent for long is unknown, and says hello again by itse
   assert.deepStrictEqual([server.opens, client.restarts, client.lostWhy], [2, 0, []])
 })
 
-test('a server that takes less than the one before gets its calls over a new connection', () => {
+test('a server with lower limits than the previous one gets its calls over a new connection', () => {
   for (const [udp, maxCalls] of [
     [{ maxDatagramBytes: 600 }, 4096],
     [{}, 1],
@@ -191,7 +191,7 @@ test('a server that takes less than the one before gets its calls over a new con
   }
 })
 
-test('a server that knows nobody for more than a moment is not asked for ever faster', () => {
+test('a server that rejects all tokens for a while is not asked faster and faster', () => {
   // As if several processes shared a port, and each got a part of the datagrams.
   const { world, server, client } = pair()
   world.pass(100)
@@ -209,7 +209,7 @@ test('a server that knows nobody for more than a moment is not asked for ever fa
   assert.strictEqual(client.ends[0].reply, 're 0')
 })
 
-test('a server that never answers: the call ends at its deadline, and no sooner than sense is asked for again', () => {
+test('a server that never answers: the call ends at its deadline, and is repeated at sensible intervals', () => {
   const times = []
   const world = new World({
     fate(bytes, _, { time }) {
@@ -234,7 +234,7 @@ test('a server that never answers: the call ends at its deadline, and no sooner 
   assert.ok(Math.max(...pauses) <= 4000 * 1.25)
 })
 
-test('a server that has nothing to say for long is given up, one that says that it works is not', () => {
+test('a silent server is given up, one that reports that it is working is not', () => {
   let gone = false
   const { world, server, client } = pair({ fate: () => (gone ? [] : [1]) })
   server.handle = () => {}
@@ -250,7 +250,7 @@ test('a server that has nothing to say for long is given up, one that says that 
   assert.ok(client.lostWhy.length >= 3)
 })
 
-test('cancelled: the server hears of it, and if it does not, of the next call in its place', () => {
+test('cancellation: the server gets it, or else learns of it by the next call in the slot', () => {
   let deaf = false
   const { world, server, client } = pair({ fate: (bytes) => (deaf && bytes[5] === Kind.CANCEL ? [] : [1]) })
   server.handle = (text, answer) => text === 'quick' && answer('x')
@@ -306,7 +306,7 @@ function handServer(udp) {
   return { world, server, hand: byHand(world) }
 }
 
-test('nobody gets more bytes than he sent before he has shown his address, and nothing is kept of him', () => {
+test('before its address is proved, a client gets no more bytes than it sent, and no state is kept for it', () => {
   const { world, server, hand } = handServer()
   for (let i = 0; i < 5000; i++) {
     const connection = Buffer.alloc(8)
@@ -354,7 +354,7 @@ test('nobody gets more bytes than he sent before he has shown his address, and n
   assert.strictEqual(server.runs.size, 1)
 })
 
-test('tokens end, and no call runs twice after its connection is forgotten', () => {
+test('tokens expire, and no call runs twice after its connection was removed', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   const bytes = request(0, token)
@@ -376,7 +376,7 @@ test('tokens end, and no call runs twice after its connection is forgotten', () 
   assert.ok(!tokens.check(made, CONNECTION, HOME, LIFETIME))
 })
 
-test('a datagram that is cut anywhere, or is no datagram, changes nothing', () => {
+test('a truncated or invalid datagram changes nothing', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   const metadata = Buffer.from([0, 5, 1, 97, 0, 1, 98])
@@ -413,7 +413,7 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
   assert.ok(server.runs.has(`${CONNECTION.toString('hex')} 99 false`))
 })
 
-test('an answer that is cut anywhere is none, up to the message that may have any length', () => {
+test('a truncated answer is ignored, unless only the message, which may have any length, is cut', () => {
   const { world, client, server } = pair()
   server.handle = () => {}
   world.pass(100)
@@ -442,7 +442,7 @@ test('an answer that is cut anywhere is none, up to the message that may have an
   assert.strictEqual(client.ends[0].error.code, (5 << 8) | 1)
 })
 
-test('bytes by chance, and datagrams with bytes changed by chance, do no harm to either end', () => {
+test('random bytes, and datagrams with random changes, do no harm to either end', () => {
   const { world, server, client } = pair({ seed: 7 })
   const random = () => world.random()
   const noise = (base) => {
@@ -472,7 +472,7 @@ test('bytes by chance, and datagrams with bytes changed by chance, do no harm to
   assert.ok(server.core.connections.size <= 20)
 })
 
-test('answers reach who asked: those of another connection, of an old number, of another server are no answers', () => {
+test('answers of another connection, an old number or another server are ignored', () => {
   const { world, client, server } = pair()
   server.handle = () => {}
   world.pass(100)
@@ -492,7 +492,7 @@ test('answers reach who asked: those of another connection, of an old number, of
 
 // ---- limits
 
-test('connections are bounded: who comes then hears so, before and after his token', () => {
+test('connections are limited: a new client is told so, before and after it gets a token', () => {
   const { world, server, hand } = handServer({ maxConnections: 2 })
   const id = (i) => Buffer.from(`client ${i}`)
   const tokens = [0, 1, 2].map((i) => welcomed(world, hand, id(i)))
@@ -512,7 +512,7 @@ test('connections are bounded: who comes then hears so, before and after his tok
   assert.strictEqual(server.core.connections.size, 0)
 })
 
-test('answers are bounded, in number and bytes: a call that would not be remembered is refused, not run', () => {
+test('stored answers are limited in number and bytes: a call whose answer could not be stored is refused, not run', () => {
   const { world, server, hand } = handServer({ maxAnswers: 3 })
   const token = welcomed(world, hand)
   for (let slot = 0; slot < 5; slot++) hand.send(request(slot, token))
@@ -544,7 +544,7 @@ test('answers are bounded, in number and bytes: a call that would not be remembe
   assert.match(read(small.hand.got[0])[2], /more than 2600 bytes of answers would be kept/)
 })
 
-test('a slot beyond what was told, and a connection of which too much waits, take no call', () => {
+test('a slot beyond the announced limit, or a connection with too much waiting, takes no call', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   hand.send(request(4096, token))
@@ -578,7 +578,7 @@ test('an answer is kept for its time, and after that its call still does not run
   eachRanOnce(server)
 })
 
-test('the counts of a slot go round, and the highest before the turn is the lower one', () => {
+test('the counts of a slot wrap around', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   for (const count of [2 ** 32 - 2, 2 ** 32 - 1, 0, 2 ** 32 - 1, 1, 2 ** 31]) {
@@ -589,7 +589,7 @@ test('the counts of a slot go round, and the highest before the turn is the lowe
   assert.deepStrictEqual(ran, [2 ** 32 - 2, 2 ** 32 - 1, 0, 1, 2 ** 31])
 })
 
-test('that an old token is unknown, as an answer which was late says, is no news', () => {
+test('a late answer that an old token is unknown is ignored', () => {
   const { world, client } = pair()
   world.pass(100)
   client.receive(datagram.unknown(client.core.connection, Buffer.alloc(16)), PLACE)
@@ -600,7 +600,7 @@ test('that an old token is unknown, as an answer which was late says, is no news
   assert.strictEqual(client.core.ready, true)
 })
 
-test('when to send again, and how much at once', () => {
+test('retransmission times, and how much is sent at once', () => {
   const pace = new Pace({ resendAfter: 250, maxResendAfter: 4000 }, () => 0.5)
   assert.deepStrictEqual(
     [1, 2, 3, 4, 5, 6].map((tries) => pace.wait(tries)),
@@ -633,7 +633,7 @@ test('when to send again, and how much at once', () => {
   )
 })
 
-test('a round trip is measured by what was sent once', () => {
+test('round trips are measured only with datagrams that were sent once', () => {
   let delay = 1
   const { world, client } = pair({ fate: () => [delay] })
   world.pass(100)
@@ -674,7 +674,7 @@ test('the window of numbers agrees with a set', () => {
   }
 })
 
-test('a server that closes answers what it has, gives back what it has not begun, and ends when nobody asks any more', () => {
+test('a closing server answers its calls, returns those it has not begun, and ends when nobody asks any more', () => {
   const { world, server, client } = pair()
   world.pass(100)
   client.call('1', 60_000)

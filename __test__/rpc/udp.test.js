@@ -34,7 +34,7 @@ async function pair(t, serverOptions, clientOptions, host = '127.0.0.1') {
   return { server, client, port }
 }
 
-test('calls there and back: bodies, metadata, errors with all their parts, names that there are not', async (t) => {
+test('calls and answers: bodies, metadata, errors with all their parts, unknown methods', async (t) => {
   const { server, client } = await pair(t)
   assert.strictEqual(String(await client.call('echo', Buffer.from('hello'))), 'hello')
   assert.strictEqual((await client.call('echo')).length, 0)
@@ -214,7 +214,7 @@ test('deadlines, cancellation and signals reach the handler', async (t) => {
   await until(() => server.sessions.size === 0)
 })
 
-test('who has calls started only to cancel them is dropped, and comes back', async (t) => {
+test('a client that keeps cancelling its calls is dropped, and comes back', async (t) => {
   const { server, client } = await pair(t, { maxCancelsPerSecond: 3 })
   await client.call('echo')
   const errors = []
@@ -239,7 +239,7 @@ test('who has calls started only to cancel them is dropped, and comes back', asy
   )
 })
 
-test('connections end when they are old, and no call fails', async (t) => {
+test('connections end at their age limit, and no call fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 30 }, { reconnect: { initialDelay: 1 } })
   for (let i = 0; server.stats.aged < 3; i++) {
     assert.strictEqual(String(await client.call('echo', Buffer.from(`${i}`), { idempotent: false })), `${i}`)
@@ -248,7 +248,7 @@ test('connections end when they are old, and no call fails', async (t) => {
   assert.ok(client.stats.connections >= 2)
 })
 
-test('a call without a deadline has one over UDP', async (t) => {
+test('over UDP, a call without a deadline gets one', async (t) => {
   const { server, client } = await pair(t, {}, { timeout: Infinity })
   let remaining
   server.method('time', (_request, callback, call) => {
@@ -301,7 +301,7 @@ test('callbacks run once, never inside the call, and one that throws costs no ot
   assert.strictEqual(thrown.length, 10)
 })
 
-test('handlers work while as many as may be, the rest waits its turn', async (t) => {
+test('as many handlers run as allowed, the other calls wait their turn', async (t) => {
   const { server, client } = await pair(t, { maxConcurrency: 2 }, { maxInFlight: 50 })
   let most = 0
   server.method('slow', async (request) => {
@@ -349,7 +349,7 @@ test('requests of a client that wait take no more memory than they may', async (
   assert.strictEqual(String(await client.call('echo', Buffer.from('room'))), 'room')
 })
 
-test('what the system does not take is lost, and what it says of a datagram ends nobody', async (t) => {
+test('datagrams that the system refuses are lost, and its errors end no connection', async (t) => {
   const { server, client } = await pair(t, { maxOutgoingBytes: 1000 }, { udp: { resendAfter: 5, maxResendAfter: 10 } })
   await client.call('echo')
   const { socket } = server.udp
@@ -394,7 +394,7 @@ async function relay(t, port, fate) {
   return { port: front.address().port, forget }
 }
 
-test('through a network that loses a tenth and doubles another', async (t) => {
+test('through a network that loses a tenth of the datagrams and doubles another tenth', async (t) => {
   const random = randomOf(3)
   const { server, port } = await pair(t)
   const runs = new Map()
@@ -423,7 +423,7 @@ async function freePort() {
   return port
 }
 
-test('where nobody is the system says so, and the client comes back by itself', async (t) => {
+test('the system reports that nobody listens, and the client reconnects by itself', async (t) => {
   const port = await freePort()
   const client = rpc.connect(`udp://127.0.0.1:${port}`, { reconnect: { initialDelay: 5, maxDelay: 20 } })
   t.after(() => client.destroy())
@@ -455,7 +455,7 @@ test('where nobody is the system says so, and the client comes back by itself', 
   assert.strictEqual(String(await early), 'early')
 })
 
-test('a server that is replaced under load: each call ends once, and those that may not run twice say what became of them', async (t) => {
+test('a server that is replaced under load: each call ends once, and the errors of calls that must not run twice say whether they were sent', async (t) => {
   const port = await freePort()
   const runs = new Map()
   const create = async (name) => {
@@ -511,7 +511,7 @@ test('a server that is replaced under load: each call ends once, and those that 
   assert.ok([...ends.values()].filter(([end]) => typeof end === 'string').length > made / 2)
 })
 
-test('closeAllConnections cuts what is at work, and the clients find out', async (t) => {
+test('closeAllConnections() ends running calls, and the clients notice', async (t) => {
   const { server, client } = await pair(t, {}, { udp: { resendAfter: 10, maxResendAfter: 20 } })
   let runs = 0
   server.method('once', (_request, callback) => {
@@ -530,7 +530,7 @@ test('closeAllConnections cuts what is at work, and the clients find out', async
   assert.deepStrictEqual([server.stats.connections, neverRuns], [2, 1])
 })
 
-test('without retries no call is made again at a server that has begun anew', async (t) => {
+test('without retries, no call is repeated at a restarted server', async (t) => {
   const { server, client } = await pair(t, {}, { retry: false, udp: { resendAfter: 10, maxResendAfter: 20 } })
   let runs = 0
   server.method('once', () => {
@@ -543,7 +543,7 @@ test('without retries no call is made again at a server that has begun anew', as
   assert.strictEqual(runs, 1)
 })
 
-test('a client that gets another address on the way is known there, too', async (t) => {
+test('a client whose address changes is recognized', async (t) => {
   const { server, port } = await pair(t)
   const peers = []
   let finish
@@ -571,7 +571,7 @@ test('a client that gets another address on the way is known there, too', async 
   assert.deepStrictEqual([server.stats.connections, server.stats.calls], [1, 2])
 })
 
-test('a server that closes answers what is at work; what comes then goes to the next', async (t) => {
+test('a closing server answers running calls; later ones go to the next server', async (t) => {
   const { server, client, port } = await pair(t, {}, { reconnect: { initialDelay: 2, maxDelay: 20 } })
   let finish
   server.method('slow', (_request, callback) => {
@@ -689,7 +689,7 @@ test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
   }
 })
 
-test('a server with as many clients as it may have says so, and takes the next one later', async (t) => {
+test('a server with its maximum of clients says so, and accepts the next one later', async (t) => {
   const { server, client, port } = await pair(t, { udp: { maxConnections: 1 } })
   await client.call('echo')
   const drop = once(server, 'drop')
@@ -704,7 +704,7 @@ test('a server with as many clients as it may have says so, and takes the next o
   assert.strictEqual(String(await call), 'now')
 })
 
-test('options and targets that make no sense are refused by name', async (t) => {
+test('invalid options and targets are refused by name', async (t) => {
   for (const [options, message] of [
     [{ udp: { maxDatagramBytes: 100 } }, /options\.udp\.maxDatagramBytes.*>= 512/],
     [{ udp: { maxDatagramBytes: 70_000 } }, /<= 65_?507/],
@@ -754,7 +754,7 @@ test('options and targets that make no sense are refused by name', async (t) => 
   assert.strictEqual(second.listening, false)
 })
 
-test('what is no datagram of ours is counted and passed over, by a server and by a client', async (t) => {
+test('foreign datagrams are counted and ignored, by servers and clients', async (t) => {
   const { server, client, port } = await pair(t)
   await client.call('echo')
   const socket = dgram.createSocket('udp4')
@@ -776,7 +776,7 @@ function child(program) {
   return stdout
 }
 
-test('a process ends when its servers and clients are closed, or let go of', () => {
+test('a process ends when its servers and clients are closed or unref’d', () => {
   const begin = `const server = rpc.createServer(); server.method('echo', (r) => r)
     server.bindUdp(0, async () => {
       const client = rpc.connect('udp://127.0.0.1:' + server.udpAddress().port)

@@ -8,7 +8,7 @@ const test = require('node:test')
 const { rpc } = require('../../index.js')
 const { Kind, Flag, preface, frame, handServer, handClient, method } = require('./tools.js')
 
-test('a client sends a server of version 1 nothing that is new to it', async (t) => {
+test('a client sends a server of version 1 nothing newer', async (t) => {
   const units = []
   const { port } = await handServer(t, (unit, socket) => {
     units.push(unit)
@@ -78,7 +78,7 @@ test('a server answers a client of version 1 in its version', async (t) => {
   assert.match(payload.toString('latin1', 2), /flags 0x02 on a frame of kind Request/)
 })
 
-test('a peer of a version to come is spoken to in this one', async (t) => {
+test('a peer of a future version is addressed in the current one', async (t) => {
   const server = rpc.createServer()
   server.method('up', { clientStreaming: true }, async (requests) => {
     const parts = []
