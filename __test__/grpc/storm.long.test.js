@@ -2,7 +2,7 @@
 
 // Random calls of all kinds: cancelled, timed out, read and written irregularly, retried, hedged and balanced, to
 // servers that stop and restart and that allow few or many streams. Whatever happens, each call ends exactly once, the
-// counts agree, and nothing is left over. `SEEDS=300` runs so many storms, `SEED=42` repeats one. Timing is not
+// counts agree, and nothing is left over. `SEEDS=300` runs 300 storms, `SEED=42` repeats one. Timing is not
 // reproducible, so a repeated storm is never exactly the same.
 
 const assert = require('node:assert/strict')

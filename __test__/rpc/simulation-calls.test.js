@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls in simulated worlds: see simulation/cluster.js. `SEEDS=5000` runs so many, `SEED=42` repeats one.
+// Calls in simulated worlds: see simulation/cluster.js. `SEEDS=5000` runs 5000 worlds, `SEED=42` repeats one.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')

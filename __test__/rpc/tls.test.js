@@ -84,7 +84,7 @@ const refusalOf = (call) =>
   )
 
 describe('calls over TLS', { concurrency: 4 }, () => {
-  it('are calls as any, by each way to say so', async (t) => {
+  it('work like other calls, with every way to ask for TLS', async (t) => {
     const { server, port } = await serving(t)
     const large = Buffer.alloc(2 ** 20, 'large')
     for (const [target, given] of [
@@ -108,7 +108,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.equal(server.stats.tlsFailures, 0)
   })
 
-  it('stream with back-pressure', async (t) => {
+  it('stream with backpressure', async (t) => {
     const { server, port } = await serving(t, {}, { streamWindow: 65_536 })
     server.method('sum', { clientStreaming: true }, async (requests) => {
       let sum = 0
@@ -129,7 +129,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
-  it('keep a server that is not read from growing, and go on when it is', async (t) => {
+  it('limit the memory of a server that is not read, and continue when it is', async (t) => {
     const { server, port } = await serving(t)
     let handled = 0
     server.method('much', () => {
@@ -150,7 +150,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.ok(units.slice(1).every(({ payload }) => payload.length === 2 ** 20))
   })
 
-  it('go on with the session when they connect anew, also with a certificate', async (t) => {
+  it('resume the session on a new connection, also with a client certificate', async (t) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const { server, port } = await serving(t, { ca, requestCert: true, maxVersion })
       const caller = connecting(t, `localhost:${port}`, client)
@@ -163,7 +163,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     }
   })
 
-  it('go over Unix sockets', { skip: process.platform === 'win32' }, async (t) => {
+  it('work over Unix sockets', { skip: process.platform === 'win32' }, async (t) => {
     const socket = path.join(os.tmpdir(), `ironwire-tls-${process.pid}.sock`)
     const server = rpc.createServer({ tls: identity }).method('echo', (body) => body)
     await once(server.listen(socket), 'listening')
@@ -173,7 +173,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     await client.close()
   })
 
-  it('need the secret as well, where there is one', async (t) => {
+  it('need the secret as well, if there is one', async (t) => {
     const secret = 'sixteen bytes at least'
     const { port, refused } = await serving(t, { ca, requestCert: true }, { secret })
     const good = connecting(t, `localhost:${port}`, client, { secret })
@@ -193,7 +193,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
-  it('say of each whether it was sent, when a server that reads no more is lost', async (t) => {
+  it('fail with whether each was sent, when a server that stopped reading is lost', async (t) => {
     let seen = 0
     const server = tls.createServer(identity, (socket) => {
       socket.on('error', () => {})
@@ -224,7 +224,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.ok(count >= seen && count < 400, `${seen} were seen, ${count} may have been`)
   })
 
-  it('end with the server that closes, and go on at the next one', async (t) => {
+  it('end when their server closes, and continue at the next one', async (t) => {
     const { server, port } = await serving(t)
     const caller = connecting(t, `localhost:${port}`, {}, quick)
     let answer
@@ -249,8 +249,8 @@ describe('calls over TLS', { concurrency: 4 }, () => {
   })
 })
 
-describe('who may come in', { concurrency: 4 }, () => {
-  it('is who has a certificate of the authorities; handlers see whose', async (t) => {
+describe('clients that a server accepts', { concurrency: 4 }, () => {
+  it('have a certificate of its authorities, which handlers see', async (t) => {
     const { server, port, refused } = await serving(t, { ca, requestCert: true })
     const caller = connecting(t, `localhost:${port}`, client)
     assert.deepEqual(await peerOf(caller), {
@@ -277,7 +277,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.deepEqual([server.stats.unauthenticated, server.stats.tlsFailures], [3, 0])
   })
 
-  it('is nobody whose certificate was signed by who may not sign, nor is such a server believed', async (t) => {
+  it('have no certificate whose issuer must not sign; clients refuse such servers, too', async (t) => {
     const [end, between, root] = String(pem('chains/between-may-not-sign.pem')).split(/(?<=END CERTIFICATE-----\n)/)
     const signed = { key: pem('chains/key.pem'), cert: end + between }
     const { port } = await serving(t, { ...identity, ca: [ca, root], requestCert: true })
@@ -290,7 +290,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.equal(cause.message, 'key usage does not include certificate signing')
   })
 
-  it('is everybody, where the server does not reject', async (t) => {
+  it('are all clients, if it does not reject any', async (t) => {
     const { server, port } = await serving(t, { ca, requestCert: true, rejectUnauthorized: false })
     const seen = []
     server.on('connection', (peer) => seen.push(peer))
@@ -313,7 +313,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.match(inspect(first), /^TlsPeer \{\s+authorized: true,\s+authorizationError: null,/)
   })
 
-  it('is found out by a client that is none of ours', async (t) => {
+  it('do not include other clients without a certificate, which learn the reason', async (t) => {
     const { port } = await serving(t, { ca, requestCert: true })
     const socket = await secure(t, port)
     const units = read(socket)
@@ -325,7 +325,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.match(String(units[1].payload), /and this client has none$/)
   })
 
-  it('may show what Node cannot read', async (t) => {
+  it('may have a certificate that Node cannot read', async (t) => {
     const garbage = `-----BEGIN CERTIFICATE-----\n${Buffer.from('no certificate').toString('base64')}\n-----END CERTIFICATE-----\n`
     const shown = native.tlsContext({
       certificates: [Buffer.concat([client.cert, Buffer.from(garbage)])],
@@ -380,7 +380,7 @@ describe('who may come in', { concurrency: 4 }, () => {
   })
 })
 
-describe('whom a client believes', { concurrency: 4 }, () => {
+describe('servers that a client trusts', { concurrency: 4 }, () => {
   const cases = {
     'one of an authority that it does not know': [{ ca: pem('stranger-cert.pem') }, 'localhost'],
     'one that has signed for itself': [{}, 'localhost', of('stranger'), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
@@ -425,7 +425,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     'one of which the program says what is no error': [{ checkServerIdentity: () => 'no' }, 'localhost'],
   }
   for (const [name, [given, host, shown = identity, code]] of Object.entries(cases)) {
-    it(`is not ${name}`, async (t) => {
+    it(`do not include ${name}`, async (t) => {
       const { server, port } = await serving(t, shown)
       const handed = []
       server.method('echo2', (body) => handed.push(body))
@@ -448,7 +448,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     })
   }
 
-  it('is whom the program has nothing against, as in Node', async (t) => {
+  it('include those for which checkServerIdentity returns a false value, as in Node', async (t) => {
     const { port } = await serving(t)
     for (const nothing of [undefined, null, false, 0, '']) {
       const caller = connecting(t, `localhost:${port}`, { checkServerIdentity: () => nothing })
@@ -456,7 +456,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     }
   })
 
-  it('is nobody who has no name', async (t) => {
+  it('cannot have an invalid name', async (t) => {
     const { port } = await serving(t)
     const caller = connecting(t, `127.0.0.1:${port}`, { servername: 'no name' })
     const { code, message } = await refusalOf(caller.call('echo'))
@@ -464,13 +464,13 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     assert.match(message, /'no name' is no name that a certificate can have/)
   })
 
-  it('is anybody, where it does not reject', async (t) => {
+  it('are all servers, if it does not reject any', async (t) => {
     const { port } = await serving(t, of('stranger'))
     const caller = connecting(t, `localhost:${port}`, { rejectUnauthorized: false })
     assert.equal(String(await caller.call('echo', Buffer.from('any'))), 'any')
   })
 
-  it('is who has the name that was asked for, by whichever address', async (t) => {
+  it('have the name that was asked for, at any address', async (t) => {
     const { port } = await serving(t, of('other'))
     const asked = []
     const checkServerIdentity = (name, certificate) => {
@@ -492,7 +492,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     assert.equal((await peerOf(named)).servername, 'a.wild.example')
   })
 
-  it('is whom Node believes, where nothing else is said', async (t) => {
+  it('are by default those that Node trusts', async (t) => {
     const { port } = await serving(t)
     const script = `const { rpc } = require(process.argv[1])
       const client = rpc.connect('tls://localhost:${port}')
@@ -517,7 +517,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     )
   })
 
-  it('ends the client where it is not to connect anew', async (t) => {
+  it('a refusal ends a client that does not reconnect', async (t) => {
     const { port } = await serving(t, of('stranger'))
     const caller = connecting(t, `localhost:${port}`, {}, { reconnect: false })
     const ended = once(caller, 'error')
@@ -528,7 +528,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
 })
 
 describe('without TLS at one end', { concurrency: 4 }, () => {
-  it('a client of rpc is told by a server with TLS, in pieces too', async (t) => {
+  it('a server with TLS tells an rpc client without TLS so, also in pieces', async (t) => {
     const { server, port, refused } = await serving(t)
     const caller = rpc.connect(`127.0.0.1:${port}`)
     const [call, [error]] = await Promise.all([refusalOf(caller.call('echo')), once(caller, 'error')])
@@ -550,7 +550,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.deepEqual([server.stats.tlsFailures, server.stats.unauthenticated], [5, 0])
   })
 
-  it('a client with TLS is told what a server without it is', async (t) => {
+  it('a client with TLS reports that the server has none', async (t) => {
     const { server, port } = await listening(t)
     const told = once(server, 'protocolError')
     const caller = connecting(t, `127.0.0.1:${port}`)
@@ -562,7 +562,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.match((await told)[0].message, /the peer speaks TLS, and this side has no option 'tls'/)
   })
 
-  it('what speaks neither is no client, and no server', async (t) => {
+  it('peers that speak neither protocol are refused', async (t) => {
     const { server, port, refused } = await serving(t)
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
     socket.end('GET / HTTP/1.1\r\n\r\n')
@@ -593,7 +593,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
 })
 
 describe('a handshake that fails', { concurrency: 4 }, () => {
-  it('because a client wants what rustls does not have', async (t) => {
+  it('because a client wants something that rustls does not support', async (t) => {
     const { port, refused } = await serving(t)
     const socket = tls.connect({
       port,
@@ -617,7 +617,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     await until(() => refused.length === 1)
   })
 
-  it('because the server does not take the certificate, and is none of ours', async (t) => {
+  it('because another kind of server refuses the certificate', async (t) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const server = tls.createServer({ ...identity, ca, requestCert: true, maxVersion })
       await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -643,7 +643,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     assert.equal(server.sessions.size, 0)
   })
 
-  it('because the client goes away in the middle, which is nobody’s fault', async (t) => {
+  it('because the client leaves in the middle, which is not an error', async (t) => {
     const { server, port, refused } = await serving(t)
     const [hello] = await captured(t)
     for (const [part, end] of [
@@ -687,7 +687,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     await gone(socket)
   })
 
-  it('because what is encrypted was changed on the way', async (t) => {
+  it('because encrypted data was changed on the way', async (t) => {
     const { port, refused } = await serving(t)
     const raw = net.connect(port, '127.0.0.1')
     const socket = tls.connect({ socket: raw, servername: 'localhost', ca }).on('error', () => {})
@@ -733,7 +733,7 @@ describe('frames and records', { concurrency: 4 }, () => {
     }
   })
 
-  it('come in halves of a record, and as many of the smallest as one read can have', async (t) => {
+  it('arrive as halves of a record, and as the largest number that one read can contain', async (t) => {
     const { port } = await serving(t)
     const front = await between(t, port)
     const socket = await secure(t, front.port)
@@ -797,7 +797,7 @@ async function between(t, port) {
 }
 
 describe('options', () => {
-  it('that are wrong, or that rustls cannot do, are refused by name', () => {
+  it('that are invalid or unsupported by rustls are refused by name', () => {
     const refusesServer = (given, expected) => assert.throws(() => rpc.createServer({ tls: given }), expected)
     const refusesClient = (given, expected) => assert.throws(() => rpc.connect('tls://a:1', { tls: given }), expected)
     for (const value of [undefined, null, true, 'yes']) {
@@ -866,7 +866,7 @@ describe('options', () => {
 })
 
 describe('processes', { concurrency: 2 }, () => {
-  it('that are killed under load cost no call that may be made twice', async (t) => {
+  it('that are killed under load fail no idempotent call', async (t) => {
     const script = require.resolve('./fixtures/server.js')
     const start = async (port) => {
       const child = fork(script, [String(port), 'tls'])
@@ -947,7 +947,7 @@ describe('a registry', () => {
     assert.equal(String(await both.call('echo', Buffer.from('both'))), 'both')
   })
 
-  it('that does not take a client says so', async (t) => {
+  it('that refuses a client reports the reason', async (t) => {
     const registry = rpc.createRegistry({ tls: { ...identity, ca, requestCert: true } })
     await once(registry.listen(0), 'listening')
     t.after(() => registry.close(() => {}))

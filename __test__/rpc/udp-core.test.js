@@ -276,7 +276,7 @@ test('cancellation: the server gets it, or else learns of it by the next call in
   assert.strictEqual(server.core.connections.values().next().value.running, 0)
 })
 
-// ---- who is let in
+// ---- accepted clients
 
 /** Sends hand-written datagrams and keeps the answers. */
 function byHand(world, place = HOME) {

@@ -238,7 +238,7 @@ class Channel {
     if (call.expires !== Infinity) this.deadlines.add(call.expires)
   }
 
-  /** Removes a call from those that wait. */
+  /** Takes a call off the list of those that wait. */
   drop(call) {
     if (!this.pending.delete(call) || this.pending.size > 0) return
     clearInterval(this.holder)

@@ -116,9 +116,7 @@ class ClientCall {
     this.expires = Infinity
     this.link = null
     this.stream = 0
-    /**
-     * Who counts the end of the attempt, or null: the subchannel for channelz, and the endpoint for outlier detection.
-     */
+    /** Counters for the end of the attempt, or null: the subchannel's, and the endpoint's for outlier detection. */
     this.attempted = null
     this.watcher = null
     this.over = false
@@ -453,7 +451,7 @@ class ClientCall {
     if (this.previous > 0 && !this.begun) tellPrevious(end.metadata, this.previous)
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
-      // All messages come before the status. Those that wait no longer count for the connection.
+      // All messages come before the status. The ones that wait no longer count for the connection.
       this.inbox.disown()
       this.inbox.end(() => this.finish(end))
       return

@@ -5,7 +5,7 @@
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 
-/** At least so many of the last events are kept, and always fewer than twice as many. */
+/** At least this many of the latest events are kept, and always fewer than twice as many. */
 const KEPT = 32
 
 /** Converts a reading of `now()`, which is cheap, to the time of `Date.now()`; null for -1, which means never. */

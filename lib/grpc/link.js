@@ -224,7 +224,7 @@ class Link extends Base {
     this.lingering = setTimeout(() => this.destroy(), LINGER).unref()
   }
 
-  /** Called when the peer has broken the protocol. It is told so if it still reads, but the calls end now. */
+  /** Called when the peer has broken the protocol. The peer is told so if it still reads; the calls end at once. */
   onFailed(_code, why) {
     this.failure ??= new Error(why)
     this.finish()

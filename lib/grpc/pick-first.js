@@ -57,7 +57,7 @@ class PickFirst {
     this.note = ''
     /** The subchannels that are tried, until one of them is picked. */
     this.tried = []
-    /** Those that have failed since all of them last had. */
+    /** Those that have failed since the last time that all had failed. */
     this.failed = new Set()
     this.trying = 0
     this.picked = null

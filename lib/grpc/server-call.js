@@ -295,7 +295,7 @@ class ServerCall {
     this.quit()
   }
 
-  /** The end has left: what the caller may still send is not needed. */
+  /** The status has left: the rest of the request is not needed. */
   release() {
     if (!this.halfClosed) this.link.reset(this.stream, NO_ERROR)
   }

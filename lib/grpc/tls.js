@@ -1,7 +1,7 @@
 'use strict'
 
-// TLS of gRPC connections, done by rustls: what the credentials of both sides stand for, and links that begin with a
-// handshake.
+// TLS of gRPC connections, done by rustls: the TLS settings behind the credentials of both sides, and links that begin
+// with a handshake.
 
 const { Buffer } = require('node:buffer')
 const { readFileSync } = require('node:fs')
