@@ -1,6 +1,6 @@
 'use strict'
 
-// Watches and leases that end, or are told anew, while etcd is at something else of theirs.
+// Watches and leases that are closed or restarted while etcd is still answering an earlier request for them.
 
 const assert = require('node:assert')
 const { once } = require('node:events')
@@ -19,7 +19,10 @@ function connect(t, one, options) {
   return client
 }
 
-/** A member whose watches say nothing until the test does; `asked` are those that it was asked for, `cancelled` the numbers of those that were taken back. */
+/**
+ * An etcd member whose watches stay silent until the test answers. `asked` records the create requests, `cancelled` the
+ * ids of cancelled watches.
+ */
 async function watched(t, handlers) {
   const state = { asked: [], cancelled: [] }
   const handler = ({ createRequest, cancelRequest }, call) => {
@@ -31,7 +34,7 @@ async function watched(t, handlers) {
 
 const create = ({ call }, watchId, header = HEADER) => call.write({ header, watchId, created: true })
 
-test('a watch that was closed before etcd had it is taken back when it has', async (t) => {
+test('a watch that was closed before etcd created it is cancelled afterwards', async (t) => {
   const one = await watched(t)
   const client = connect(t, one)
   const [kept, closed] = [client.watch('kept'), client.watch('closed')]
@@ -47,7 +50,7 @@ test('a watch that was closed before etcd had it is taken back when it has', asy
   assert.deepStrictEqual(one.cancelled, [6])
 })
 
-test('numbers of watches are those of their stream', async (t) => {
+test('watch ids belong to their stream', async (t) => {
   const one = await watched(t)
   const client = connect(t, one)
   const [closed, kept] = [client.watch('closed'), client.watch('kept')]
@@ -58,7 +61,7 @@ test('numbers of watches are those of their stream', async (t) => {
   await once(kept, 'put')
   lose(one.asked[0].call)
   await until(() => one.asked.length === 4)
-  // On this stream 1 is another's.
+  // On this stream, id 1 belongs to the other watch.
   closed.close()
   create(one.asked[2], 2)
   create(one.asked[3], 1)
@@ -66,7 +69,7 @@ test('numbers of watches are those of their stream', async (t) => {
   assert.deepStrictEqual(one.cancelled, [2])
 })
 
-test('they are no others’ when the stream is another because a token has ended', async (t) => {
+test('watch ids are not mixed up when an expired token replaces the stream', async (t) => {
   const one = await watched(t, { 'Auth/Authenticate': () => ({ token: 'x' }) })
   const client = connect(t, one, { username: 'me', password: 'x' })
   const [closed, kept] = [client.watch('closed'), client.watch('kept')]
@@ -86,7 +89,7 @@ test('they are no others’ when the stream is another because a token has ended
   assert.deepStrictEqual(one.cancelled, [2])
 })
 
-test('what is read anew is not told by the watch of before', async (t) => {
+test('after a range is read again, the earlier watch is cancelled', async (t) => {
   const lost = { ...HEADER, clusterId: 2, revision: 3 }
   const range = ({ countOnly }) => ({ header: lost, kvs: countOnly ? [] : [entry('a')] })
   const one = await watched(t, { 'KV/Range': range })
@@ -104,7 +107,7 @@ test('what is read anew is not told by the watch of before', async (t) => {
   assert.strictEqual(one.asked[2].createRequest.startRevision, 4)
 })
 
-test('a stream whose token has ended goes on with another', async (t) => {
+test('a stream whose token has expired continues with a new one', async (t) => {
   let tokens = 0
   const one = await watched(t, { 'Auth/Authenticate': () => ({ token: `${++tokens}` }) })
   const watcher = connect(t, one, { username: 'me', password: 'x' }).watch('a')
@@ -120,7 +123,7 @@ test('a stream whose token has ended goes on with another', async (t) => {
   )
 })
 
-test('a lease that comes when nobody wants it any more is given back', async (t) => {
+test('a lease that is granted after its registration ended is revoked', async (t) => {
   const revoked = []
   let grant
   const one = await member(t, {

@@ -1,7 +1,7 @@
 'use strict'
 
-// Three members under load, of which some are killed, stopped and started again: not one idempotent request fails, and nothing that was told is told
-// twice or not at all.
+// Three members under load, some of which are killed, stopped and restarted: no idempotent request fails, and each
+// change is reported exactly once.
 
 const assert = require('node:assert')
 const { once } = require('node:events')
@@ -25,7 +25,7 @@ function connect(t, options) {
   return client
 }
 
-/** Keeps some requests in flight until it is stopped; each that fails is kept. */
+/** Keeps `inFlight` requests running until it is stopped. Failures are collected. */
 function load(client, prefix, inFlight = 8) {
   const state = { done: 0, failed: [], written: new Map() }
   let stopped = false
@@ -47,7 +47,7 @@ function load(client, prefix, inFlight = 8) {
   }
   const all = Promise.all(Array.from({ length: inFlight }, (_, i) => one(i)))
   return Object.assign(state, {
-    /** Waits until there is so much more. */
+    /** Waits until `count` more requests are done. */
     more: async (count = 50) => {
       const from = state.done
       await until(() => state.failed.length > 0 || state.done >= from + count)
@@ -60,7 +60,7 @@ function load(client, prefix, inFlight = 8) {
   })
 }
 
-/** What a watch tells of each revision. */
+/** Records what a watch reports for each revision. */
 function follow(client, prefix) {
   const watcher = client.watch({ prefix }, { initial: true })
   const state = { watcher, revisions: [], values: new Map(), resets: 0, last: 0 }
@@ -121,14 +121,14 @@ test('members are killed under load, the leader among them', needsEtcd, async (t
   assert.strictEqual(seen.resets, 1)
   assertInOrder(seen.revisions)
   assert.strictEqual(caller.addresses.length, 2)
-  // An election may have taken longer than the lease: then its key is there again.
+  // If the election took longer than the lease, the key must be written again.
   await until(async () => (await client.get('leased'))?.lease === lease.id)
   seen.watcher.close()
   await lease.revoke()
   await registry.close()
 })
 
-test('a leader that stands still is not waited for', needsEtcd, async (t) => {
+test('a leader that is stopped is not waited for', needsEtcd, async (t) => {
   const client = connect(t)
   const running = load(client, 'still/')
   await running.more()
@@ -140,13 +140,13 @@ test('a leader that stands still is not waited for', needsEtcd, async (t) => {
   await running.stop()
 })
 
-test('two of three are gone: what is asked waits until there is a leader again', needsEtcd, async (t) => {
+test('two of three members are down: requests wait until there is a leader again', needsEtcd, async (t) => {
   const client = connect(t)
   const running = load(client, 'quorum/', 4)
   await running.more(20)
   const [, ...gone] = cluster.members
   await Promise.all(gone.map((member) => member.kill()))
-  // What one member knows can still be read, by who does not mind that it may be old.
+  // A member on its own still answers reads that accept old data.
   const [left] = cluster.members
   const alone = etcd.connect(left.endpoint)
   t.after(() => alone.close())
@@ -156,31 +156,35 @@ test('two of three are gone: what is asked waits until there is a leader again',
   await running.stop()
 })
 
-test('all are killed and come back, and what was compacted meanwhile is read anew', needsEtcd, async (t) => {
-  const client = connect(t)
-  const seen = follow(client, 'all/')
-  await once(seen.watcher, 'reset')
-  const running = load(client, 'all/', 4)
-  await running.more(20)
-  // What the watch has not been told when its stream is lost, is compacted before it can ask again.
-  const { stream } = seen.watcher
-  const begin = stream.begin.bind(stream)
-  const go = stream.go.bind(stream)
-  stream.begin = stream.go = () => {}
-  await Promise.all(cluster.members.map((member) => member.kill()))
-  await cluster.restart()
-  await running.more(20)
-  const { revision } = await client.put('all/last', 'x', { idempotent: true })
-  await client.compact(revision)
-  stream.begin = begin
-  stream.go = go
-  const compacted = once(seen.watcher, 'compacted')
-  stream.begin()
-  assert.strictEqual((await compacted)[0].compactRevision, revision)
-  await running.more(20)
-  await running.stop()
-  await until(() => [...running.written].every(([key, value]) => seen.values.get(key) === value))
-  assert.strictEqual(seen.resets, 2)
-  assertInOrder(seen.revisions)
-  seen.watcher.close()
-})
+test(
+  'all members are killed and restarted, and a watch reads again what was compacted meanwhile',
+  needsEtcd,
+  async (t) => {
+    const client = connect(t)
+    const seen = follow(client, 'all/')
+    await once(seen.watcher, 'reset')
+    const running = load(client, 'all/', 4)
+    await running.more(20)
+    // The watch loses its stream, and the changes it has not seen are compacted before it can resume.
+    const { stream } = seen.watcher
+    const begin = stream.begin.bind(stream)
+    const go = stream.go.bind(stream)
+    stream.begin = stream.go = () => {}
+    await Promise.all(cluster.members.map((member) => member.kill()))
+    await cluster.restart()
+    await running.more(20)
+    const { revision } = await client.put('all/last', 'x', { idempotent: true })
+    await client.compact(revision)
+    stream.begin = begin
+    stream.go = go
+    const compacted = once(seen.watcher, 'compacted')
+    stream.begin()
+    assert.strictEqual((await compacted)[0].compactRevision, revision)
+    await running.more(20)
+    await running.stop()
+    await until(() => [...running.written].every(([key, value]) => seen.values.get(key) === value))
+    assert.strictEqual(seen.resets, 2)
+    assertInOrder(seen.revisions)
+    seen.watcher.close()
+  },
+)

@@ -1,6 +1,6 @@
 'use strict'
 
-// A member of etcd that is made up: it says what a test has it say, and keeps what it was asked.
+// A fake etcd member. A test says what it answers, and it records the requests.
 
 const grpc = require('../../lib/grpc')
 const { methods } = require('../../lib/etcd/schema.js')
@@ -9,7 +9,7 @@ const HEADER = { clusterId: 1, memberId: 1, revision: 10, raftTerm: 1 }
 
 const LEADER_LOST = { code: grpc.status.UNAVAILABLE, details: 'etcdserver: no leader' }
 
-/** Methods by service, as servers have them. */
+/** Methods by service, as `addService()` takes them. */
 function services() {
   const found = new Map()
   for (const { name, path, isStream, requestType, responseType } of methods().values()) {
@@ -29,10 +29,13 @@ function services() {
 }
 
 class Member {
-  /** `handlers` by `Service/Method`: of a request, what is answered; of a stream, nothing. An error that is thrown is the answer. */
+  /**
+   * `handlers` by `Service/Method`. A handler of a unary method returns the answer or throws an error, which becomes
+   * the answer; one of a stream returns nothing.
+   */
   constructor(handlers) {
     this.handlers = handlers
-    /** `[method, request, metadata]` of each. */
+    /** `[method, request, metadata]` of each request. */
     this.seen = []
     this.streams = new Set()
     this.server = new grpc.Server({ 'grpc.max_receive_message_length': -1 })
@@ -97,7 +100,7 @@ class Member {
   }
 }
 
-/** One until the test ends. */
+/** A fake member until the test ends. */
 async function member(t, handlers = {}) {
   const one = await new Member(handlers).listen()
   t.after(() => one.close())

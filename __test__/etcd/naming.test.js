@@ -1,6 +1,6 @@
 'use strict'
 
-// How instances are written down in etcd, and what is read of what others have written.
+// How instances are stored in etcd, and how entries that other programs have written are read.
 
 const assert = require('node:assert')
 const { test } = require('node:test')
@@ -8,7 +8,7 @@ const { instanceOf, keyOf, textOf } = require('../../lib/rpc/registry/naming.js'
 
 const read = (text, key = 'a/b/c') => instanceOf({ key: Buffer.from(key), value: Buffer.from(text) }, 'a/')
 
-test('what is written is read', () => {
+test('a written instance is read back', () => {
   for (const instance of [
     { id: 'b/c', address: '10.0.0.1:80', weight: 1, zone: '', metadata: {} },
     { id: 'b/c', address: 'tls://host:80', weight: 0, zone: 'eu', metadata: { weight: 'much', tls: 'no' } },
@@ -21,12 +21,12 @@ test('what is written is read', () => {
   }
   const plain = { address: '10.0.0.1:80', weight: 1, zone: '', metadata: {} }
   assert.strictEqual(textOf(plain), '{"Op":0,"Addr":"10.0.0.1:80","Metadata":null}')
-  // In Go names of fields are the same in any case: none of ours may be one of theirs.
+  // Go ignores the case of field names, so ours must not equal one of Go's in any case.
   const fields = Object.keys(JSON.parse(textOf({ ...plain, weight: 2 }))).map((name) => name.toLowerCase())
   assert.strictEqual(new Set(fields).size, fields.length)
 })
 
-test('of what others have written, what makes sense', () => {
+test('valid parts of entries that other programs have written', () => {
   const known = { id: 'b/c', address: 'h:1', weight: 1, zone: '', metadata: {} }
   for (const metadata of [null, 'text', 5, [1], undefined]) {
     assert.deepStrictEqual(read(JSON.stringify({ Op: 0, Addr: 'h:1', Metadata: metadata })), known)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Listeners that throw, and answers that no etcd gives: neither stops what goes on, nor ends the process.
+// Listeners that throw, and answers that no real etcd gives: neither stops other work or ends the process.
 
 const assert = require('node:assert')
 const { AsyncLocalStorage } = require('node:async_hooks')
@@ -18,7 +18,7 @@ function connect(t, { endpoint }, options) {
   return client
 }
 
-/** What is uncaught until the test ends. */
+/** Collects uncaught exceptions until the test ends. */
 function uncaught(t) {
   const thrown = []
   const listeners = process.listeners('uncaughtException')
@@ -35,7 +35,7 @@ function thrower() {
   throw new Error('mine')
 }
 
-/** A member, and what its watches were asked: `say(i, message)` answers the one that was asked for so many before it. */
+/** A member that records the requests of its watches. `say(i, message)` answers request `i`. */
 async function watched(t, handlers = {}) {
   const asked = []
   const one = await member(t, {
@@ -51,7 +51,7 @@ async function watched(t, handlers = {}) {
   return { one, asked }
 }
 
-test('what a listener of a watch throws costs nobody a change', async (t) => {
+test('an exception in a listener of a watch loses no change', async (t) => {
   const thrown = uncaught(t)
   const { one, asked } = await watched(t)
   const client = connect(t, one)
@@ -76,7 +76,7 @@ test('what a listener of a watch throws costs nobody a change', async (t) => {
   assert.deepStrictEqual(thrown, Array(8).fill('mine'))
 })
 
-test('an error of a watch that nobody hears is uncaught, and the others go on', async (t) => {
+test('an error of a watch without a listener is uncaught, and other watches continue', async (t) => {
   const thrown = uncaught(t)
   const refused = Object.assign(new Error(), {
     code: 3,
@@ -94,7 +94,7 @@ test('an error of a watch that nobody hears is uncaught, and the others go on', 
   await until(() => thrown.length === 1)
 })
 
-test('what a listener of a lease throws does not end it', async (t) => {
+test('an exception in a listener of a lease does not end the lease', async (t) => {
   const thrown = uncaught(t)
   let granted = 0
   const one = await member(t, {
@@ -107,7 +107,7 @@ test('what a listener of a lease throws does not end it', async (t) => {
   await until(() => thrown.length === 2)
 })
 
-test('listeners have the context of whoever has made what tells them', async (t) => {
+test('listeners run in the async context in which their watch or lease was made', async (t) => {
   const storage = new AsyncLocalStorage()
   const { one, asked } = await watched(t, {
     'Lease/LeaseGrant': ({ ttl }) => ({ id: ttl, ttl }),
@@ -126,7 +126,7 @@ test('listeners have the context of whoever has made what tells them', async (t)
   assert.deepStrictEqual(seen, ['a', 'b', 5, 6])
 })
 
-test('a lease that is gone whenever it is there is granted with pauses', async (t) => {
+test('a lease that is lost each time is granted again with pauses', async (t) => {
   let granted = 0
   let gone = 0
   const one = await member(t, {
@@ -141,7 +141,7 @@ test('a lease that is gone whenever it is there is granted with pauses', async (
   assert.ok(lease.failures >= 3, `${lease.failures}`)
 })
 
-test('a lease of many years is kept alive as others are', async (t) => {
+test('a lease of many years is kept alive, too', async (t) => {
   const asked = []
   const warnings = []
   const warned = (warning) => warnings.push(warning.name)
@@ -154,12 +154,12 @@ test('a lease of many years is kept alive as others are', async (t) => {
   const client = connect(t, one)
   await client.lease(9_000_000_000)
   await until(() => asked.length === 1)
-  // Behind what a timer of a millisecond would have done.
+  // Longer than a timer of one millisecond would have taken.
   await new Promise((resolve) => setTimeout(resolve, 5))
   assert.deepStrictEqual([asked, warnings], [[1], []])
 })
 
-test('a key that could not be put again with the next lease is tried again', async (t) => {
+test('a key that could not be written again with the next lease is retried', async (t) => {
   let granted = 0
   let puts = 0
   const one = await member(t, {
@@ -180,7 +180,7 @@ test('a key that could not be put again with the next lease is tried again', asy
   assert.deepStrictEqual([String(message.key), message.lease], ['a', 2])
 })
 
-test('a key of which it was said that it is not put, is not put later', async (t) => {
+test('a key whose put() failed is not written later', async (t) => {
   let granted = 0
   const refused = Object.assign(new Error(), { code: 7, details: 'etcdserver: permission denied' })
   const one = await member(t, {
@@ -201,7 +201,7 @@ test('a key of which it was said that it is not put, is not put later', async (t
   assert.deepStrictEqual(keys, ['refused', 'a', 'a'])
 })
 
-test('answers that make no sense are errors of their requests', async (t) => {
+test('invalid answers fail their requests', async (t) => {
   const replies = {
     'KV/Txn': { succeeded: true, responses: [{}] },
     'Lease/LeaseGrant': { id: 5, ttl: 0 },
@@ -226,7 +226,7 @@ test('answers that make no sense are errors of their requests', async (t) => {
   }
 })
 
-test('a watch goes on at a member that makes sense', async (t) => {
+test('a watch continues at a member with valid answers', async (t) => {
   const huge = 2n ** 62n
   const created = { created: true }
   const senseless = [
@@ -253,7 +253,7 @@ test('a watch goes on at a member that makes sense', async (t) => {
   assert.deepStrictEqual(lost, Array(7).fill('a message of the stream is not one that etcd sends'))
 })
 
-test('a range is read again when what was answered makes no sense', async (t) => {
+test('a range is read again after an invalid answer', async (t) => {
   const senseless = [
     { header: undefined, kvs: [] },
     { header: { ...HEADER, revision: 2n ** 62n }, kvs: [] },
@@ -268,7 +268,7 @@ test('a range is read again when what was answered makes no sense', async (t) =>
   assert.deepStrictEqual([retries, entries.map(({ key }) => String(key))], [4, ['a']])
 })
 
-test('a list goes on behind keys that are no text', async (t) => {
+test('a list continues after keys that are not text', async (t) => {
   const last = Buffer.from([255, 254])
   const instance = (key) => ({ ...entry(''), key: Buffer.from(key), value: Buffer.from('{"Addr":"a:1"}') })
   const pages = [
@@ -283,7 +283,7 @@ test('a list goes on behind keys that are no text', async (t) => {
   assert.deepStrictEqual(Buffer.from(second), Buffer.from([255, 254, 0]))
 })
 
-test('a registration takes the place of an old one of its id, also when its first request was not answered', async (t) => {
+test('a registration replaces an older one with its id, also if its first request was not answered', async (t) => {
   const seen = []
   const one = await member(t, {
     'Lease/LeaseGrant': ({ ttl }) => ({ id: 7, ttl }),

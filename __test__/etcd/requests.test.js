@@ -1,6 +1,6 @@
 'use strict'
 
-// Requests to etcd, at members that are made up: who is asked, and what becomes of a request that a member does not answer as it should.
+// Requests to etcd with fake members: which member is asked, and what happens if a member does not answer properly.
 
 const assert = require('node:assert')
 const { AsyncLocalStorage } = require('node:async_hooks')
@@ -29,7 +29,7 @@ function connectInOrder(t, members, options) {
   return client
 }
 
-/** A port where nobody is. */
+/** An address where nobody listens. */
 async function nobody() {
   const server = net.createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -58,7 +58,7 @@ test('keys, values and answers are bytes, whatever they were given as', async (t
   assert.deepStrictEqual([String(deleteRequest.key), String(deleteRequest.rangeEnd)], ['a', 'b'])
 })
 
-test('callbacks, and never at once', async (t) => {
+test('callbacks are called, and never synchronously', async (t) => {
   const one = await member(t, { 'KV/Range': found('a') })
   const client = connect(t, [one])
   const seen = []
@@ -78,13 +78,13 @@ test('callbacks, and never at once', async (t) => {
   assert.deepStrictEqual(closed, ['IRONWIRE_ETCD_CLOSED'])
 })
 
-test('a callback is called in the context of its caller, whoever has brought the answer', async (t) => {
+test('a callback runs in the async context of its caller', async (t) => {
   let failures = 0
   const range = () => (failures++ < 4 ? refuse(gone)() : { kvs: [entry('a')] })
   const one = await member(t, { 'KV/Range': range, 'Auth/Authenticate': () => ({ token: 'x' }) })
   const client = connect(t, [one], { username: 'me', password: 'x' })
   const storage = new AsyncLocalStorage()
-  // They wait for the same connection and the same token, and are asked again.
+  // The calls wait for the same connection and the same token, and are sent again.
   const ask = (who) =>
     storage.run(who, () => new Promise((resolve) => client.get('a', (error) => resolve([error, storage.getStore()]))))
   assert.deepStrictEqual(await Promise.all(['one', 'two', 'three'].map(ask)), [
@@ -113,7 +113,7 @@ test('the ends of ranges', async (t) => {
   }
 })
 
-test('who needs a leader says so, and who reads what a member has does not', async (t) => {
+test('a read requires a leader, unless it is serializable', async (t) => {
   const one = await member(t, { 'KV/Range': found('a'), 'Maintenance/Status': () => ({ version: '3.4' }) })
   const client = connect(t, [one])
   await client.get('a')
@@ -131,14 +131,14 @@ test('a read that a member cannot answer is answered by another', async (t) => {
     const client = connectInOrder(t, [sick, well])
     assert.strictEqual(String((await client.get('a')).key), 'a')
     assert.ok(sick.times('KV/Range') >= 1)
-    // And then it is that one that is asked.
+    // From then on, the other member is asked.
     const before = sick.times('KV/Range')
     await client.get('a')
     assert.strictEqual(sick.times('KV/Range'), before)
   }
 })
 
-test('a member that is not there is passed over, also when it was alone at first', async (t) => {
+test('a member that is not reachable is skipped, also if it was the only one at first', async (t) => {
   const [away, well] = [await nobody(), await member(t, { 'KV/Range': found('a'), 'KV/Put': () => ({}) })]
   const client = connectInOrder(t, [away, well])
   await client.get('a')
@@ -149,7 +149,7 @@ test('a member that is not there is passed over, also when it was alone at first
   )
 })
 
-test('a write that may have been done is not done again, unless it says that it may be', async (t) => {
+test('a write that may have been executed is repeated only if it is idempotent', async (t) => {
   const [sick, well] = [await member(t, { 'KV/Put': refuse(gone) }), await member(t, { 'KV/Put': () => ({}) })]
   const client = connectInOrder(t, [sick, well])
   await assert.rejects(client.put('a', 'x'), {
@@ -166,7 +166,7 @@ test('a write that may have been done is not done again, unless it says that it 
   assert.strictEqual(well.times('KV/Put'), 1)
 })
 
-test('a write that was certainly not done is done elsewhere', async (t) => {
+test('a write that was certainly not executed is sent to another member', async (t) => {
   for (const details of ['etcdserver: no leader', 'etcdserver: not capable', 'etcdserver: too many requests']) {
     const code = details.includes('many') ? status.RESOURCE_EXHAUSTED : status.UNAVAILABLE
     const [sick, well] = [
@@ -178,28 +178,28 @@ test('a write that was certainly not done is done elsewhere', async (t) => {
   }
 })
 
-test('a write on a connection that is lost may have been done', async (t) => {
+test('a write on a lost connection may have been executed', async (t) => {
   const one = await member(t, { 'KV/Put': () => one.close() })
   await assert.rejects(connect(t, [one]).put('a', 'x'), { code: 'IRONWIRE_ETCD_UNAVAILABLE', sent: true })
 })
 
-test('what etcd refuses has not been done, and is refused once', async (t) => {
+test('a request that etcd refuses was not executed and is not repeated', async (t) => {
   const refusal = { code: status.FAILED_PRECONDITION, details: 'etcdserver: duplicate key given in txn request' }
   const one = await member(t, { 'KV/Txn': refuse(refusal) })
   await assert.rejects(connect(t, [one]).txn({}), { code: 'IRONWIRE_ETCD_REFUSED', sent: false })
   assert.strictEqual(one.times('KV/Txn'), 1)
 })
 
-test('a read at a member that says nothing goes to another in time', async (t) => {
+test('a read at a silent member moves to another one in time', async (t) => {
   const [silent, well] = [await member(t, { 'KV/Range': () => {} }), await member(t, { 'KV/Range': found('a') })]
   const client = connectInOrder(t, [silent, well], { timeout: 2400 })
   assert.strictEqual(String((await client.get('a')).key), 'a')
 })
 
-test('the time of a request is its own, wherever it waits', async (t) => {
+test('the timeout of a request applies wherever it waits', async (t) => {
   const code = 'IRONWIRE_ETCD_TIMEOUT'
   const away = connect(t, [await nobody()])
-  // How soon it is known that nobody is there is the system's to say.
+  // The system decides when a refused connection is reported.
   let error
   do error = await away.get('a', { timeout: 20 }).catch((error) => error)
   while (error.cause === undefined)
@@ -227,7 +227,7 @@ test('a request can be aborted, wherever it waits', async (t) => {
   await assert.rejects(connect(t, [silent]).get('a', { signal: controller.signal }), { ...expected, sent: true })
 })
 
-test('what waits when the client closes fails, what is under way is answered', async (t) => {
+test('when the client closes, waiting requests fail and sent ones are answered', async (t) => {
   let answer
   const one = await member(t, { 'KV/Range': () => new Promise((resolve) => (answer = resolve)) })
   const client = connect(t, [one])
@@ -242,7 +242,7 @@ test('what waits when the client closes fails, what is under way is answered', a
   await assert.rejects(request, { code: 'IRONWIRE_ETCD_CLOSED', sent: false })
 })
 
-test('who asks shows a token, which is had once, and again when it is not taken', async (t) => {
+test('requests share one token, which is renewed when it is refused', async (t) => {
   let tokens = 0
   let good = 'token 1'
   const one = await member(t, {
@@ -266,7 +266,7 @@ test('who asks shows a token, which is had once, and again when it is not taken'
   const [, , asked] = one.seen.find(([name]) => name === 'Auth/Authenticate')
   assert.deepStrictEqual([asked.token, asked.hasleader], [undefined, 'true'])
   good = 'token 2'
-  // A write, too: it was refused before it was done.
+  // Writes are repeated, too: a refused write was not executed.
   await Promise.all([client.put('c', ''), client.get('a'), client.get('b')])
   assert.strictEqual(tokens, 2)
   good = 'none'
@@ -274,7 +274,7 @@ test('who asks shows a token, which is had once, and again when it is not taken'
   assert.ok(tokens < 8, 'not for ever')
 })
 
-test('a password that is wrong is said, and one that nobody asks for is passed over', async (t) => {
+test('a wrong password is an error, and one that is not required is ignored', async (t) => {
   const details = 'etcdserver: authentication failed, invalid user ID or password'
   const one = await member(t, { 'Auth/Authenticate': refuse({ code: status.INVALID_ARGUMENT, details }) })
   const options = { username: 'me', password: 'wrong' }
@@ -289,13 +289,13 @@ test('a password that is wrong is said, and one that nobody asks for is passed o
   assert.strictEqual(String((await connect(t, [open], options).get('a')).key), 'a')
 })
 
-test('an answer is limited', async (t) => {
+test('the size of an answer is limited', async (t) => {
   const one = await member(t, { 'KV/Range': found('a', 'x'.repeat(2000)) })
   const client = connect(t, [one], { maxMessageBytes: 1024 })
   await assert.rejects(client.get('a'), { code: 'IRONWIRE_ETCD_EXHAUSTED' })
 })
 
-test('transactions, in and out', async (t) => {
+test('requests and results of transactions', async (t) => {
   const one = await member(t, {
     'KV/Txn': () => ({
       succeeded: true,
@@ -335,7 +335,7 @@ test('transactions, in and out', async (t) => {
   )
 })
 
-test('what is wrong is said before it is sent', async (t) => {
+test('invalid arguments throw before anything is sent', async (t) => {
   const client = etcd.connect()
   t.after(() => client.close())
   const wrong = [

@@ -1,6 +1,7 @@
 'use strict'
 
-// One etcd: what is put is there, in whatever form, and stays findable when etcd is killed, compacts, lets leases expire, and asks for passwords.
+// A real etcd: keys and registrations stay available when etcd is killed, compacts its history, lets leases expire, and
+// requires passwords.
 
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
@@ -89,7 +90,7 @@ test('transactions are all or nothing', needsEtcd, async (t) => {
   await client.delete('lock')
 })
 
-test('a watch tells every change, and goes on from a revision', needsEtcd, async (t) => {
+test('a watch reports every change, and can start from a revision', needsEtcd, async (t) => {
   const client = connect(t)
   const { revision } = await client.put('w/0', 'x')
   const watcher = client.watch({ prefix: 'w/' }, { revision, previous: true })
@@ -112,7 +113,7 @@ test('a watch tells every change, and goes on from a revision', needsEtcd, async
   watcher.close()
 })
 
-test('what was compacted is an error for who asks, and read anew for who watches', needsEtcd, async (t) => {
+test('compacted revisions are an error for a request, and a watch reads again', needsEtcd, async (t) => {
   const client = connect(t)
   const { revision } = await client.put('c/1', 'x')
   await client.put('c/1', 'y')
@@ -133,7 +134,7 @@ test('what was compacted is an error for who asks, and read anew for who watches
   watcher.close()
 })
 
-test('the keys of a process that has died are gone when its lease is', needsEtcd, async (t) => {
+test('the keys of a dead process disappear with its lease', needsEtcd, async (t) => {
   const client = connect(t)
   const program = `
     const { etcd } = require(${INDEX})
@@ -153,7 +154,7 @@ test('the keys of a process that has died are gone when its lease is', needsEtcd
   assert.strictEqual(await client.get('alive'), null)
 })
 
-test('a lease that somebody has revoked is granted again, with its keys', needsEtcd, async (t) => {
+test('a lease that was revoked elsewhere is granted again, with its keys', needsEtcd, async (t) => {
   const client = connect(t)
   const lease = await client.lease(2)
   await lease.put('leased', 'x')
@@ -179,7 +180,7 @@ test(
     const metadata = { version: '1.4' }
     const mine = registry.register('courses', { id: 'a', port: one.port, weight: 2, zone: 'eu', metadata, lease: 3000 })
     await once(mine, 'registered')
-    // As Go's endpoints.Manager writes it, which knows no weights.
+    // As Go's endpoints.Manager writes it, without a weight.
     await client.put(
       'courses/b',
       JSON.stringify({ Op: 0, Addr: `127.0.0.1:${other.port}`, Metadata: { lang: 'go', cores: 4 } }),
@@ -189,7 +190,7 @@ test(
     assert.deepStrictEqual(JSON.parse(String(entry.value)), {
       Op: 0,
       Addr: `127.0.0.1:${one.port}`,
-      // An object would be the end of a resolver in Go.
+      // An object here would make resolvers in Go fail.
       Metadata: null,
       ironwire: { weight: 2, zone: 'eu', metadata },
     })
@@ -212,7 +213,7 @@ test(
     await client.delete('courses/b')
     await until(() => caller.addresses.length === 1)
     assert.strictEqual(String(await caller.call('name')), 'one')
-    // Who has the id now is not who had it.
+    // Another process registers the same id.
     const replaced = once(mine, 'error')
     await client.put('courses/a', String(entry.value))
     await client.call('Lease/LeaseRevoke', { id: mine.lease.id })
@@ -238,7 +239,7 @@ test(
     t.after(() => caller.close(() => {}))
     const lease = await client.lease(60)
     const { revision } = await lease.put('r/leased', '')
-    // etcd may carry out what is asked on one stream before what was asked on another.
+    // etcd may execute requests of different streams in any order.
     const watcher = client.watch({ prefix: 'r/' }, { revision: revision + 1 })
     const seen = []
     watcher.on('put', ({ value }) => seen.push(String(value)))
@@ -260,7 +261,7 @@ test(
   },
 )
 
-test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
+test('grpc targets that name services in etcd', needsEtcd, async (t) => {
   const client = connect(t)
   const registry = rpc.connectRegistry(cluster.url)
   t.after(() => registry.destroy())
@@ -291,7 +292,7 @@ test('grpc’s targets name services in etcd', needsEtcd, async (t) => {
   await client.delete({ prefix: 'texts/' })
 })
 
-test('over TLS, also mutual: by endpoints, and by rpc’s targets', needsEtcd, async (t) => {
+test('TLS, also mutual, with endpoints and with rpc targets', needsEtcd, async (t) => {
   const chain = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-etcd-tls-')), 'chain.pem')
   fs.writeFileSync(chain, identity.cert)
   t.after(() => fs.rmSync(path.dirname(chain), { recursive: true, force: true }))
@@ -354,14 +355,14 @@ test('names, passwords and permissions', needsEtcd, async (t) => {
     assert.strictEqual(denied.code, 'IRONWIRE_ETCD_DENIED')
     const watcher = ada.watch({ prefix: 'ours/' }, { initial: true })
     await once(watcher, 'reset')
-    // Its tokens go with the member.
+    // Its tokens are lost with the member.
     await cluster.members[0].kill()
     await cluster.restart(cluster.members, { username: 'root', password: 'all' })
     const put = once(watcher, 'put')
     await ada.put('ours/2', 'y', { idempotent: true })
     assert.strictEqual(String((await put)[0].value), 'y')
     watcher.close()
-    // And rpc's targets say who asks, in the form of URLs.
+    // rpc's targets can contain the user and password, as URLs do.
     const server = await serveRpc(t, 'here')
     const url = cluster.url.replace('etcd://', 'etcd://ada:p%40ss%2Fword@')
     const registry = rpc.connectRegistry(url)

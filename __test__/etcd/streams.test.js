@@ -1,6 +1,6 @@
 'use strict'
 
-// Watches and leases, at members that are made up: what becomes of them when their stream does not go on.
+// Watches and leases with fake members: what happens to them when their stream breaks.
 
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
@@ -22,7 +22,7 @@ function connect(t, members, options) {
 
 const put = (revision, key = 'a') => ({ type: 0, kv: entry(key, `${revision}`, revision) })
 
-/** A member whose watches are what a test says: `script` is called with each that is asked for, in turn. */
+/** A member whose watches follow the test: one function of `script` is called for each watch request, in order. */
 async function watched(t, handlers, ...script) {
   let id = 0
   const create = (request, call) => {
@@ -35,7 +35,7 @@ async function watched(t, handlers, ...script) {
   return member(t, { ...handlers, 'Watch/Watch': handler })
 }
 
-/** Everything that a watcher tells, until it has told so much. */
+/** Collects the events of a watcher until there are `count`. */
 function told(watcher, count) {
   const seen = []
   return new Promise((resolve, reject) => {
@@ -50,7 +50,7 @@ function told(watcher, count) {
   })
 }
 
-test('a watch goes on behind the revision that it has told, at another member', async (t) => {
+test('a watch continues after its last revision at another member', async (t) => {
   const one = await watched(t, {}, ({ request, call, created, say }) => {
     assert.deepStrictEqual([request.startRevision, request.prevKv, String(request.rangeEnd)], [5, true, 'b'])
     created()
@@ -59,7 +59,7 @@ test('a watch goes on behind the revision that it has told, at another member', 
     call.emit('error', Object.assign(new Error('x'), LEADER_LOST))
   })
   const other = await watched(t, {}, ({ request, created, say }) => {
-    // A progress notification counts as well.
+    // A progress notification also moves the revision on.
     assert.strictEqual(request.startRevision, 10)
     created()
     say({ events: [put(10)] })
@@ -70,7 +70,7 @@ test('a watch goes on behind the revision that it has told, at another member', 
   assert.strictEqual(hasleader, 'true')
 })
 
-test('a watch from now on misses nothing, also when its stream is lost before anything happens', async (t) => {
+test('a watch without a start revision misses nothing, also if its stream is lost before any change', async (t) => {
   const one = await watched(
     t,
     {},
@@ -88,7 +88,7 @@ test('a watch from now on misses nothing, also when its stream is lost before an
   assert.deepStrictEqual(await told(connect(t, [one]).watch('a'), 2), [['disconnect'], ['events', 8, '8']])
 })
 
-test('of a revision in parts nothing is told before it is whole, and nothing twice', async (t) => {
+test('a revision that arrives in parts is reported only when complete, and only once', async (t) => {
   const one = await watched(
     t,
     {},
@@ -114,7 +114,7 @@ test('of a revision in parts nothing is told before it is whole, and nothing twi
   ])
 })
 
-test('what was compacted is read anew', async (t) => {
+test('after a compaction, a watch reads its range again', async (t) => {
   const range = ({ revision, key }) => {
     if (revision === 0) return { header: { ...HEADER, revision: 20 }, kvs: [entry('a')], more: true, count: 2 }
     assert.deepStrictEqual([revision, String(key)], [20, 'a\0'])
@@ -140,7 +140,7 @@ test('what was compacted is read anew', async (t) => {
   ])
 })
 
-test('a cluster that has lost what it knew is noticed, and a member that lags is waited for', async (t) => {
+test('a cluster that lost its data is noticed, and a member that lags is waited for', async (t) => {
   for (const [revision, clusterId, expected] of [
     [3, 2, ['reset', 3, 'new']],
     [3, 1, ['reset', 3, 'new']],
@@ -165,7 +165,7 @@ test('a cluster that has lost what it knew is noticed, and a member that lags is
   }
 })
 
-test('a watch may begin in the future', async (t) => {
+test('a watch may start at a future revision', async (t) => {
   const one = await watched(t, { 'KV/Range': refuse(LEADER_LOST) }, ({ request, created, say }) => {
     assert.strictEqual(request.startRevision, 31)
     created()
@@ -175,7 +175,7 @@ test('a watch may begin in the future', async (t) => {
   assert.strictEqual(one.times('KV/Range'), 0)
 })
 
-test('several watches share a stream, and each ends by itself', async (t) => {
+test('several watches share a stream, and each can end alone', async (t) => {
   const asked = []
   const cancelled = []
   let id = 0
@@ -216,7 +216,7 @@ test('a watch that is not allowed ends with an error, after another token was tr
     [error.code, error.details, tokens],
     ['IRONWIRE_ETCD_DENIED', 'etcdserver: permission denied', 2],
   )
-  // And one that had only a token that has ended goes on.
+  // A watch that was denied only because its token had expired continues.
   const other = await watched(t, handlers, deny, ({ created, say }) => {
     created()
     say({ events: [put(11)] })
@@ -244,7 +244,7 @@ test('a range that does not fit into a message is read in smaller parts', async 
   assert.strictEqual(entries.length, 32)
 })
 
-test('what a watch reads, or holds of a revision, is limited', async (t) => {
+test('what a watch reads, or buffers of a revision, is limited', async (t) => {
   const endless = ({ key }) => ({ kvs: [entry(`${key}x`, 'x'.repeat(1000))], more: true, count: 2 ** 40 })
   const one = await watched(t, { 'KV/Range': endless }, ({ created, say }) => {
     created()
@@ -258,9 +258,9 @@ test('what a watch reads, or holds of a revision, is limited', async (t) => {
   assert.strictEqual(held.code, 'IRONWIRE_ETCD_EXHAUSTED')
 })
 
-// --- leases
+// ---- leases
 
-/** A member that grants leases, and says of each that it lives until the test has it say otherwise. */
+/** A member that grants leases and keeps each alive until the test says otherwise. */
 async function lessor(t, first, handlers = {}) {
   const put = new Map()
   const lives = new Set()
@@ -285,7 +285,7 @@ async function lessor(t, first, handlers = {}) {
   return Object.assign(one, { put, lives })
 }
 
-test('a lease that etcd has let go is granted again, and its keys are put again', async (t) => {
+test('an expired lease is granted again, and its keys are written again', async (t) => {
   const one = await lessor(t, 7)
   const lease = await connect(t, [one]).lease(1)
   assert.deepStrictEqual([lease.id, lease.ttl], [7, 1])
@@ -306,7 +306,7 @@ test('a lease that etcd has let go is granted again, and its keys are put again'
   await assert.rejects(lease.put('d', ''), { code: 'IRONWIRE_ETCD_CLOSED', sent: false })
 })
 
-test('a key that is put with a lease that is gone is put with the next', async (t) => {
+test('a key written with an expired lease is written with the next one', async (t) => {
   const one = await lessor(t, 2n ** 60n)
   const lease = await connect(t, [one]).lease(60)
   one.lives.clear()
@@ -316,7 +316,7 @@ test('a key that is put with a lease that is gone is put with the next', async (
   await lease.revoke()
 })
 
-test('a lease of which a member says nothing is kept alive at another', async (t) => {
+test('a lease is kept alive at another member if one is silent', async (t) => {
   const silent = await lessor(t, 5, { 'Lease/LeaseKeepAlive': () => {} })
   const other = await lessor(t, 5)
   other.lives.add(5)
@@ -325,13 +325,13 @@ test('a lease of which a member says nothing is kept alive at another', async (t
   assert.deepStrictEqual([lease.id, other.times('Lease/LeaseGrant')], [5, 0])
 })
 
-test('a lease that cannot be granted is an error, and one that is revoked before is taken back', async (t) => {
+test('a lease that cannot be granted is an error', async (t) => {
   const details = 'etcdserver: too large lease TTL'
   const one = await member(t, { 'Lease/LeaseGrant': refuse({ code: status.OUT_OF_RANGE, details }) })
   await assert.rejects(connect(t, [one]).lease(9_000_000_000), { code: 'IRONWIRE_ETCD_REFUSED', details })
 })
 
-// --- what keeps the process running
+// ---- what keeps the process running
 
 test('watches and leases keep the process running, unless the client is unref’d', async (t) => {
   const one = await lessor(t, 1, {

@@ -1,6 +1,6 @@
 'use strict'
 
-// etcd itself, where it is installed: one member or three, on loopback.
+// A real etcd, if it is installed: one member or three, on loopback.
 
 const { execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
@@ -11,7 +11,7 @@ const { once } = require('node:events')
 const { setTimeout: pause } = require('node:timers/promises')
 const { etcd } = require('../../index.js')
 
-/** Nobody loses anything when a test's etcd is gone: it need not wait for the disk. */
+/** The data of a test may be lost, so etcd need not wait for the disk. */
 const FLAGS = ['--unsafe-no-fsync', '--heartbeat-interval=50', '--election-timeout=500', '--snapshot-count=100000']
 
 function version() {
@@ -22,7 +22,7 @@ function version() {
   }
 }
 
-/** Why the tests that need it are skipped, or false. */
+/** The reason to skip the tests that need etcd, or false. */
 const missing = version() === undefined && 'there is no etcd: apt-get install etcd-server'
 
 async function freePorts(count) {
@@ -70,7 +70,7 @@ class Member {
     return this.child !== null && this.child.exitCode === null && this.child.signalCode === null
   }
 
-  /** Ends it at once, without a word to anybody. */
+  /** Ends it at once, without a clean shutdown. */
   async kill(signal = 'SIGKILL') {
     if (!this.runs) return
     this.child.kill(signal)
@@ -91,7 +91,7 @@ class Cluster {
     return this.members.map(({ endpoint }) => endpoint)
   }
 
-  /** As rpc's targets and grpc's are written. */
+  /** The URL of the cluster, as rpc and grpc targets write it. */
   get url() {
     return `etcd://${this.members.map(({ port }) => `127.0.0.1:${port}`).join(',')}`
   }
@@ -106,7 +106,7 @@ class Cluster {
     await this.restart(this.members, ready)
   }
 
-  /** Starts what does not run, and waits until it answers. */
+  /** Starts the members that are not running, and waits until they answer. */
   async restart(members = this.members, ready = {}) {
     for (const member of members) if (!member.runs) member.start(this.peers, this.flags)
     await Promise.all(members.map((member) => this.answers(member, ready)))
@@ -129,7 +129,7 @@ class Cluster {
     }
   }
 
-  /** The member that leads, as one of those says that run. */
+  /** The leader, found by asking the running members. */
   async leader(members = this.members.filter(({ runs }) => runs)) {
     for (;;) {
       for (const member of members) {
@@ -138,7 +138,7 @@ class Cluster {
           const { header, leader } = await client.call('Maintenance/Status', {}, { timeout: 500 })
           if (leader === header.memberId) return member
         } catch {
-          // Another one knows, or this one soon.
+          // Another member may know it, or this one soon.
         } finally {
           client.close()
         }
@@ -158,9 +158,9 @@ process.on('exit', () => {
   for (const { members } of running) for (const { child } of members) child?.kill('SIGKILL')
 })
 
-/** A cluster until `end()`, of one member or more. */
+/** A cluster of one or more members, until `end()`. */
 async function startCluster(size = 1, { flags = [], scheme = 'http', ready } = {}) {
-  // A port may be another's by the time that etcd wants it.
+  // A free port may be taken before etcd uses it; then try again.
   for (let attempt = 1; ; attempt++) {
     const cluster = new Cluster(size, flags, scheme)
     running.add(cluster)

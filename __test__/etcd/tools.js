@@ -4,10 +4,13 @@ const { once } = require('node:events')
 const { setTimeout: pause } = require('node:timers/promises')
 const { rpc } = require('../../index.js')
 
-/** Far more than anything here takes. */
+/** Milliseconds; far more than any wait here takes. */
 const PATIENCE = 100_000
 
-/** Waits until `condition` is met, and gives up at last: a test that has failed must not keep its process. */
+/**
+ * Waits until `condition` holds. After a long time it gives up, so that a failed test does not keep its process
+ * running.
+ */
 async function until(condition) {
   const end = performance.now() + PATIENCE
   while (!(await condition())) {
@@ -16,7 +19,7 @@ async function until(condition) {
   }
 }
 
-/** An rpc server until the test ends, which says its name when it is asked. */
+/** An rpc server until the test ends. It answers with its name. */
 async function serveRpc(t, name) {
   const server = rpc.createServer()
   server.method('name', () => Buffer.from(name))

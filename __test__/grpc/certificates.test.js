@@ -1,6 +1,6 @@
 'use strict'
 
-// Certificates that change while servers and clients run, and credentials of servers that are made of others.
+// Certificates that change while servers and clients run, and server credentials that wrap others.
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
@@ -16,7 +16,7 @@ const caller = {
   },
 }
 
-/** A folder with an authority, and an identity. */
+/** A temporary folder with a CA certificate, a key and a certificate. */
 function folderOf(t, { key, cert }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-grpc-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
@@ -27,7 +27,7 @@ function folderOf(t, { key, cert }) {
   return { caCertificateFile: file('ca'), privateKeyFile: file('key'), certificateFile: file('cert') }
 }
 
-/** A provider whose certificates are given by hand. */
+/** A certificate provider whose updates the test supplies. */
 class Provider {
   constructor(updates) {
     this.updates = updates
@@ -74,7 +74,7 @@ async function serving(t, S, credentials, options) {
   return { server, port: await listen(server, credentials) }
 }
 
-/** What a call comes to when certificates that are being read have been. */
+/** Calls until one succeeds, which happens once new certificates were read. Returns its result. */
 async function eventually(client) {
   for (;;) {
     const seen = await ending(client)
@@ -83,7 +83,7 @@ async function eventually(client) {
   }
 }
 
-same('a provider of files says what is missing', ({ S }) => {
+same('a file provider names the missing option', ({ S }) => {
   const seen = []
   for (const config of [{}, { certificateFile: 'x' }, { privateKeyFile: 'x', caCertificateFile: 'y' }]) {
     try {
@@ -95,7 +95,7 @@ same('a provider of files says what is missing', ({ S }) => {
   return seen
 })
 
-same('a provider of files tells what is in them, and null where they are not', async ({ S, t }) => {
+same('a file provider reports the contents of its files, and null for a missing file', async ({ S, t }) => {
   const files = folderOf(t, of('client'))
   const { FileWatcherCertificateProvider } = S.experimental
   const first = (config, kind) =>
@@ -115,12 +115,12 @@ same('a provider of files tells what is in them, and null where they are not', a
   ]
 })
 
-test('a provider of files reads them again', async (t) => {
+test('a file provider reads changed files', async (t) => {
   const files = folderOf(t, of('client'))
   const { FileWatcherCertificateProvider } = grpc.experimental
   const provider = new FileWatcherCertificateProvider({ ...files, refreshIntervalMs: 5 })
   const other = of('other')
-  // It does not keep a process by itself.
+  // Watching files does not keep the process running, so the test does.
   const held = setInterval(() => {}, 1000)
   t.after(() => clearInterval(held))
   await new Promise((resolve) => {
@@ -133,7 +133,7 @@ test('a provider of files reads them again', async (t) => {
   })
 })
 
-test('both ends have certificates of files', async (t) => {
+test('client and server have certificates from file providers', async (t) => {
   const { FileWatcherCertificateProvider, ...made } = grpc.experimental
   const shown = new FileWatcherCertificateProvider({ ...folderOf(t, identity), refreshIntervalMs: 1000 })
   const own = new FileWatcherCertificateProvider({ ...folderOf(t, of('client')), refreshIntervalMs: 1000 })
@@ -145,7 +145,7 @@ test('both ends have certificates of files', async (t) => {
   assert.equal((await ending(connectTls(t, grpc, port, none)))[0], 14)
 })
 
-test('a server shows what it is given last, and takes nobody while it has nothing', async (t) => {
+test('a server uses its latest certificate, and accepts no connection without one', async (t) => {
   const provider = new Provider({ ca: { caCertificate: ca } })
   const credentials = grpc.experimental.createCertificateProviderServerCredentials(provider, null, false)
   const { server, port } = await serving(t, grpc, credentials)
@@ -174,7 +174,7 @@ test('a server shows what it is given last, and takes nobody while it has nothin
   assert.equal(provider.count, 0)
 })
 
-test('a client waits for its certificates, and lets go of whom it has them from', async (t) => {
+test('a client waits for its certificates, and stops listening to its providers when its connections end', async (t) => {
   const mutual = grpc.ServerCredentials.createSsl(ca, pairs(identity), true)
   const { server, port } = await serving(t, grpc, mutual)
   const provider = new Provider({ identity: given(of('client')) })
@@ -194,7 +194,7 @@ test('a client waits for its certificates, and lets go of whom it has them from'
   assert.deepEqual(await ending(connectTls(t, grpc, another, nothing)), [14, 'Failed to load credentials'])
 })
 
-test('credentials of a server have interceptors, which are nearer to its clients', async (t) => {
+test('interceptors of server credentials run before those of the server', async (t) => {
   const order = []
   const noting = (name) => (_method, call) => {
     order.push(name)
@@ -209,7 +209,7 @@ test('credentials of a server have interceptors, which are nearer to its clients
   assert.deepEqual(order, ['credentials', 'server'])
 })
 
-test('a class of credentials of its own', async (t) => {
+test('a program’s own class of server credentials', async (t) => {
   class Toggled extends grpc.ServerCredentials {
     toggle(isOn) {
       this.updateSecureContextOptions(isOn ? identity : null)

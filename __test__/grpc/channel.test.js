@@ -1,6 +1,7 @@
 'use strict'
 
-// Where calls go: names, policies, connections that are shared, come and go. With @grpc/grpc-js beside it where that has the same.
+// Where calls go: names, policies, and connections that are shared, lost and replaced. Compared with @grpc/grpc-js
+// where it does the same.
 
 const assert = require('node:assert/strict')
 const dgram = require('node:dgram')
@@ -19,7 +20,7 @@ const one = (client, ...args) =>
     client.one(...args, (error, value) => (error === null ? resolve(value) : reject(error))),
   )
 
-/** A server that answers with its name and who has asked. */
+/** A server that answers with its name and the caller's address. */
 function named(t, name, options) {
   return serve(t, grpc, { one: (call, callback) => callback(null, `${name} ${call.getPeer()}`), many() {} }, options)
 }
@@ -31,7 +32,7 @@ function client(t, target, options = {}, module = grpc) {
   return made
 }
 
-/** Resolves when `condition` holds, which is looked at in each turn of the loop. */
+/** Resolves when `condition` holds; checks it about every millisecond. */
 async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1))
 }
@@ -40,7 +41,7 @@ const stateOf = (made) => made.getChannel().getConnectivityState(false)
 
 const nameOf = (answer) => answer.split(' ')[0]
 
-/** A resolver for `made-up:…` of its own, which is told what to find. */
+/** Registers a resolver for a new scheme `made-up-N:…`. The test tells it what to find. */
 let schemes = 0
 function madeUp(module = grpc) {
   const scheme = `made-up-${++schemes}`
@@ -78,16 +79,16 @@ function madeUp(module = grpc) {
   return { scheme, resolvers }
 }
 
-/** Nobody listens there. */
+/** A port where nobody listens. */
 async function deadPort() {
   const { server, port } = await serve(undefined, grpc, {})
   server.forceShutdown()
   return port
 }
 
-// --- names
+// ---- names
 
-test('a resolver of one’s own', async (t) => {
+test('a program’s own resolver', async (t) => {
   const { scheme, resolvers } = madeUp()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `${scheme}://somewhere/the/service`, { 'grpc.initial_reconnect_backoff_ms': 20 })
@@ -99,11 +100,11 @@ test('a resolver of one’s own', async (t) => {
   assert.equal(resolver.asked, 1)
   assert.equal(resolver.find([a.port]), true)
   assert.equal(nameOf(await answer), 'a')
-  // What is found later is taken at once.
+  // A later result replaces the first one at once.
   resolver.find([b.port])
   await until(async () => nameOf(await one(made, 'x')) === 'b')
   await until(() => a.server.links.size === 0)
-  // What cannot be found does not matter while there is a connection.
+  // A failure to resolve does not matter while there is a connection.
   resolver.fail('nothing there')
   assert.equal(nameOf(await one(made, 'x')), 'b')
   made.close()
@@ -122,7 +123,7 @@ test('a resolver that fails', async (t) => {
   assert.equal(stateOf(made), TRANSIENT_FAILURE)
   await assert.rejects(one(made, 'x'), { code: status.UNAVAILABLE, details: 'no such thing' })
   const waiting = one(made, 'x', new grpc.Metadata({ waitForReady: true }))
-  // It is asked again by and by.
+  // The resolver is asked again after a pause.
   await until(() => resolver.asked > 1)
   assert.equal(resolver.find([]), false)
   await assert.rejects(one(made, 'x'), { code: status.UNAVAILABLE, details: /No addresses resolved/ })
@@ -131,7 +132,7 @@ test('a resolver that fails', async (t) => {
   assert.equal(nameOf(await waiting), 'a')
 })
 
-test('statuses that no resolver may give to a call', async (t) => {
+test('a resolver’s status that only servers may give becomes INTERNAL', async (t) => {
   const { scheme, resolvers } = madeUp()
   const made = client(t, `${scheme}:x`)
   const answer = one(made, 'x')
@@ -141,7 +142,7 @@ test('statuses that no resolver may give to a call', async (t) => {
   await assert.rejects(answer, { code: status.INTERNAL, details })
 })
 
-test('what a target may be, and what fails', { skip: missing }, async (t) => {
+test('valid and invalid targets', { skip: missing }, async (t) => {
   const port = await deadPort()
   const targets = ['127.0.0.1:P', 'localhost:P', 'dns:///localhost:P', 'ipv4:localhost:P']
   targets.push('unix:/tmp/no/such', 'unix:///tmp/no/such', 'ipv4:', 'foo:bar', 'localhost:99999', 'ipv6:[::1', '[::1]x')
@@ -150,7 +151,7 @@ test('what a target may be, and what fails', { skip: missing }, async (t) => {
       targets.map(async (target) => {
         const made = client(t, target.replaceAll('P', port), {}, module)
         const error = await one(made, 'x').catch((error) => error)
-        // Node says more of its error.
+        // Node's error text has an additional code.
         return [made.getChannel().getTarget(), error.code, error.details.replace(' [ERR_SOCKET_BAD_PORT]', '')]
       }),
     )
@@ -160,7 +161,7 @@ test('what a target may be, and what fails', { skip: missing }, async (t) => {
 
 const noAbstract = process.platform !== 'linux' && 'only Linux has them'
 
-test('paths, and names without files', { skip: noAbstract }, async (t) => {
+test('Unix sockets, and abstract ones', { skip: noAbstract }, async (t) => {
   const place = path.join(os.tmpdir(), `ironwire-grpc-${process.pid}-channel.sock`)
   const server = new grpc.Server()
   t.after(() => server.forceShutdown())
@@ -172,7 +173,7 @@ test('paths, and names without files', { skip: noAbstract }, async (t) => {
   assert.equal(await one(client(t, `unix://${place}`), 'x'), 'x')
 })
 
-/** A server of names: `records` are `A`, `AAAA` and `TXT`, by names. */
+/** A DNS server. `records` has `A`, `AAAA` and `TXT` records by name. */
 async function nameServer(t, records) {
   const types = { 1: 'A', 16: 'TXT', 28: 'AAAA' }
   const asked = []
@@ -208,7 +209,7 @@ async function nameServer(t, records) {
   return { address: `127.0.0.1:${socket.address().port}`, asked }
 }
 
-test('a server of names that is named, and the config that a name has', async (t) => {
+test('a target that names a DNS server, and the service config of a name', async (t) => {
   const a = await named(t, 'a')
   const config = [
     { clientLanguage: ['go'], serviceConfig: { loadBalancingConfig: [{ pick_first: {} }] } },
@@ -240,11 +241,11 @@ test('a server of names that is named, and the config that a name has', async (t
     code: status.UNAVAILABLE,
     details: `Name resolution failed for target dns://${names.address}/none.test:${a.port}`,
   })
-  // A config that is wrong is none.
+  // An invalid config counts as none.
   assert.equal(nameOf(await one(client(t, `dns://${names.address}/wrong.test:${a.port}`), 'x')), 'a')
 })
 
-test('a name is not asked for too often', async (t) => {
+test('a name is not resolved too often', async (t) => {
   const a = await named(t, 'a')
   const names = await nameServer(t, { 'svc.test': { A: ['127.0.0.1'] } })
   const asked = () => names.asked.filter((what) => what.startsWith('A ')).length
@@ -264,7 +265,7 @@ test('a name is not asked for too often', async (t) => {
   await until(() => asked() === 3)
 })
 
-// --- connections
+// ---- connections
 
 test('clients of one target, with the same options and credentials, share a connection', async (t) => {
   const { port, server } = await named(t, 'a')
@@ -280,7 +281,7 @@ test('clients of one target, with the same options and credentials, share a conn
   const local = { 'grpc.primary_user_agent': 'x', 'grpc.use_local_subchannel_pool': 1 }
   await Promise.all([one(client(t, target, local), 'x'), one(client(t, target, local), 'x')])
   assert.equal(server.links.size, 5)
-  // It ends with the last of them.
+  // The connection ends with the last client that uses it.
   for (const made of clients.slice(1)) made.close()
   await one(clients[0], 'x')
   assert.equal(server.links.size, 5)
@@ -288,7 +289,7 @@ test('clients of one target, with the same options and credentials, share a conn
   await until(() => server.links.size === 4)
 })
 
-test('a call goes on a connection that another client has made anew', { timeout: 30_000 }, async (t) => {
+test('a call uses a connection that another client has restored', { timeout: 30_000 }, async (t) => {
   const { port, server } = await named(t, 'a')
   const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
   for (const made of clients) await one(made, 'x')
@@ -298,7 +299,7 @@ test('a call goes on a connection that another client has made anew', { timeout:
   assert.equal(server.links.size, 1)
 })
 
-test('a call goes on when its client is closed, whoever else has the connection', async (t) => {
+test('a call continues when its client is closed, also on a shared connection', async (t) => {
   const answers = []
   const handlers = { one: (_call, callback) => answers.push(callback) }
   const { port, server } = await serve(t, grpc, handlers)
@@ -335,7 +336,7 @@ test('calls of several clients that wait for room on one connection take turns',
   assert.equal(new Set(order.slice(0, 12)).size, 3, 'no client waits until another is done')
 })
 
-test('a channel without calls lets its connection go, and takes one when there is a call', async (t) => {
+test('an idle channel releases its connection, and connects again for the next call', async (t) => {
   const { port, server } = await named(t, 'a')
   const made = client(t, `127.0.0.1:${port}`, { 'grpc.client_idle_timeout_ms': 5 })
   const channel = made.getChannel()
@@ -353,9 +354,9 @@ test('a channel without calls lets its connection go, and takes one when there i
   made.close()
 })
 
-// --- policies
+// ---- policies
 
-test('pick_first takes the first that there is, and the next when that is gone', async (t) => {
+test('pick_first uses the first address that works, and the next one when that is lost', async (t) => {
   const dead = await deadPort()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `ipv4:127.0.0.1:${dead},127.0.0.1:${a.port},127.0.0.1:${b.port}`)
@@ -367,7 +368,7 @@ test('pick_first takes the first that there is, and the next when that is gone',
   assert.equal(nameOf(await one(made, 'x')), 'b')
 })
 
-test('an address that does not answer holds the next one up for a moment only', async (t) => {
+test('an address that does not answer delays the next one only for a moment', async (t) => {
   const silent = net.createServer(() => {})
   await new Promise((resolve) => silent.listen(0, '127.0.0.1', resolve))
   t.after(() => silent.close())
@@ -382,7 +383,7 @@ test('an address that does not answer holds the next one up for a moment only', 
   assert.equal(sockets.length, 1)
 })
 
-test('an address that comes back is found while all fail', async (t) => {
+test('an address that works again is found while all fail', async (t) => {
   const [a, dead] = [await named(t, 'a'), await deadPort()]
   a.server.forceShutdown()
   const options = { 'grpc.initial_reconnect_backoff_ms': 20 }
@@ -397,7 +398,7 @@ test('an address that comes back is found while all fail', async (t) => {
   assert.equal(await one(made, 'x'), 'back')
 })
 
-test('addresses are shuffled where that is asked for', async (t) => {
+test('addresses are shuffled if the config says so', async (t) => {
   const { scheme, resolvers } = madeUp()
   const servers = [await named(t, 'a'), await named(t, 'b'), await named(t, 'c')]
   const config = JSON.stringify({ loadBalancingConfig: [{ pick_first: { shuffleAddressList: true } }] })
@@ -421,7 +422,7 @@ const ROUND_ROBIN = { 'grpc.service_config': '{"loadBalancingConfig":[{"round_ro
 
 const connected = (servers) => until(() => servers.every(({ server }) => server.links.size > 0))
 
-/** The names of those who answer so many calls, in order. */
+/** The names of the servers that answer `count` calls, in order. */
 async function ask(made, count) {
   const names = []
   for (let i = 0; i < count; i++) names.push(nameOf(await one(made, 'x')))
@@ -459,7 +460,7 @@ test('round_robin keeps its connections when some of its endpoints change', asyn
   const dead = await deadPort()
   const made = client(t, `${scheme}:x`, ROUND_ROBIN)
   const answer = one(made, 'x')
-  // The first of an endpoint's addresses that can be had is its own.
+  // The endpoint uses the first of its addresses that accepts a connection.
   resolvers[0].find([[dead, a], b, b])
   await answer
   await until(() => made.getChannel().picker.count === 2)
@@ -471,7 +472,7 @@ test('round_robin keeps its connections when some of its endpoints change', asyn
   assert.deepEqual(new Set(servers[1].server.links), links)
 })
 
-test('a connection without room passes calls on to the next', async (t) => {
+test('calls use the next connection when one has no room', async (t) => {
   const waiting = []
   const handlers = (name) => ({ one: (_call, callback) => waiting.push(() => callback(null, name)) })
   const servers = []
@@ -484,7 +485,7 @@ test('a connection without room passes calls on to the next', async (t) => {
   const calls = [0, 1, 2, 3].map(() => one(made, 'x'))
   await until(() => waiting.length === 4)
   const fifth = one(made, 'x')
-  // Those of one server alone end: what waits goes there, whose turn ever it is.
+  // Only one server's calls end, so the waiting call goes there, although it may be another server's turn.
   for (const end of waiting.splice(0)) end()
   const names = await Promise.all(calls)
   assert.deepEqual(names.sort(), ['a', 'a', 'b', 'b'])
@@ -493,7 +494,7 @@ test('a connection without room passes calls on to the next', async (t) => {
   assert.match(await fifth, /a|b/)
 })
 
-test('another policy takes over when it has a connection', async (t) => {
+test('a new policy takes over when it has a connection', async (t) => {
   const { scheme, resolvers } = madeUp()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `${scheme}:x`)
@@ -520,12 +521,12 @@ test('another policy takes over when it has a connection', async (t) => {
   await until(() => b.server.links.size === 0)
   assert.equal(nameOf(await one(made, 'x')), 'a')
   assert.deepEqual(states, [], 'nobody notices')
-  // A config that is wrong changes nothing, once there was one.
+  // An invalid config changes nothing if there was a valid one.
   resolver.find([a.port], { ok: true, value: { loadBalancingConfig: 5 } })
   assert.equal(nameOf(await one(made, 'x')), 'a')
 })
 
-test('states go through connecting', async (t) => {
+test('the state passes through CONNECTING', async (t) => {
   const { port } = await named(t, 'a')
   const made = client(t, `127.0.0.1:${port}`)
   const channel = made.getChannel()

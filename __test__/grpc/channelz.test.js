@@ -1,6 +1,7 @@
 'use strict'
 
-// channelz: what it tells of the same calls is what @grpc/grpc-js's tells, and either's clients understand it.
+// channelz reports the same about the same calls as in @grpc/grpc-js, and each implementation's client understands the
+// other's service.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -17,7 +18,7 @@ async function until(condition) {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 1))
 }
 
-/** Asks `module`'s channelz, by a client of `C`: `ask(method, request)`. */
+/** Starts the channelz service of `module` and a client made by `C`. Returns `ask(method, request)`. */
 async function asking(t, module, C = module) {
   const server = new module.Server({ 'grpc.enable_channelz': 0 })
   module.addAdminServicesToServer(server)
@@ -57,10 +58,10 @@ const one = (client, text, metadata) =>
 const counts = ({ data }) => [data.calls_started, data.calls_succeeded, data.calls_failed].map(Number)
 const streams = ({ data }) => [data.streams_started, data.streams_succeeded].map(Number)
 const sent = ({ data }) => [data.messages_sent, data.messages_received].map(Number)
-/** What is not set is null there, and undefined here. */
+/** A field that is not set is null in @grpc/grpc-js and undefined here. */
 const near = (timestamp) => Boolean(timestamp) && Math.abs(Number(timestamp.seconds) * 1000 - Date.now()) < 60_000
 
-/** What channelz of a module says of some calls between its client and its server. */
+/** What a module's channelz reports about some calls between its client and its server. */
 async function told(t, module, C) {
   const ask = await asking(t, module, C)
   const { server, port } = await serve(t, module, handlers)
@@ -95,7 +96,7 @@ async function told(t, module, C) {
   })
   const { socket_ref, end } = await ask('GetServerSockets', { server_id: about.ref.server_id })
   const { socket: accepted } = await ask('GetSocket', { socket_id: socket_ref[0].socket_id })
-  // There, one that was cancelled is neither.
+  // @grpc/grpc-js counts a cancelled stream neither as failed nor as succeeded.
   if (module === grpc)
     assert.deepEqual(
       [socket, accepted].map(({ data }) => data.streams_failed),
@@ -137,7 +138,7 @@ async function told(t, module, C) {
 
 const normal = (seen, port) => JSON.parse(JSON.stringify(seen).replaceAll(String(port), 'port'))
 
-test('the same calls are told of alike', { skip: missing }, async (t) => {
+test('both implementations report the same about the same calls', { skip: missing }, async (t) => {
   const { channel: first, ...expected } = await told(t, peer)
   const { channel: second, ...ours } = await told(t, grpc)
   assert.deepEqual(normal(ours), normal(expected))
@@ -147,7 +148,7 @@ test('the same calls are told of alike', { skip: missing }, async (t) => {
   assert.deepEqual(expected.socket[1], [6, 5])
 })
 
-test('their client asks ours', { skip: missing }, async (t) => {
+test('a client of @grpc/grpc-js asks our service', { skip: missing }, async (t) => {
   const { channel, socket } = await told(t, grpc, peer)
   assert.deepEqual(channel[0], [5, 3, 2])
   assert.deepEqual(socket[0], [5, 4])
@@ -168,13 +169,13 @@ for (const [name, module] of modules) {
     const numbers = servers.map((server) => server.getChannelzRef().id)
     const page = await ask('GetServers', { start_server_id: numbers[0], max_results: 1 })
     assert.deepEqual([page.server.map(({ ref }) => Number(ref.server_id)), page.end], [[numbers[0]], false])
-    // What is closed is not listed.
+    // Closed channels are not listed.
     clients[2].close()
     const left = await ask('GetTopChannels', { start_channel_id: ids[2] })
     assert.ok(!left.channel.some(({ ref }) => Number(ref.channel_id) === ids[2]))
   })
 
-  test(`${name}: what there is not`, async (t) => {
+  test(`${name}: unknown ids`, async (t) => {
     const ask = await asking(t, module)
     for (const [method, kind] of Object.entries({
       GetChannel: 'channel',
@@ -190,7 +191,7 @@ for (const [name, module] of modules) {
     }
   })
 
-  test(`${name}: who does not want to be told of is not`, async (t) => {
+  test(`${name}: nothing is reported about objects whose options disable channelz`, async (t) => {
     const ask = await asking(t, module)
     const options = { 'grpc.enable_channelz': 0 }
     const { server, port } = await serve(t, module, handlers, options)
@@ -238,7 +239,7 @@ test('TLS, paths, and connections that were injected', async (t) => {
   assert.ok(names.includes('injector') && names.includes(place), names.join())
 })
 
-test('attempts of one call are calls of its servers', async (t) => {
+test('each attempt of a call counts as a call of its subchannel', async (t) => {
   const ask = await asking(t, grpc)
   let asked = 0
   const { port } = await serve(t, grpc, {
@@ -269,7 +270,7 @@ test('attempts of one call are calls of its servers', async (t) => {
   }
 })
 
-test('another service for who looks after servers', () => {
+test('another admin service', () => {
   const added = []
   const server = { addService: (definition, handlers) => added.push([Object.keys(definition), Object.keys(handlers)]) }
   grpc.experimental.registerAdminService(
@@ -281,7 +282,7 @@ test('another service for who looks after servers', () => {
   assert.deepEqual(added[1], [['look'], ['look']])
 })
 
-test('a channel that nobody has any more is forgotten', async () => {
+test('a channel that was garbage-collected is not listed', async () => {
   const { setFlagsFromString } = require('node:v8')
   const { runInNewContext } = require('node:vm')
   setFlagsFromString('--expose-gc')

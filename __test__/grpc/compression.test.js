@@ -1,6 +1,6 @@
 'use strict'
 
-// Messages that are sent compressed, with @grpc/grpc-js at either end, and as they stand on the wire.
+// Compressed messages: with @grpc/grpc-js at either end, and as bytes on the wire.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -35,7 +35,7 @@ const echo = {
 
 const words = ['one', '', 'three '.repeat(10_000), 'four']
 
-/** What comes of all kinds of calls. */
+/** The results of calls of all kinds. */
 async function all(client) {
   const read = async (call) => {
     const read = []
@@ -62,7 +62,7 @@ async function all(client) {
 
 for (const algorithm of [identity, deflate, gzip, 9]) {
   same(`a client compresses by ${algorithm}`, async ({ S, C, t }) => {
-    // It says that there is no such thing.
+    // Both implementations log that there is no such algorithm.
     if (algorithm === 9) for (const module of [S, C]) module.setLogger({ error() {} })
     t.after(() => {
       for (const module of [S, C]) module.setLogger(console)
@@ -91,7 +91,7 @@ test('a server with interceptors compresses as well', async (t) => {
   assert.deepEqual(await all(connect(t, grpc, port)), await all(connect(t, grpc, plain)))
 })
 
-/** A server that notes what it is sent, and answers as `answer` says. */
+/** A server that records the requests it gets, and answers as `answer` says. */
 async function noting(t, answer = {}) {
   const server = http2.createServer()
   const seen = []
@@ -110,7 +110,7 @@ async function noting(t, answer = {}) {
   return [server.address().port, seen]
 }
 
-/** Flags and texts. */
+/** The flag and the text of each message. */
 function messagesIn(bytes, unpack = zlib.unzipSync) {
   const found = []
   while (bytes.length > 0) {
@@ -130,7 +130,7 @@ const flagged = (C, flags) => (options, nextCall) => {
   return new C.InterceptingCall(call)
 }
 
-/** What a server is sent by clients of both kinds. */
+/** Checks that clients of both implementations send a server the same. */
 function sameSent(name, options, run, answer) {
   test(name, { skip: missing }, async (t) => {
     const sent = []
@@ -154,8 +154,8 @@ const several = (client) =>
 
 sameSent('a message that is compressed', using(gzip), (client) => one(client))
 sameSent('messages that are compressed', using(deflate), several)
-sameSent('nothing is compressed by itself', using(identity), (client) => one(client))
-sameSent('a message that is not to be compressed', using(gzip), (client, C) =>
+sameSent('nothing is compressed by default', using(identity), (client) => one(client))
+sameSent('a message with the flag NO_COMPRESS', using(gzip), (client, C) =>
   one(client, { interceptors: [flagged(C, 2)] }),
 )
 sameSent('other flags', using(gzip), (client, C) => one(client, { interceptors: [flagged(C, 1)] }))
@@ -163,18 +163,20 @@ const twice = async (client) => {
   await one(client)
   await one(client)
 }
-sameSent('a server that does not take it is not sent it again', using(gzip), twice, {
+sameSent('compression stops when the server does not accept it', using(gzip), twice, {
   'grpc-accept-encoding': 'identity,deflate',
 })
-sameSent('one that does, is', using(gzip), twice, { 'grpc-accept-encoding': 'identity,gzip' })
+sameSent('compression continues when the server accepts it', using(gzip), twice, {
+  'grpc-accept-encoding': 'identity,gzip',
+})
 
-same('a message that is too long is so before it is compressed', async ({ S, C, t }) => {
+same('the size limit applies before compression', async ({ S, C, t }) => {
   const { port } = await serve(t, S, echo)
   const client = connect(t, C, port, using(gzip, { 'grpc.max_send_message_length': 1000 }))
   return outcome((callback) => client.one('x'.repeat(1001), callback))
 })
 
-/** The head of a response, and its messages. */
+/** The response headers and the messages of the response. */
 async function asked(port, headers) {
   const session = http2.connect(`http://127.0.0.1:${port}`)
   const path = { ':method': 'POST', ':path': '/test.Texts/One', 'content-type': 'application/grpc', te: 'trailers' }
@@ -187,7 +189,7 @@ async function asked(port, headers) {
   return [head['grpc-encoding'], messagesIn(Buffer.concat(chunks))]
 }
 
-test('a server compresses for callers that take it, and not what is not to be', async (t) => {
+test('a server compresses for callers that accept it, except for messages with NO_COMPRESS', async (t) => {
   const flags = [undefined, undefined, undefined, 2]
   const { port } = await serve(
     t,
@@ -235,7 +237,7 @@ const again = {
   hedgingPolicy: { hedgingDelay: '1s', nonFatalStatusCodes: ['UNAVAILABLE'] },
 }
 for (const [name, policy] of Object.entries(again)) {
-  same(`calls that are made again, by a ${name}`, async ({ S, C, t }) => {
+  same(`calls that are repeated, by a ${name}`, async ({ S, C, t }) => {
     const asked = []
     /** Every other request fails. */
     const answer = (request, callback) => {

@@ -1,6 +1,7 @@
 'use strict'
 
-// `AsyncLocalStorage`: callers are told in the context that they have called in, and what one handler or listener enters reaches no other call.
+// `AsyncLocalStorage`: callers are notified in the context in which they made the call, and what one handler or
+// listener sets with `enterWith` does not reach other calls.
 
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage, createHook } = require('node:async_hooks')
@@ -24,7 +25,7 @@ const handlers = {
   },
 }
 
-/** What is stored when each event of a call comes; `begin(callback)` makes it. */
+/** The stored value at each event of a call. `begin(callback)` starts the call. */
 function stores(name, begin) {
   return storage.run(
     name,
@@ -42,7 +43,7 @@ function stores(name, begin) {
   )
 }
 
-test('callbacks and events come where the call was made', async (t) => {
+test('callbacks and events run in the context of the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
   const nowhere = connect(t, grpc, 1)
@@ -74,7 +75,7 @@ test('callbacks and events come where the call was made', async (t) => {
   )
 })
 
-test('what a handler enters reaches no other call, nor what a callback enters', async (t) => {
+test('enterWith in a handler or a callback affects no other call', async (t) => {
   const seen = []
   const enter = (call) => {
     seen.push(storage.getStore())
@@ -101,7 +102,7 @@ test('what a handler enters reaches no other call, nor what a callback enters', 
       })
       call.on('status', resolve)
     })
-  // The connection is there, so that those that follow come in one turn.
+  // Connect first, so that the following calls are handled in one turn.
   await ended((callback) => client.one('x', callback))
   await Promise.all(
     [1, 2, 3].flatMap(() => [
@@ -115,7 +116,7 @@ test('what a handler enters reaches no other call, nor what a callback enters', 
   assert.deepEqual(new Set(seen), new Set([undefined]))
 })
 
-test('each call is a resource that ends', { timeout: 30_000 }, async (t) => {
+test('each call is an async resource that is destroyed at its end', { timeout: 30_000 }, async (t) => {
   const open = new Set()
   const hook = createHook({
     init: (id, type) => type === 'GRPCCALL' && open.add(id),

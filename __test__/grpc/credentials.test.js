@@ -1,13 +1,13 @@
 'use strict'
 
-// Credentials of calls: what they add, when, and how they fail, with @grpc/grpc-js at either end.
+// Call credentials: what they add, when they are asked, and how they fail, with @grpc/grpc-js at either end.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { grpc, connect, serve } = require('./support.js')
 const { ca, same, serveTls, connectTls, ending } = require('./secure.js')
 
-/** Answers with the metadata of its caller, but for what is different. */
+/** Answers with the caller's metadata, without the user agent, which differs. */
 const shown = {
   one(call, callback) {
     const { 'user-agent': _, ...metadata } = call.metadata.getMap()
@@ -15,7 +15,7 @@ const shown = {
   },
 }
 
-/** Credentials that add a field, whose value tells what they were asked. */
+/** Credentials that add one field. Its value shows what they were asked. */
 const adding = (C, key = 'authorization', value) =>
   C.credentials.createFromMetadataGenerator((options, callback) => {
     const metadata = new C.Metadata()
@@ -25,7 +25,10 @@ const adding = (C, key = 'authorization', value) =>
 
 const failing = (C, error) => C.credentials.createFromMetadataGenerator((_options, callback) => callback(error))
 
-/** `make(C)` gives options of a call, and others; what the call over TLS comes to is the same everywhere. */
+/**
+ * Makes a call over TLS with all pairs of implementations and compares the results. `make(C)` returns the options of
+ * the call, its metadata, and how the channel credentials are made.
+ */
 function sameCall(name, make) {
   same(name, async ({ S, C, t }) => {
     const port = await serveTls(t, S, shown)
@@ -38,41 +41,41 @@ function sameCall(name, make) {
 }
 
 sameCall('a call has credentials', (C) => ({ call: { credentials: adding(C) }, metadata: { mine: 'too' } }))
-sameCall('a channel has', (C) => ({ channel: (credentials) => credentials.compose(adding(C)) }))
-sameCall('both have', (C) => ({
+sameCall('a channel has credentials', (C) => ({ channel: (credentials) => credentials.compose(adding(C)) }))
+sameCall('a call and its channel have credentials', (C) => ({
   call: { credentials: adding(C, 'one', '1') },
   channel: (credentials) => credentials.compose(adding(C, 'two', '2')).compose(adding(C, 'three', '3')),
 }))
-sameCall('a channel is combined with several', (C) => ({
+sameCall('channel credentials are combined with several call credentials', (C) => ({
   channel: (credentials) =>
     C.credentials.combineChannelCredentials(credentials, adding(C, 'one', '1'), adding(C, 'two', '2')),
 }))
-sameCall('several are combined', (C) => {
+sameCall('several call credentials are combined', (C) => {
   const { combineCallCredentials, createEmpty } = C.credentials
   const all = combineCallCredentials(createEmpty(), adding(C, 'one', '1'), createEmpty(), adding(C, 'two', '2'))
   return { call: { credentials: all } }
 })
-sameCall('one key is added to by two', (C) => ({
+sameCall('two credentials add to the same key', (C) => ({
   call: { credentials: adding(C, 'key', '1').compose(adding(C, 'key', '2')) },
   metadata: { key: '0' },
 }))
-sameCall('none are', (C) => ({ call: { credentials: C.credentials.createEmpty() } }))
-sameCall('two say who calls', (C) => ({
+sameCall('empty credentials', (C) => ({ call: { credentials: C.credentials.createEmpty() } }))
+sameCall('two credentials set authorization', (C) => ({
   call: { credentials: adding(C) },
   channel: (credentials) => credentials.compose(adding(C)),
 }))
-sameCall('the caller says so as well', (C) => ({
+sameCall('credentials and the caller both set authorization', (C) => ({
   call: { credentials: adding(C) },
   metadata: { authorization: 'mine' },
 }))
 sameCall('the call names a host', (C) => ({ call: { credentials: adding(C), host: 'other.test:444' } }))
-sameCall('they fail', (C) => ({ call: { credentials: failing(C, new Error('no')) } }))
+sameCall('credentials fail', (C) => ({ call: { credentials: failing(C, new Error('no')) } }))
 for (const code of [0, 5, 14, 16]) {
   sameCall(`they fail with the status ${code}`, (C) => ({
     call: { credentials: failing(C, Object.assign(new Error('no'), { code })) },
   }))
 }
-sameCall('they throw', (C) => ({
+sameCall('credentials throw', (C) => ({
   call: {
     credentials: C.credentials.createFromMetadataGenerator(() => {
       throw new Error('thrown')
@@ -115,12 +118,12 @@ for (const headers of [null, undefined]) {
   }))
 }
 
-same('without TLS as well', async ({ S, C, t }) => {
+same('call credentials without TLS', async ({ S, C, t }) => {
   const { port } = await serve(t, S, shown)
   return ending(connect(t, C, port), { credentials: adding(C, 'key') })
 })
 
-same('streams have them', async ({ S, C, t }) => {
+same('streams have call credentials', async ({ S, C, t }) => {
   const port = await serveTls(t, S, {
     chat(call) {
       call.write(call.metadata.get('key')[0])
@@ -148,7 +151,7 @@ test("a newer client of Google's gives headers as fetch has them", async (t) => 
   assert.equal(await ending(connectTls(t, grpc, port), { credentials }), '{"authorization":"me"}')
 })
 
-/** Credentials that answer when they are told to, and a promise that they were asked. */
+/** Credentials that answer when the test says so, and a promise that they were asked. */
 function held() {
   let answer
   let asked
@@ -162,13 +165,13 @@ function held() {
   return { credentials, begun, answer: (...args) => answer(...args) }
 }
 
-test('deadlines, cancellation and the end of the channel do not wait for them', async (t) => {
+test('deadlines, cancellation and closing the channel do not wait for credentials', async (t) => {
   const port = await serveTls(t, grpc, shown)
   const client = connectTls(t, grpc, port)
   assert.equal(await ending(client), '{}')
   const late = held()
   assert.equal((await ending(client, { credentials: late.credentials, deadline: Date.now() + 50 }))[0], 4)
-  // Nobody waits for it.
+  // The call has ended, so the answer comes too late.
   await late.begun
   late.answer(null, new grpc.Metadata())
 
@@ -188,7 +191,7 @@ test('deadlines, cancellation and the end of the channel do not wait for them', 
   assert.deepEqual(await last, [14, 'Channel closed before call started'])
 })
 
-test('they are asked for each call, and not before there is a connection', async (t) => {
+test('credentials are asked for each call, and only when there is a connection', async (t) => {
   let asked = 0
   const credentials = grpc.credentials.createFromMetadataGenerator((_options, callback) => {
     asked++

@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections that a server has not accepted itself: with @grpc/grpc-js as the server beside ours.
+// Connection injectors: connections that a server has not accepted itself. The server is ours or that of @grpc/grpc-js.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -26,7 +26,7 @@ const handlers = {
 const one = (client, text = 'x') =>
   new Promise((resolve, reject) => client.one(text, (error, value) => (error ? reject(error) : resolve(value))))
 
-/** A server without a port, with an injector, until the test ends. */
+/** A server without a port and its injector, until the test ends. */
 function serverOf(t, module, credentials = module.ServerCredentials.createInsecure(), options = {}) {
   const server = new module.Server(options)
   server.addService(service, handlers)
@@ -34,7 +34,7 @@ function serverOf(t, module, credentials = module.ServerCredentials.createInsecu
   return { server, injector: server.createConnectionInjector(credentials) }
 }
 
-/** A server of `net` whose sockets `take` gets; gives its port. */
+/** A `net` server that passes its sockets to `take`. Returns its port. */
 async function listening(t, take, make = net.createServer) {
   const sockets = new Set()
   const server = make((socket) => {
@@ -50,7 +50,7 @@ async function listening(t, take, make = net.createServer) {
   return server.address().port
 }
 
-/** How a call ends, whatever it brings. */
+/** The status code with which a call ends. */
 const ending = (call) => new Promise((resolve) => call.on('error', () => {}).on('status', ({ code }) => resolve(code)))
 
 async function until(condition) {
@@ -127,7 +127,7 @@ for (const [name, module] of modules) {
     injector.drain(10)
     call.resume()
     assert.equal(await code, status.CANCELLED)
-    // It takes others.
+    // The injector takes further connections.
     await until(() =>
       one(client).then(
         () => true,
@@ -136,17 +136,17 @@ for (const [name, module] of modules) {
     )
   })
 
-  test(`${name}: what is no credentials`, (t) => {
+  test(`${name}: invalid credentials`, (t) => {
     const server = new module.Server()
     t.after(() => server.forceShutdown())
     for (const wrong of [null, {}]) assert.throws(() => server.createConnectionInjector(wrong), TypeError)
   })
 }
 
-test('sockets of ours, and nothing is left of them', async (t) => {
+test('sockets of ironwire’s net, and nothing is left over', async (t) => {
   const { injector } = serverOf(t, grpc)
   const port = await listening(t, (socket) => injector.injectConnection(socket), ourNet.createServer)
-  // Those of tests before this one may be on their way out.
+  // Connections of earlier tests may still be closing.
   const before = usage().slots
   for (let round = 0; round < 5; round++) {
     const client = connect(undefined, grpc, port)
@@ -156,7 +156,7 @@ test('sockets of ours, and nothing is left of them', async (t) => {
   await until(() => usage().slots <= before)
 })
 
-test('what has been read of a stream before, one that is gone, and an injector that is', async (t) => {
+test('unread bytes of a stream, a destroyed stream, and a destroyed injector', async (t) => {
   const { server, injector } = serverOf(t, grpc)
   const port = await listening(t, (socket) => {
     socket.once('data', (first) => {
@@ -178,7 +178,7 @@ test('what has been read of a stream before, one that is gone, and an injector t
   assert.equal(server.links.size, 0)
 })
 
-test('a stream that goes in the middle of a call ends that', async (t) => {
+test('a stream that is destroyed during a call ends the call', async (t) => {
   let tell
   const cancelled = new Promise((resolve) => {
     tell = resolve

@@ -1,13 +1,17 @@
 'use strict'
 
-// Interceptors of both sides: what they see, change, hold back and answer by themselves is the same with @grpc/grpc-js at either end.
+// Interceptors of clients and servers: what they see, change, delay and answer is the same as with @grpc/grpc-js at
+// either end.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const { grpc, peer, missing, connect, serve, outcome, mapOf } = require('./support.js')
 const { same: everywhere } = require('./secure.js')
 
-/** `run({ S, C, t, start })`: `start(handlers, serverOptions, clientOptions)` gives a client. */
+/**
+ * Runs `run({ S, C, t, start })` with all pairs of implementations and compares the results. `start(handlers,
+ * serverOptions, clientOptions)` returns a client.
+ */
 function same(name, run) {
   everywhere(name, ({ S, C, t }) => {
     const start = async (handlers, serverOptions, clientOptions) => {
@@ -41,7 +45,7 @@ const handlers = {
   },
 }
 
-/** What comes of a call of each kind. */
+/** The outcome of a call of each kind. */
 const kinds = {
   one: (client, ...rest) => outcome((callback) => client.one('word', ...rest, callback)),
   many: (client, ...rest) => outcome(() => client.many('abc', ...rest)),
@@ -65,7 +69,7 @@ const visible = (value) => (typeof value?.getMap === 'function' ? mapOf(value) :
 const withoutAgent = ({ 'user-agent': _, ...rest }) => rest
 const statusOf = ({ code, details, metadata }) => [code, details, visible(metadata)]
 
-/** One that notes all that passes it; `later` is what passes it on. */
+/** An interceptor that records everything that passes through it. `later` is called to pass it on. */
 const noting =
   (C, notes, name = '', later = (code) => code()) =>
   (options, nextCall) =>
@@ -99,7 +103,7 @@ const noting =
     })
 
 for (const [kind, call] of Object.entries(kinds)) {
-  same(`a client notes what passes: ${kind}`, async ({ C, start }) => {
+  same(`an interceptor of a client sees everything: ${kind}`, async ({ C, start }) => {
     const notes = []
     const client = await start(handlers, {}, { interceptors: [noting(C, notes, 'first'), noting(C, notes, 'second')] })
     const metadata = new C.Metadata()
@@ -107,20 +111,20 @@ for (const [kind, call] of Object.entries(kinds)) {
     return [await call(client, metadata), notes]
   })
 
-  // What comes of several that take their time may come in another order, but for what an end waits for.
-  same(`a client passes on later: ${kind}`, async ({ C, start }) => {
+  // If several events are passed on later, their order may change; only the end comes last. So the notes are sorted.
+  same(`an interceptor of a client passes everything on later: ${kind}`, async ({ C, start }) => {
     const notes = []
     const client = await start(handlers, {}, { interceptors: [noting(C, notes, '', setImmediate)] })
     const seen = await call(client)
     return [seen, notes.map(String).sort()]
   })
 
-  same(`a server notes what passes: ${kind}`, async ({ S, start }) => {
+  same(`an interceptor of a server sees everything: ${kind}`, async ({ S, start }) => {
     const notes = []
     const interceptors = [notingServer(S, notes, 'first'), notingServer(S, notes, 'second')]
     const client = await start(handlers, { interceptors })
     const seen = await call(client)
-    // What goes down may do so before what comes up, and behind it.
+    // What passes down may come before or after what passes up, so each direction is compared by itself.
     const down = ['head', 'sent', 'status']
     const others = [...down, 'cancel']
     return [
@@ -130,7 +134,7 @@ for (const [kind, call] of Object.entries(kinds)) {
     ]
   })
 
-  same(`a server passes on later: ${kind}`, async ({ S, start }) => {
+  same(`an interceptor of a server passes everything on later: ${kind}`, async ({ S, start }) => {
     const notes = []
     const client = await start(handlers, { interceptors: [notingServer(S, notes, '', setImmediate)] })
     const seen = await call(client)
@@ -144,7 +148,7 @@ for (const [kind, call] of Object.entries(kinds)) {
   })
 }
 
-/** The same on the server's side. */
+/** The same for servers. */
 function notingServer(S, notes, name, later = (code) => code()) {
   return (method, call) =>
     new S.ServerInterceptingCall(call, {
@@ -184,9 +188,9 @@ function notingServer(S, notes, name, later = (code) => code()) {
     })
 }
 
-// --- clients
+// ---- clients
 
-same('a client changes all', async ({ C, start }) => {
+same('an interceptor of a client changes everything', async ({ C, start }) => {
   const changing = (options, nextCall) =>
     new C.InterceptingCall(
       nextCall(options),
@@ -210,7 +214,7 @@ same('a client changes all', async ({ C, start }) => {
   return Promise.all(Object.values(kinds).map((call) => call(client, { interceptors: [changing] })))
 })
 
-same('a client has interceptors, or providers of them, and its calls have others', async ({ start }) => {
+same('interceptors and providers of a client, replaced by those of a call', async ({ start }) => {
   const notes = []
   const named = (name) => (options, nextCall) => {
     notes.push(name)
@@ -230,7 +234,7 @@ same('a client has interceptors, or providers of them, and its calls have others
   return notes
 })
 
-same('a client refuses both kinds', async ({ C, t, start }) => {
+same('a client refuses interceptors together with providers', async ({ C, t, start }) => {
   const both = { interceptors: [() => {}], interceptor_providers: [() => {}] }
   const seen = []
   try {
@@ -247,7 +251,7 @@ same('a client refuses both kinds', async ({ C, t, start }) => {
   return seen
 })
 
-same('a client answers by itself', async ({ C, start }) => {
+same('an interceptor of a client answers itself', async ({ C, start }) => {
   let called = 0
   const client = await start({ one: () => called++ })
   const answering = (options, nextCall) =>
@@ -263,7 +267,7 @@ same('a client answers by itself', async ({ C, start }) => {
   return [await kinds.one(client, { interceptors: [answering] }), called]
 })
 
-same('a client tries again', async ({ C, start }) => {
+same('an interceptor of a client retries', async ({ C, start }) => {
   let attempts = 0
   const client = await start({
     one(call, callback) {
@@ -272,7 +276,7 @@ same('a client tries again', async ({ C, start }) => {
       else callback(null, call.request)
     },
   })
-  // The example of gRPC's documentation.
+  // The example in gRPC's documentation.
   const retrying = (options, nextCall) => {
     let metadata
     let sent
@@ -316,7 +320,7 @@ same('a client tries again', async ({ C, start }) => {
   return [await kinds.one(client, { interceptors: [retrying] }), attempts]
 })
 
-same('a client does not cancel', async ({ C, start }) => {
+same('an interceptor of a client prevents cancellation', async ({ C, start }) => {
   const client = await start(handlers)
   const seen = []
   const stubborn = (options, nextCall) =>
@@ -329,7 +333,7 @@ same('a client does not cancel', async ({ C, start }) => {
   return [await done, seen]
 })
 
-same('a client cancels', async ({ C, start }) => {
+same('an interceptor of a client cancels', async ({ C, start }) => {
   const client = await start({ one() {}, chat() {} })
   const seen = []
   for (const kind of ['one', 'chat']) {
@@ -344,7 +348,7 @@ same('a client cancels', async ({ C, start }) => {
   return seen
 })
 
-same('what cannot be sent or read, with interceptors', async ({ C, start }) => {
+same('messages that cannot be serialized or parsed, with interceptors', async ({ C, start }) => {
   const client = await start(handlers)
   const failing = () => {
     throw new Error('not so')
@@ -358,7 +362,7 @@ same('what cannot be sent or read, with interceptors', async ({ C, start }) => {
   ]
 })
 
-same('deadlines hold, and hosts are named, with interceptors', async ({ C, start }) => {
+same('deadlines and hosts, with interceptors', async ({ C, start }) => {
   const client = await start({
     one(call, callback) {
       if (call.request === 'host') callback(null, call.getHost())
@@ -373,7 +377,7 @@ same('deadlines hold, and hosts are named, with interceptors', async ({ C, start
   return [first, code]
 })
 
-same('a client transforms its calls, and makes its channel', async ({ C, t }) => {
+same('callInvocationTransformer and channelFactoryOverride', async ({ C, t }) => {
   const { port } = await serve(t, C, handlers)
   const made = []
   const client = connect(t, C, port, {
@@ -391,7 +395,7 @@ same('a client transforms its calls, and makes its channel', async ({ C, t }) =>
   return [seen, made]
 })
 
-test('a response is a promise with interceptors, too', async (t) => {
+test('a call with interceptors returns a promise, too', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port, { interceptors: [(options, nextCall) => nextCall(options)] })
   assert.equal(await client.one('x'), 'x!')
@@ -431,7 +435,7 @@ same('a call of a channel, whose messages are bytes', async ({ S, C, t }) => {
       onReceiveMetadata: (metadata) => notes.push(mapOf(metadata)),
       onReceiveMessage(message) {
         notes.push([Buffer.isBuffer(message), String(message)])
-        // One at a time.
+        // Messages are asked for one at a time.
         setImmediate(() => {
           notes.push('next')
           call.startRead()
@@ -446,7 +450,7 @@ same('a call of a channel, whose messages are bytes', async ({ S, C, t }) => {
   return notes.filter((note, i) => note !== 'next' || notes[i + 1] !== 0)
 })
 
-test('messages that a call does not ask for stay with their peer', async (t) => {
+test('messages that are not asked for stay with the peer', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const channel = new grpc.Channel(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {})
   t.after(() => channel.close())
@@ -471,7 +475,7 @@ test('messages that a call does not ask for stay with their peer', async (t) => 
   }
 })
 
-test('many messages that are asked for when the one before comes', async (t) => {
+test('many messages, each asked for when the one before has arrived', async (t) => {
   const { port } = await serve(t, grpc, {
     many(call) {
       for (let i = 0; i < 20_000; i++) call.write('x')
@@ -497,9 +501,9 @@ test('many messages that are asked for when the one before comes', async (t) => 
   assert.deepEqual([code, count], [0, 20_000])
 })
 
-// --- servers
+// ---- servers
 
-same('a server changes all', async ({ S, start }) => {
+same('an interceptor of a server changes everything', async ({ S, start }) => {
   const changing = (_method, call) =>
     new S.ServerInterceptingCall(
       call,
@@ -526,7 +530,7 @@ same('a server changes all', async ({ S, start }) => {
   return Promise.all(Object.values(kinds).map((call) => call(client)))
 })
 
-same('a server lets in whom it knows', async ({ S, C, start }) => {
+same('an interceptor of a server authenticates callers', async ({ S, C, start }) => {
   let called = 0
   const guarding = (_method, call) =>
     new S.ServerInterceptingCall(call, {
@@ -561,7 +565,7 @@ same('a server lets in whom it knows', async ({ S, C, start }) => {
   return [seen, called]
 })
 
-same('a server answers by itself', async ({ S, start }) => {
+same('an interceptor of a server answers itself', async ({ S, start }) => {
   let called = 0
   const answering = (_method, call) =>
     new S.ServerInterceptingCall(call, {
@@ -577,7 +581,7 @@ same('a server answers by itself', async ({ S, start }) => {
   return [await kinds.one(client), called]
 })
 
-same('what interceptors of servers know', async ({ S, start }) => {
+same('what interceptors of servers can ask of a call', async ({ S, start }) => {
   let known
   const asking = (_method, call) => {
     const { localAddress, remoteAddress, localPort, remotePort } = call.getConnectionInfo()
@@ -594,7 +598,7 @@ same('what interceptors of servers know', async ({ S, start }) => {
   return [await kinds.one(client), known]
 })
 
-same('interceptors and handlers hear that a call is over', async ({ S, start }) => {
+same('interceptors and handlers are notified of cancellation', async ({ S, start }) => {
   const heard = []
   let all
   const done = new Promise((resolve) => {
@@ -640,7 +644,7 @@ test('a handler behind interceptors may answer with a promise, and fail as other
   await assert.rejects(client.many('x').toArray(), { code: 2, details: 'Unknown error' })
 })
 
-test('a channel is closed while an interceptor takes its time', async (t) => {
+test('a channel is closed while an interceptor is still busy', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
   const slow = (options, nextCall) =>
@@ -653,12 +657,12 @@ test('a channel is closed while an interceptor takes its time', async (t) => {
   await assert.rejects(client.one('x', { interceptors: [slow] }), { code: 14 })
 })
 
-same('no interceptors, however that is said', async ({ start }) => {
+same('no interceptors, given in any way', async ({ start }) => {
   const client = await start(handlers, {}, { interceptors: null, interceptor_providers: [] })
   return [await kinds.one(client), await kinds.one(client, { interceptors: [], interceptor_providers: [] })]
 })
 
-test('messages that come with an error are told before it, where somebody reads them', async (t) => {
+test('messages before an error are delivered first if they are read', async (t) => {
   const { port } = await serve(t, grpc, {
     many(call) {
       for (const letter of call.request) call.write(letter)
@@ -672,7 +676,7 @@ test('messages that come with an error are told before it, where somebody reads 
     seen.filter(([event]) => event === 'data').map(([, letter]) => letter),
     [...'abcdefgh'],
   )
-  // Nobody reads: that is no reason not to hear of the end.
+  // The end is reported although nobody reads the messages.
   const call = client.many('x'.repeat(100))
   const error = await new Promise((resolve) => call.on('error', resolve))
   assert.equal(error.code, 9)

@@ -1,6 +1,7 @@
 'use strict'
 
-// gRPC's negative interop tests: servers that do with HTTP/2 what few do, as doc/http2-interop-test-descriptions.md of grpc/grpc has them.
+// gRPC's negative interop tests: servers that use HTTP/2 in unusual ways, as in doc/http2-interop-test-descriptions.md
+// of grpc/grpc.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -17,7 +18,7 @@ const { service: definition } = grpc.makeClientConstructor(TestService)
 const HEAD = { ':status': 200, 'content-type': 'application/grpc' }
 const DONE = { 'grpc-status': '0' }
 
-/** The response, as it is sent. */
+/** The response as it is sent. */
 function framed(size) {
   const bytes = SimpleResponse.encode({ payload: { body: Buffer.alloc(size) } })
   const head = Buffer.alloc(5)
@@ -25,7 +26,7 @@ function framed(size) {
   return Buffer.concat([head, bytes])
 }
 
-/** A server that answers each stream by `answer(stream, session)`, when its request has come. */
+/** A server that calls `answer(stream, session)` for each stream when its request has arrived. */
 async function serve(t, answer, options = {}) {
   const server = http2.createServer(options)
   const sessions = []
@@ -54,7 +55,7 @@ function respond(stream, parts) {
   stream.end()
 }
 
-/** `run(client, server)` with our client, and with that of @grpc/grpc-js. */
+/** Runs `run(client, server)` with our client and with that of @grpc/grpc-js. */
 function both(name, answer, run, options) {
   for (const [who, module] of [
     ['ours', grpc],
@@ -72,7 +73,7 @@ function both(name, answer, run, options) {
   }
 }
 
-/** The call does not succeed, and says what it is for `grpc-js`. */
+/** The call fails with the status and text of @grpc/grpc-js. */
 async function fails(client) {
   const { error } = await single((callback) => client.unaryCall(large(), callback))
   assert.deepEqual(
@@ -177,7 +178,7 @@ for (const [name, paddingStrategy] of [
       stream.respond(HEAD, { waitForTrailers: true })
       stream.on('wantTrailers', () => stream.sendTrailers(DONE))
       const parts = pieces(framed(SMALL))
-      // One after the other, or Node makes few frames of them.
+      // One write after the other; otherwise Node would combine them into few frames.
       const write = (i) => (i === parts.length ? stream.end() : stream.write(parts[i], () => write(i + 1)))
       write(0)
     },

@@ -1,6 +1,7 @@
 'use strict'
 
-// gRPC's interop tests: our client and our server, with each other and with those of @grpc/grpc-js. Other peers are in __test__/grpc-interop.
+// gRPC's interop tests: our client and server with each other and with those of @grpc/grpc-js. Other implementations
+// are tested in __test__/grpc-interop.
 
 const path = require('node:path')
 const { describe, test } = require('node:test')
@@ -13,7 +14,7 @@ const { ca, identity, pairs } = require('./secure.js')
 const file = path.join(__dirname, 'interop', 'test.proto')
 const ours = protobuf.loadSync(file).grpc.testing
 
-/** Services as users of each implementation have them. */
+/** Service definitions as a user of each implementation would load them. */
 function definitions(module) {
   if (module === grpc) return ours
   const { TestService, UnimplementedService } = module.loadPackageDefinition(
@@ -22,7 +23,7 @@ function definitions(module) {
   return { TestService: TestService.service, UnimplementedService: UnimplementedService.service }
 }
 
-/** What the cases take. */
+/** The clients that the test cases use. */
 function clients(module, address, credentials) {
   const { TestService, UnimplementedService } = definitions(module)
   const connect = (definition = TestService) =>

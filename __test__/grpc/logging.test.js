@@ -1,6 +1,6 @@
 'use strict'
 
-// What is logged, where, and from which severity on.
+// What is logged, by which logger, and from which severity on.
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
@@ -11,7 +11,7 @@ const { log, getLogger } = require('../../lib/grpc/logging.js')
 
 const { DEBUG, INFO, ERROR, NONE } = grpc.logVerbosity
 
-test('severities, and loggers that have not all methods', (t) => {
+test('severities, and loggers without all methods', (t) => {
   const standard = getLogger()
   t.after(() => {
     grpc.setLogger(standard)
@@ -35,7 +35,7 @@ test('severities, and loggers that have not all methods', (t) => {
   assert.deepEqual(said, expected)
 })
 
-test('what a handler has thrown', async (t) => {
+test('the error that a handler has thrown', async (t) => {
   const standard = getLogger()
   t.after(() => {
     grpc.setLogger(standard)
@@ -58,7 +58,7 @@ test('what a handler has thrown', async (t) => {
   assert.deepEqual(said, [['The handler of /test.Texts/One has thrown:', thrown]])
 })
 
-test('the environment says from which severity on', () => {
+test('the environment sets the verbosity', () => {
   const code = `const { log } = require(${JSON.stringify(path.resolve(__dirname, '../../lib/grpc/logging.js'))})
     console.error = (text) => console.log(text)
     for (const severity of [0, 1, 2]) log(severity, 'said')`

@@ -1,6 +1,6 @@
 'use strict'
 
-// Programs that do what is rarely done: credentials that are none, parents of many calls, times without end, passwords in targets.
+// Unusual programs: credentials that return no metadata, parents of many calls, infinite times, passwords in targets.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -13,7 +13,7 @@ const { connectivityState, credentials, status } = grpc
 
 const echo = { one: ({ request }, callback) => callback(null, request) }
 
-test('credentials that give no metadata end their call, and no other', async (t) => {
+test('credentials that return no metadata fail only their own call', async (t) => {
   const { port } = await serve(t, grpc, echo)
   const client = connect(t, grpc, port)
   class Own extends grpc.CallCredentials {
@@ -30,7 +30,7 @@ test('credentials that give no metadata end their call, and no other', async (t)
     code: status.UNKNOWN,
     details: `Getting metadata from plugin failed with error: ${reason}`,
   })
-  // Some of them wait for the connection.
+  // The first calls wait for the connection, the second ones do not.
   for (let i = 0; i < 2; i++) {
     const calls = [giving({ authorization: 'x' }), giving('x'), new Own()].map(callWith)
     const good = client.one('y')
@@ -42,7 +42,7 @@ test('credentials that give no metadata end their call, and no other', async (t)
   }
 })
 
-test('a call that is made again shows its credentials again, also when it was never sent', {
+test('a repeated call asks its credentials again, also if it was never sent', {
   timeout: 60_000,
 }, async (t) => {
   const shown = { one: ({ metadata }, callback) => callback(null, String(metadata.get('authorization'))) }
@@ -78,7 +78,7 @@ test('a call that is made again shows its credentials again, also when it was ne
   assert.equal(await client.one('x', new grpc.Metadata(), { credentials: slow }), 'me')
 })
 
-test('a call has any number of calls that end with it', async (t) => {
+test('a call can have any number of child calls', async (t) => {
   const warnings = []
   const warned = ({ name }) => warnings.push(name)
   process.on('warning', warned)
@@ -106,7 +106,7 @@ test('a call has any number of calls that end with it', async (t) => {
   assert.deepEqual([seen.listeners, [...seen.codes], warnings], [1, [status.CANCELLED], []])
 })
 
-test('times without end are long', async (t) => {
+test('very long and infinite times', async (t) => {
   const warnings = []
   const warned = ({ name }) => warnings.push(name)
   process.on('warning', warned)
@@ -153,7 +153,7 @@ test('no error, nor the name of a peer, shows a password', async () => {
 
 const connectTo = (target) => new (grpc.makeClientConstructor(service, 'Texts'))(target, credentials.createInsecure())
 
-test('a call to a service of etcd that nobody serves ends, and the next goes to who does then', {
+test('a call to an etcd service without instances fails, and the next one uses a new instance', {
   timeout: 60_000,
 }, async (t) => {
   const { port } = await serve(t, grpc, echo)
@@ -180,7 +180,7 @@ test('a call to a service of etcd that nobody serves ends, and the next goes to 
   assert.equal(await waiting, 'y')
 })
 
-test('a connection that is done is let go also when the server does not read what is left', async (t) => {
+test('a finished connection is closed even if the server does not read', async (t) => {
   const { port } = await serve(t, grpc, { ...echo, chat() {} })
   const client = connect(t, grpc, port)
   assert.equal(await client.one('x'), 'x')
@@ -195,7 +195,7 @@ test('a connection that is done is let go also when the server does not read wha
   await until(() => link.closing)
 })
 
-test('who finds a server that others have failed to reach is told why', async (t) => {
+test('every channel to an address that cannot be reached reports why', async (t) => {
   const target = '127.0.0.1:1'
   const options = { 'grpc.primary_user_agent': 'told why' }
   const clients = [1, 2].map(
@@ -208,7 +208,7 @@ test('who finds a server that others have failed to reach is told why', async (t
     await assert.rejects(client.one('x'), { details: /Last error: Error: connect ECONNREFUSED/ })
 })
 
-test('resolvers that do as they like', { timeout: 30_000 }, async (t) => {
+test('resolvers that misbehave', { timeout: 30_000 }, async (t) => {
   const { port } = await serve(t, grpc, echo)
   const good = { ok: true, value: [{ addresses: [{ host: '127.0.0.1', port }] }] }
   const wrong = (value) => (listener) => listener(value, {}, null, '')
@@ -252,7 +252,7 @@ test('resolvers that do as they like', { timeout: 30_000 }, async (t) => {
     const channel = client.getChannel()
     assert.equal(channel.active, 0)
     assert.throws(() => client.close(), { message: 'mine' })
-    // Nobody is there any more.
+    // The client is closed, so the result is ignored.
     made.at(-1).listener(good, {}, null, '')
     assert.equal(channel.balancer.policies.current, null)
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// Load reports: what our server sends of what was recorded is what @grpc/grpc-js's sends.
+// Load reports: our server sends the recorded metrics as @grpc/grpc-js does.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -31,7 +31,7 @@ function record(recorder) {
   recorder.recordEpsMetric(0.1)
 }
 
-/** What comes behind the response of a call, decoded. */
+/** The load report in the trailers of a call, decoded. */
 async function reported(t, module, handler, options) {
   const { port } = await serve(t, module, { one: handler }, options)
   const client = connect(t, grpc, port)
@@ -76,14 +76,14 @@ for (const [name, handler, options, count] of [
     0,
   ],
 ]) {
-  test(`behind a response: ${name}`, { skip: missing }, async (t) => {
+  test(`in the trailers: ${name}`, { skip: missing }, async (t) => {
     const ours = await reported(t, grpc, handler, options)
     assert.equal(ours.length, count)
     assert.deepEqual(ours, await reported(t, peer, handler, options))
   })
 }
 
-test('in intervals', async (t) => {
+test('at intervals', async (t) => {
   const recorder = new grpc.ServerMetricRecorder()
   const server = new grpc.Server()
   recorder.addToServer(server)
@@ -116,7 +116,7 @@ test('in intervals', async (t) => {
   for (const name of ['Cpu', 'Memory', 'Application']) recorder[`delete${name}UtilizationMetric`]()
   recorder.deleteQpsMetric()
   recorder.deleteEpsMetric()
-  // One may be on the way.
+  // A report with the old values may already be on its way.
   let last = await next()
   while (last.eps !== undefined && last.eps !== 0) last = await next()
   assert.deepEqual(last.utilization, {})

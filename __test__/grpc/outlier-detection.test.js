@@ -1,6 +1,6 @@
 'use strict'
 
-// Servers that fail more often than others: with @grpc/grpc-js beside it.
+// Servers that fail more often than others, compared with @grpc/grpc-js.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -10,7 +10,7 @@ const { connectivityState, status } = grpc
 const modules = [['ours', grpc], ...(missing ? [] : [['@grpc/grpc-js', peer]])]
 const seconds = (time) => ({ seconds: Math.floor(time), nanos: Math.round((time % 1) * 1e9) })
 
-/** Four servers that answer, and one that fails: their target, and calls to that. */
+/** Four servers that answer and one that fails, and functions that make calls to them. */
 async function start(t, module, config) {
   const good = await serve(t, grpc, { one: (_call, callback) => callback(null, 'good'), many() {} })
   const ports = [good.port]
@@ -34,7 +34,7 @@ async function start(t, module, config) {
   })
   t.after(() => client.close())
   const one = () => new Promise((resolve) => client.one('x', (error, value) => resolve(error ? error.details : value)))
-  /** What so many calls say, each once. */
+  /** The distinct answers to `count` calls. */
   const ask = async (count = 10) => {
     const answers = new Set()
     for (let i = 0; i < count; i++) answers.add(await one())
@@ -64,7 +64,7 @@ for (const [name, module] of modules) {
     })
   }
 
-  test(`${name}: not more servers than may be, and none where there are too few`, async (t) => {
+  test(`${name}: no more ejections than allowed, and none with too few servers`, async (t) => {
     const turns = 5
     for (const config of [
       { failure_percentage_ejection: { threshold: 50, ...few }, max_ejection_percent: 0 },
@@ -81,7 +81,7 @@ for (const [name, module] of modules) {
   })
 }
 
-test('times as text, and names as the proposal writes them', async (t) => {
+test('durations as strings, and field names in camel case', async (t) => {
   const { ask } = await start(t, grpc, {
     interval: '0.05s',
     baseEjectionTime: '300s',
@@ -93,7 +93,7 @@ test('times as text, and names as the proposal writes them', async (t) => {
   await until(async () => (await ask(50)) === 'good')
 })
 
-test('configs that are none are passed over', async (t) => {
+test('invalid configs are skipped', async (t) => {
   const { server, port } = await serve(t, grpc, { one: (_call, callback) => callback(null, 'good'), many() {} })
   const other = await bind(grpc, server)
   const policyOf = (config) => {

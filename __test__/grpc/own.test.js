@@ -1,7 +1,7 @@
 'use strict'
 
-// What is beyond the calls that `same.test.js` compares: services of our own `protobuf`, limits, connections that come and go, and what is not
-// there.
+// What `same.test.js` does not compare: services of our own `protobuf`, limits, connections that come and go, and
+// missing features.
 
 const assert = require('node:assert/strict')
 const { execFile } = require('node:child_process')
@@ -74,7 +74,7 @@ test("services of @grpc/proto-loader's", { skip: missing }, async (t) => {
   await useCatalog(client)
 })
 
-test('names of packages and methods that objects have from elsewhere', () => {
+test('names of packages and methods that every object has', () => {
   const methods = { ['__proto__']: service.one, constructor: service.one, fine: service.one }
   const Client = grpc.makeClientConstructor(methods, 'Texts')
   assert.equal(Object.getPrototypeOf(Client.prototype), grpc.Client.prototype)
@@ -93,7 +93,7 @@ test('an empty message each way', async (t) => {
   assert.equal((await one(client, '')).length, 0)
 })
 
-test('more calls than a server takes at a time wait for their turn', async (t) => {
+test('calls beyond the server’s concurrency limit wait', async (t) => {
   let open = 0
   let most = 0
   const handlers = {
@@ -116,7 +116,7 @@ test('more calls than a server takes at a time wait for their turn', async (t) =
   assert.equal(most, 3)
 })
 
-test('what waits has its deadline, and can be cancelled', async (t) => {
+test('waiting calls have deadlines and can be cancelled', async (t) => {
   const { port } = await serve(t, grpc, { one() {} }, { 'grpc.max_concurrent_streams': 1 })
   const client = connect(t, grpc, port)
   await new Promise((resolve) => client.waitForReady(Infinity, resolve))
@@ -131,7 +131,7 @@ test('what waits has its deadline, and can be cancelled', async (t) => {
   assert.equal((await cancelled)[0][1].code, status.CANCELLED)
 })
 
-test('a call that a server has refused unseen is sent again, once', async (t) => {
+test('a call that the server refused unprocessed is repeated once', async (t) => {
   let asked = 0
   const server = http2.createServer()
   server.on('stream', (stream) => {
@@ -151,7 +151,7 @@ test('a call that a server has refused unseen is sent again, once', async (t) =>
   assert.equal(asked, 4)
 })
 
-test('a connection whose server says goodbye is replaced', async (t) => {
+test('a connection is replaced after GOAWAY', async (t) => {
   const handlers = { one: (call, callback) => callback(null, call.getPeer()) }
   const { port, server } = await serve(t, grpc, handlers)
   const client = connect(t, grpc, port)
@@ -164,7 +164,7 @@ test('a connection whose server says goodbye is replaced', async (t) => {
   assert.notEqual(first, second)
 })
 
-test('connections end when they are old, or have nothing to do', async (t) => {
+test('connections end at their age limit, or when idle', async (t) => {
   const handlers = { one: (call, callback) => callback(null, call.getPeer()), many() {} }
   for (const options of [{ 'grpc.max_connection_age_ms': 20 }, { 'grpc.max_connection_idle_ms': 20 }]) {
     const { port } = await serve(t, grpc, handlers, options)
@@ -180,9 +180,9 @@ test('connections end when they are old, or have nothing to do', async (t) => {
   assert.equal(seen.find(([event]) => event === 'error')[1].code, status.UNAVAILABLE)
 })
 
-test('a client that is told nothing when it asks whether the server is there gives up', async (t) => {
+test('a client closes a connection whose keepalive ping is not answered', async (t) => {
   const server = net.createServer((socket) => {
-    // Settings, and nothing else.
+    // Sends a SETTINGS frame and nothing else.
     socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
     socket.on('error', () => {})
     socket.resume()
@@ -194,7 +194,7 @@ test('a client that is told nothing when it asks whether the server is there giv
   await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
 })
 
-test('a client that is answered when it asks waits on', async (t) => {
+test('a client keeps a connection whose keepalive pings are answered', async (t) => {
   let pings = 0
   const server = http2.createServer()
   server.on('session', (session) => session.on('ping', () => pings++))
@@ -218,7 +218,7 @@ test('a client that is answered when it asks waits on', async (t) => {
   assert.equal((await seen)[0][1].code, status.CANCELLED)
 })
 
-test('a writer whose reader stands still is held', async (t) => {
+test('backpressure: a writer stops when the reader does not read', async (t) => {
   let written = 0
   let held
   const stopped = new Promise((resolve) => {
@@ -235,7 +235,7 @@ test('a writer whose reader stands still is held', async (t) => {
           drained = true
           go()
         })
-        // Held for good: no drain comes while the reader does not read.
+        // No 'drain' came for a while, because the reader does not read: the writer is really stopped.
         setTimeout(() => drained || held(), 200)
       }
       go()
@@ -251,7 +251,7 @@ test('a writer whose reader stands still is held', async (t) => {
   call.cancel()
 })
 
-test('promises, where there are no callbacks', async (t) => {
+test('promises instead of callbacks', async (t) => {
   const handlers = {
     async one(call) {
       if (call.request === 'no') throw Object.assign(new Error('never'), { code: status.NOT_FOUND })
@@ -281,7 +281,7 @@ test('promises, where there are no callbacks', async (t) => {
   assert.equal(await stream.response, 'bc')
 })
 
-test('a handler that takes what it is given, and a promise of nothing, answers when it says so', async (t) => {
+test('a handler with a callback parameter, or a promise of undefined, answers by the callback', async (t) => {
   const { port } = await serve(t, grpc, {
     async one(...args) {
       setImmediate(() => args[1](null, args[0].request))
@@ -290,7 +290,7 @@ test('a handler that takes what it is given, and a promise of nothing, answers w
   assert.equal(await connect(t, grpc, port).one('x'), 'x')
 })
 
-test('who leaves a stream cancels its call', async (t) => {
+test('leaving a stream’s loop cancels the call', async (t) => {
   let told
   const cancelled = new Promise((resolve) => {
     told = resolve
@@ -318,11 +318,11 @@ test('a handler that destroys its stream ends the call', async (t) => {
   assert.equal(error(await outcome(() => client.chat())), '1 CANCELLED: The handler has destroyed the call')
 })
 
-test('a server that answers before it has all of a request', async (t) => {
+test('a server that answers before the whole request has arrived', async (t) => {
   const server = http2.createServer()
   server.on('stream', (stream) => {
     stream.on('error', () => {})
-    // It takes nothing of the request.
+    // Ends the response without reading the request.
     stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '8' }, { endStream: true })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -333,7 +333,7 @@ test('a server that answers before it has all of a request', async (t) => {
   await closed
 })
 
-test('what one callback throws is no other call’s loss', async () => {
+test('an exception in a callback affects no other call', async () => {
   const script = `
     const grpc = require(${index})
     const text = { requestSerialize: Buffer.from, requestDeserialize: String, responseSerialize: Buffer.from, responseDeserialize: String }
@@ -361,7 +361,7 @@ test('what one callback throws is no other call’s loss', async () => {
   assert.equal(stdout.trim(), 'thrown 0,thrown 5,thrown 10,thrown 15')
 })
 
-test('what one callback throws is no other call’s loss, however they end', async () => {
+test('an exception in a callback affects no other call, however the calls end', async () => {
   const script = `
     const grpc = require(${index})
     const text = { requestSerialize: Buffer.from, requestDeserialize: String, responseSerialize: Buffer.from, responseDeserialize: String }
@@ -435,7 +435,7 @@ test('what one callback throws is no other call’s loss, however they end', asy
     'late 4,4,4,4',
     'closed 14,14,14,14',
     'refused 14,14,14,14',
-    // Callbacks, streams whose errors nobody hears, and whoever waited for the server's end.
+    // Thrown by the callbacks, the streams without an error listener, and the callback of tryShutdown().
     '21',
   ])
 })
@@ -463,7 +463,7 @@ test('a call that cannot be sent fails alone', { timeout: 60_000 }, async (t) =>
   long.cancel()
 })
 
-test('a call that was refused unseen, when its channel is closed, ends', { timeout: 60_000 }, async (t) => {
+test('a call that was refused unprocessed ends when its channel is closed', { timeout: 60_000 }, async (t) => {
   const server = http2.createServer()
   let client
   server.on('stream', (stream) => {
@@ -489,7 +489,7 @@ test('metadata that are too large for the server', async (t) => {
   assert.equal(await one(client, 'x'), 'x')
 })
 
-test('calls do not wait for a server that has broken the protocol', async (t) => {
+test('calls fail at once when the server breaks the protocol', async (t) => {
   for (const reads of [true, false]) {
     const sockets = []
     const server = net.createServer({ allowHalfOpen: true }, (socket) => {
@@ -498,7 +498,7 @@ test('calls do not wait for a server that has broken the protocol', async (t) =>
       socket.write(Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]))
       let said = 0
       socket.on('data', (bytes) => {
-        // HEADERS have come: DATA of no stream.
+        // The HEADERS of the call have arrived: answer with DATA on stream 0, which is an error.
         said += bytes.length
         if (said < 100) return
         if (!reads) socket.pause()
@@ -518,7 +518,7 @@ test('calls do not wait for a server that has broken the protocol', async (t) =>
   }
 })
 
-test('messages that nobody reads are bounded over a connection', { timeout: 60_000 }, async (t) => {
+test('unread messages are limited per connection', { timeout: 60_000 }, async (t) => {
   const ended = []
   const handlers = {
     one: ({ request }, callback) => callback(null, request),
@@ -532,7 +532,7 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   const client = connect(t, grpc, port)
   await one(client, 'x')
   const links = [...server.links, client.getChannel().picker.pick()]
-  // By itself it is too much for a test.
+  // The default limit would take a test too long to reach.
   for (const link of links) link.unread.limit = 100_000
   const written = new Promise((resolve) => {
     const call = client.gather(resolve)
@@ -561,7 +561,7 @@ test('messages that nobody reads are bounded over a connection', { timeout: 60_0
   )
 })
 
-test('a message that waits keeps nothing of what has come with it', async (t) => {
+test('a waiting message does not keep the memory of its batch', async (t) => {
   let reader
   const handlers = {
     one: ({ request }, callback) => callback(null, String(request.length)),
@@ -594,7 +594,7 @@ test('a message that waits keeps nothing of what has come with it', async (t) =>
   for (const { unread } of server.links) assert.deepEqual([unread.bytes, unread.fresh.length], [0, 0])
 })
 
-test('an idle client keeps no process, a call does', async (t) => {
+test('a call keeps the process running, an idle client does not', async (t) => {
   const { port } = await serve(t, grpc, { one: ({ request }, callback) => setTimeout(callback, 50, null, request) })
   const script = `
     const grpc = require(${index})
@@ -636,7 +636,7 @@ test('a server at a path', { skip: process.platform === 'win32' }, async (t) => 
   assert.equal(await one(client, 'x'), 'x')
 })
 
-test('a port that is taken, and one that was', async (t) => {
+test('a port that is in use, and one that was unbound', async (t) => {
   const { port, server } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request) })
   const other = new grpc.Server()
   await assert.rejects(
@@ -649,7 +649,7 @@ test('a port that is taken, and one that was', async (t) => {
   await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
 })
 
-test('ports that the system finds are different ones, whoever asks for them at a time', {
+test('each port 0 becomes a different port, also at the same time', {
   skip: missing,
 }, async (t) => {
   for (const module of [grpc, peer]) {
@@ -664,7 +664,7 @@ test('ports that the system finds are different ones, whoever asks for them at a
   await cancelled
 })
 
-test('a method that is taken away', async (t) => {
+test('a method that was removed', async (t) => {
   const { port, server } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request) })
   const client = connect(t, grpc, port)
   await one(client, 'x')
@@ -675,7 +675,7 @@ test('a method that is taken away', async (t) => {
   })
 })
 
-test('a call made for another ends with it', async (t) => {
+test('a child call ends with its parent', async (t) => {
   let inner
   const backend = await serve(t, grpc, {
     one(call) {
@@ -693,14 +693,14 @@ test('a call made for another ends with it', async (t) => {
   assert.ok((await ended) <= deadline + 1000)
 })
 
-test('what is not there says so', () => {
+test('missing features throw an error', () => {
   const code = 'IRONWIRE_GRPC_UNSUPPORTED'
   const insecure = grpc.credentials.createInsecure()
   assert.throws(() => new grpc.Client('xds:///x', insecure), { code })
   assert.throws(() => new grpc.Server({ 'grpc-node.max_session_memory': 10 }), { code })
 })
 
-test('a handler that awaits what is there already has gone on before it hears of messages', async (t) => {
+test('a handler that awaits a settled promise continues before it gets messages', async (t) => {
   const notes = []
   const { port } = await serve(t, grpc, {
     async gather(call, callback) {
@@ -714,7 +714,7 @@ test('a handler that awaits what is there already has gone on before it hears of
   await new Promise((resolve, reject) =>
     client.waitForReady(Date.now() + 10_000, (error) => (error ? reject(error) : resolve())),
   )
-  // All of it comes in one read.
+  // All of it arrives in one read.
   const call = client.gather()
   call.write('a')
   call.end('b')

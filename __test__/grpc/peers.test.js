@@ -1,7 +1,7 @@
 'use strict'
 
-// Peers that speak HTTP/2, and gRPC as they like: what our client makes of their answers, and our server of their requests, is what those of
-// @grpc/grpc-js make of them.
+// Peers that speak HTTP/2 but not quite gRPC: our client makes the same of their answers, and our server of their
+// requests, as those of @grpc/grpc-js.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -11,7 +11,7 @@ const zlib = require('node:zlib')
 const { early } = require('../http2/early.js')
 const { grpc, peer, missing, serve, connect, outcome } = require('./support.js')
 
-/** A message on the wire. */
+/** A message as it is sent. */
 function framed(text, flag = 0) {
   const body = Buffer.from(text)
   const head = Buffer.from([flag, 0, 0, 0, 0])
@@ -22,7 +22,7 @@ function framed(text, flag = 0) {
 const OK = { ':status': 200, 'content-type': 'application/grpc' }
 const DONE = { 'grpc-status': '0', 'grpc-message': 'OK' }
 
-/** Answers with a header, parts of a body, and trailers. */
+/** Responds with headers, parts of a body, and trailers. */
 const respond =
   (head, parts, trailers = DONE) =>
   (stream) => {
@@ -35,7 +35,7 @@ const respond =
 const only = (headers) => (stream) => stream.respond(headers, { endStream: true })
 const gzip = { ...OK, 'grpc-encoding': 'gzip' }
 
-/** What a server can say to a call with one message. */
+/** Possible answers of a server to a call with one message. */
 const answers = {
   'one message': respond(OK, [framed('a')]),
   'one message in pieces': respond(
@@ -104,7 +104,7 @@ for (const name of names) {
   })
 }
 
-/** What a client can say: headers beyond the usual, and parts of a body. */
+/** Possible requests of a client: headers besides the usual ones, and parts of the body. */
 const requests = {
   'one message': [{}, [framed('a')]],
   'one message in pieces': [{}, [...framed('abc')].map((octet) => Buffer.from([octet]))],
@@ -126,7 +126,7 @@ const requests = {
   'metadata of two bytes': [{ 'x-bin': 'AAE' }, [framed('a')]],
 }
 
-/** What a server answers to a request on a connection of its own. */
+/** Sends a request on a connection of its own, and returns the server's answer. */
 function ask(port, [headers, parts]) {
   return new Promise((resolve, reject) => {
     const session = http2.connect(`http://127.0.0.1:${port}`)
@@ -178,7 +178,10 @@ for (const [name, request] of Object.entries(requests)) {
   })
 }
 
-/** Words on the wire may be encoded in more than one way, and what is as if it were not said need not be. */
+/**
+ * Removes differences that do not matter: the encoding of messages, and fields that say the same as if they were
+ * missing.
+ */
 function readable(seen) {
   if (seen.head?.['grpc-encoding'] === 'identity') delete seen.head['grpc-encoding']
   for (const fields of [seen.head, seen.trailers]) {
@@ -187,7 +190,7 @@ function readable(seen) {
   return seen
 }
 
-test('what @grpc/grpc-js has no status for has one', async (t) => {
+test('cases for which @grpc/grpc-js reports no status', async (t) => {
   const server = http2.createServer()
   const replies = [
     respond(OK, [framed('a'), framed('b')]),
@@ -215,19 +218,19 @@ test('what @grpc/grpc-js has no status for has one', async (t) => {
   }
 })
 
-test('a caller who says that a message is compressed, and not how, hears of it', async (t) => {
+test('a compressed message without an encoding fails the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const { head } = await ask(port, [{}, [framed('a', 1)]])
   assert.equal(head['grpc-status'], '13')
 })
 
-test('a caller who stops in the middle of a message hears of it', async (t) => {
+test('an incomplete message fails the call', async (t) => {
   const { port } = await serve(t, grpc, handlers)
   const { head } = await ask(port, [{}, [framed('abc').subarray(0, 6)]])
   assert.equal(head['grpc-status'], '13')
 })
 
-test('a caller who does not end is not waited for when he has his answer', async (t) => {
+test('after its answer, a call does not wait for the end of the request', async (t) => {
   const { port, server } = await serve(t, grpc, { gather: (_call, callback) => callback(null, 'enough') })
   const session = http2.connect(`http://127.0.0.1:${port}`)
   t.after(() => session.destroy())
@@ -243,7 +246,7 @@ test('a caller who does not end is not waited for when he has his answer', async
   await new Promise((resolve) => server.tryShutdown(resolve))
 })
 
-test('an answer that has come is heard, though the request ends before it is', async (t) => {
+test('a response that has arrived is delivered although the request ends before it is read', async (t) => {
   const { port, hold } = await early(t, {
     fields: { 'content-type': 'application/grpc' },
     trailers: { 'grpc-status': '5', 'grpc-message': 'nothing' },

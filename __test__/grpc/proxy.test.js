@@ -1,6 +1,6 @@
 'use strict'
 
-// Clients behind HTTP proxies. With @grpc/grpc-js beside it where that has the same.
+// Clients behind HTTP proxies, compared with @grpc/grpc-js where it does the same.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -20,7 +20,7 @@ beforeEach(() => {
   for (const name of VARIABLES) delete process.env[name]
 })
 
-/** A proxy until the test ends; `asked` is what it was asked for, and by whom. */
+/** A proxy until the test ends. `asked` records the targets and credentials of its requests. */
 async function proxy(t, answer = lead) {
   const asked = []
   const sockets = new Set()
@@ -41,7 +41,7 @@ async function proxy(t, answer = lead) {
   return { asked, port: server.address().port, url: `http://127.0.0.1:${server.address().port}` }
 }
 
-/** Leads to the same port of this machine, whatever the name. */
+/** Connects to the same port of this machine, whatever the host name. */
 function lead({ url }, socket, head) {
   const far = net.connect(Number(url.split(':').at(-1)), '127.0.0.1', () => {
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n')
@@ -88,7 +88,7 @@ for (const [name, module] of modules) {
     )
   })
 
-  test(`${name}: a host that only the proxy knows, called by its name`, async (t) => {
+  test(`${name}: a host name that only the proxy can resolve`, async (t) => {
     let host
     const { port } = await serve(t, grpc, {
       one(call, callback) {
@@ -103,7 +103,7 @@ for (const [name, module] of modules) {
     assert.equal(host, `inner.invalid:${port}`)
   })
 
-  test(`${name}: without it`, async (t) => {
+  test(`${name}: targets that do not use the proxy`, async (t) => {
     const { server, port } = await answering(t)
     const { asked, url } = await proxy(t)
     const place = path.join(os.tmpdir(), `ironwire-proxy-${process.pid}-${Math.random()}`)
@@ -118,12 +118,12 @@ for (const [name, module] of modules) {
     inEnvironment({ no_grpc_proxy: '127.0.0.0/8' })
     assert.equal(await ask(client(t, `127.0.0.1:${port}`, {}, module)), 'heard x')
     assert.deepEqual(asked, [])
-    // It counts before the other one.
+    // `no_grpc_proxy` is used instead of `no_proxy`.
     assert.equal(await ask(client(t, `localhost:${port}`, {}, module)), 'heard x')
     assert.equal(asked.length, 1)
   })
 
-  test(`${name}: options that name what a proxy is to lead to`, async (t) => {
+  test(`${name}: the options for the proxy’s target`, async (t) => {
     const { port } = await answering(t)
     const { asked, url } = await proxy(t)
     const options = {
@@ -147,7 +147,7 @@ for (const [name, module] of modules) {
     assert.equal(asked.length, 1)
   })
 
-  test(`${name}: what is no proxy is told, and not used`, async (t) => {
+  test(`${name}: an invalid proxy is logged and not used`, async (t) => {
     const { port } = await answering(t)
     const logged = []
     module.setLogger({ error: (text) => logged.push(text) })
@@ -173,7 +173,7 @@ test('the option that names a proxy', async (t) => {
   assert.deepEqual([named.asked.length, other.asked.length], [1, 0])
 })
 
-test('who goes by no proxy', async (t) => {
+test('no_proxy and no_grpc_proxy', async (t) => {
   const { port } = await answering(t)
   const { asked, url } = await proxy(t)
   inEnvironment({ grpc_proxy: url })
@@ -186,7 +186,7 @@ test('who goes by no proxy', async (t) => {
   const through = `localhost:${port}`
   assert.equal(await way('*'), 'direct')
   assert.equal(await way(' other.invalid , LOCALHOST '), 'direct')
-  // Nothing between two commas is no end of every name.
+  // An empty entry must not match every host as the end of its name.
   assert.equal(await way('other.invalid,,'), through)
   assert.equal(await way('127.0.0.0/8', '127.0.0.1'), 'direct')
   assert.equal(await way('10.0.0.0/8,127.0.0.0/33,127.0.0.0/x,fd00::/8', '127.0.0.1'), `127.0.0.1:${port}`)
@@ -198,7 +198,7 @@ test('who goes by no proxy', async (t) => {
   assert.equal(asked.at(-1)[0], `[::1]:${port}`)
 })
 
-test('what the server says first comes with the answer of the proxy, or the answer comes byte by byte', async (t) => {
+test('the server’s first bytes arrive with the proxy’s answer, or the answer arrives byte by byte', async (t) => {
   const { port } = await answering(t)
   const far = () => net.connect(port, '127.0.0.1').on('error', () => {})
   const together = await proxy(t, (_request, socket) => {
@@ -253,7 +253,7 @@ for (const [name, answer, reason] of [
   })
 }
 
-test('a proxy that is not there, and one that is there later', async (t) => {
+test('a proxy that is not reachable, and one that starts later', async (t) => {
   const { port } = await answering(t)
   const gone = net.createServer().listen(0, '127.0.0.1')
   await once(gone, 'listening')
@@ -279,7 +279,7 @@ test('a proxy that is not there, and one that is there later', async (t) => {
   assert.equal(refused, 3)
 })
 
-test('targets that no proxy can be asked for', (t) => {
+test('invalid targets for a proxy', (t) => {
   const options = (target) => ({ 'grpc.http_connect_target': target })
   for (const wrong of ['inner host:1', 7]) {
     assert.throws(() => client(t, 'localhost:1', options(wrong)), {
@@ -287,6 +287,6 @@ test('targets that no proxy can be asked for', (t) => {
       message: /'grpc.http_connect_target' must name a host/,
     })
   }
-  // Nothing of it may become a line of the request.
+  // A target must not be able to add lines to the request.
   assert.throws(() => client(t, 'localhost:1', options('inner\r\nx: y:1')), /Could not parse target name/)
 })

@@ -1,6 +1,6 @@
 'use strict'
 
-// What long-lived clients and servers meet: restarts, dead peers, pings, ages, bursts of calls that are given up.
+// What long-lived clients and servers meet: restarts, dead peers, pings, age limits, and bursts of cancelled calls.
 
 const assert = require('node:assert/strict')
 const net = require('node:net')
@@ -23,7 +23,7 @@ const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 const echo = { one: ({ request }, callback) => callback(null, request), many() {}, chat: (call) => call.pipe(call) }
 
-/** So many callers who ask again and again until `stop()`, which says how their calls ended. */
+/** Callers that make calls until `stop()`, which returns how the calls ended. */
 function load(client, callers, metadata = new grpc.Metadata()) {
   const ends = {}
   let stopped = false
@@ -34,7 +34,7 @@ function load(client, callers, metadata = new grpc.Metadata()) {
         ({ code }) => status[code],
       )
       ends[end] = (ends[end] ?? 0) + 1
-      // Who is refused at once lets others go on.
+      // Refused calls end at once, so other work must get its turn.
       await turn()
     }
   }
@@ -49,7 +49,7 @@ function load(client, callers, metadata = new grpc.Metadata()) {
   }
 }
 
-test('a server that begins again under load, and no client hangs', async (t) => {
+test('a server restarts under load, and no call hangs', async (t) => {
   const options = { 'grpc.initial_reconnect_backoff_ms': 5, 'grpc.max_reconnect_backoff_ms': 20 }
   let { server, port } = await serve(t, grpc, echo)
   const patient = load(connect(t, grpc, port, options), 20, new grpc.Metadata({ waitForReady: true }))
@@ -74,7 +74,7 @@ test('a server that begins again under load, and no client hangs', async (t) => 
   }
 })
 
-/** A way to a port that can be cut without anybody hearing of it. */
+/** A relay to a port that can be cut without either side noticing. */
 async function relay(t, port) {
   const sockets = []
   let cut = false
@@ -102,7 +102,7 @@ async function relay(t, port) {
   }
 }
 
-test('a peer that is gone without a word is noticed by either end, and replaced', async (t) => {
+test('both ends notice a peer that vanished, and the client connects again', async (t) => {
   const keepalive = { 'grpc.keepalive_time_ms': 50, 'grpc.keepalive_timeout_ms': 100 }
   const ended = []
   const handlers = { ...echo, many: (call) => call.on('cancelled', () => ended.push('server')) }
@@ -114,7 +114,7 @@ test('a peer that is gone without a word is noticed by either end, and replaced'
   stream.on('error', (value) => {
     error = value
   })
-  // A machine that stands still for a moment may be found dead earlier.
+  // On a machine that stalls, the call may fail before this.
   await until(() => error !== undefined || [...server.links].some(({ calls }) => calls.size > 0))
   way.cut(true)
   await until(() => error !== undefined)
@@ -133,7 +133,7 @@ test('a peer that is gone without a word is noticed by either end, and replaced'
   assert.equal(await again(), 'y')
 })
 
-test('a client without calls notices as well, if it asks then', async (t) => {
+test('a client without calls notices as well, if it sends pings', async (t) => {
   const { port } = await serve(t, grpc, echo)
   const way = await relay(t, port)
   const options = { 'grpc.keepalive_time_ms': 30, 'grpc.keepalive_timeout_ms': 30 }
@@ -148,7 +148,9 @@ for (const [name, C] of [
   ['ours', grpc],
   ['of @grpc/grpc-js', peer],
 ]) {
-  test(`a client (${name}) that asks too often is told so, and asks half as often`, { skip: missing }, async (t) => {
+  test(`a client (${name}) that pings too often is told so, and then pings half as often`, {
+    skip: missing,
+  }, async (t) => {
     const options = { 'grpc.http2.min_ping_interval_without_data_ms': 60_000, 'grpc.keepalive_permit_without_calls': 1 }
     const { port, server } = await serve(t, grpc, echo, options)
     const keepalive = { 'grpc.keepalive_time_ms': 10, 'grpc.keepalive_permit_without_calls': 1 }
@@ -163,7 +165,7 @@ for (const [name, C] of [
   })
 }
 
-test('a client may ask as often as a server lets it', async (t) => {
+test('a client may ping as often as the server allows', async (t) => {
   const options = { 'grpc.http2.min_ping_interval_without_data_ms': 1, 'grpc.http2.max_ping_strikes': 1 }
   const { port, server } = await serve(t, grpc, echo, options)
   const client = connect(t, grpc, port, { 'grpc.keepalive_time_ms': 5 })
@@ -182,7 +184,7 @@ test('a client may ask as often as a server lets it', async (t) => {
   stream.cancel()
 })
 
-test('no call is lost when connections grow old under load', async (t) => {
+test('no call is lost when connections reach their age limit under load', async (t) => {
   const handlers = { ...echo, many: (call) => setTimeout(() => call.end(), 1) }
   const options = { 'grpc.max_connection_age_ms': 15, 'grpc.max_connection_age_grace_ms': 20_000 }
   const { port, server } = await serve(t, grpc, handlers, options)
@@ -231,7 +233,7 @@ test('a burst of calls that are cancelled, or have run out of time, does not end
   assert.equal(client.getChannel().getConnectivityState(false), READY)
 })
 
-test('nothing is left of many streams', async (t) => {
+test('many streams leave nothing behind', async (t) => {
   const many = (call) => {
     call.write('x')
     call.end()

@@ -1,6 +1,7 @@
 'use strict'
 
-// The same calls with our server and client and with those of @grpc/grpc-js, in all four ways: what callers and handlers see is the same.
+// The same calls with our server and client and with those of @grpc/grpc-js, in all four pairs: callers and handlers
+// see the same.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -12,7 +13,10 @@ const ways = [
   ['our client', peer, grpc],
 ]
 
-/** `run({ S, C, t, start })` in all ways; what it gives is compared. `start(handlers, serverOptions, clientOptions)` gives a client. */
+/**
+ * Runs `run({ S, C, t, start })` with all pairs and compares the results. `start(handlers, serverOptions,
+ * clientOptions)` returns a client.
+ */
 function same(name, run) {
   test(name, { skip: missing }, async (t) => {
     const way = async (t, S, C) => {
@@ -32,7 +36,7 @@ function same(name, run) {
 const status = require('../../lib/grpc').status
 const failing = (error) => ({ one: (_call, callback) => callback(error) })
 
-same('a call with one message each way, with metadata before and behind', async ({ S, C, start }) => {
+same('a unary call with initial and trailing metadata', async ({ S, C, start }) => {
   let seen
   const client = await start({
     one(call, callback) {
@@ -101,7 +105,7 @@ same('a handler throws', async ({ start }) => {
   return [await outcome((callback) => client.one('x', callback)), await outcome(() => client.many('x'))]
 })
 
-same('what is not there', async ({ C, start }) => {
+same('unknown methods and services', async ({ C, start }) => {
   const client = await start({ one() {} })
   const unknown = C.Client.prototype.makeUnaryRequest.bind(client, '/test.Texts/Nothing', Buffer.from, String)
   return [
@@ -111,7 +115,7 @@ same('what is not there', async ({ C, start }) => {
   ]
 })
 
-same('messages that cannot be written or read', async ({ start }) => {
+same('messages that cannot be serialized or parsed', async ({ start }) => {
   const client = await start({ one: (_call, callback) => callback(null, 5) })
   return [
     await outcome((callback) => client.one('x', callback)),
@@ -120,7 +124,7 @@ same('messages that cannot be written or read', async ({ start }) => {
   ]
 })
 
-same('a message above what is taken, on either side', async ({ start }) => {
+same('a message above the size limit, on either side', async ({ start }) => {
   const handlers = { one: ({ request }, callback) => callback(null, request.repeat(2)) }
   const small = { 'grpc.max_receive_message_length': 1000 }
   return [
@@ -130,7 +134,7 @@ same('a message above what is taken, on either side', async ({ start }) => {
   ]
 })
 
-same('a deadline: the caller stops, and the handler is told', async ({ start }) => {
+same('a deadline ends the call, and the handler is notified', async ({ start }) => {
   let cancelled
   const told = new Promise((resolve) => {
     cancelled = resolve
@@ -146,7 +150,7 @@ same('a deadline: the caller stops, and the handler is told', async ({ start }) 
   return [codes, await told]
 })
 
-same('a deadline that is over', async ({ start }) => {
+same('a deadline in the past', async ({ start }) => {
   const client = await start({ one: (_call, callback) => callback(null, '') })
   const seen = await outcome((callback) => client.one('x', { deadline: new Date(0) }, callback))
   return seen.map(([event, what]) => (event === 'callback' ? what.code : what))
@@ -175,7 +179,7 @@ same('a caller cancels', async ({ start }) => {
   return [await seen, await cancelled]
 })
 
-same('what is cancelled at once', async ({ start }) => {
+same('a call that is cancelled at once', async ({ start }) => {
   const client = await start({ one: (_call, callback) => callback(null, '') })
   return outcome((callback) => {
     const call = client.one('x', callback)
@@ -205,7 +209,7 @@ same('a stream from the server that fails', async ({ S, start }) => {
       call.write('one')
       const metadata = new S.Metadata()
       metadata.set('why', 'x')
-      // What is written first comes first.
+      // The delay lets the messages written before leave first.
       setTimeout(() => call.emit('error', { code: status.DATA_LOSS, details: 'lost', metadata }), 20)
     },
   })
@@ -272,7 +276,7 @@ same('streams both ways, each message answered before the next', async ({ start 
   })
 })
 
-same('megabytes both ways, by whoever is slower', async ({ start }) => {
+same('megabytes in both directions, limited by the slower side', async ({ start }) => {
   const client = await start({
     chat(call) {
       call.on('data', async (message) => {
@@ -355,7 +359,7 @@ same('for await', async ({ start }) => {
   return seen
 })
 
-same('a server that ends lets its calls end', async ({ S, C, t }) => {
+same('tryShutdown() lets calls finish', async ({ S, C, t }) => {
   let answer
   const arrived = new Promise((resolve) => {
     answer = { resolve }
@@ -372,7 +376,7 @@ same('a server that ends lets its calls end', async ({ S, C, t }) => {
   return [first, second.map(([event, what]) => (event === 'callback' ? what.code : what))]
 })
 
-same('a server that stops drops its calls', async ({ S, C, t }) => {
+same('forceShutdown() ends all calls', async ({ S, C, t }) => {
   let arrive
   const arrived = new Promise((resolve) => {
     arrive = resolve
@@ -393,7 +397,7 @@ same('nobody listens', async ({ S, C, t }) => {
   return [event, code, details.replace(/[:.].*/s, '')]
 })
 
-same('who waits for a server gets one', async ({ S, C, t }) => {
+same('a call that waits for ready is made when the server starts', async ({ S, C, t }) => {
   const handlers = { one: ({ request }, callback) => callback(null, request) }
   const { server, port } = await serve(t, S, handlers)
   await new Promise((resolve) => server.tryShutdown(resolve))

@@ -1,6 +1,6 @@
 'use strict'
 
-// What the tests of TLS and credentials share; certificates are those of HTTPS's tests.
+// Helpers for the tests of TLS and credentials. The certificates are those of the HTTPS tests.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -13,7 +13,9 @@ const ways = [
   ['our client', peer, grpc],
 ]
 
-/** `run({ S, C, t })` with servers and clients of either implementation: what it gives is the same. */
+/**
+ * Runs `run({ S, C, t })` with servers and clients of both implementations and checks that the results are the same.
+ */
 function same(name, run) {
   test(name, { skip: missing }, async (t) => {
     const expected = await run({ S: peer, C: peer, t })
@@ -25,7 +27,7 @@ function same(name, run) {
 
 const pairs = ({ key, cert }) => [{ private_key: key, cert_chain: cert }]
 
-/** A server over TLS until the test ends; gives its port. */
+/** A server over TLS until the test ends. Returns its port. */
 async function serveTls(t, S, handlers, { roots = null, shown = identity, asks = false, options } = {}) {
   const server = new S.Server(options)
   server.addService(service, handlers)
@@ -47,7 +49,7 @@ function connectTls(t, C, target, credentials = C.credentials.createSsl(ca), opt
   return client
 }
 
-/** How a call ends: its response, or the code, and what it says without what only one implementation says around it. */
+/** The response of a call, or its code and text without the parts that only one implementation adds. */
 async function ending(client, ...args) {
   const seen = await outcome((callback) => client.one('x', ...args, callback))
   const [, code, details] = seen.find(([event]) => event === 'status')

@@ -1,6 +1,6 @@
 'use strict'
 
-// What services ask of their clients: timeouts, limits, retries, hedging. With @grpc/grpc-js beside it where that has the same.
+// Service configs: timeouts, limits, retries and hedging. Compared with @grpc/grpc-js where it does the same.
 
 const assert = require('node:assert/strict')
 const http2 = require('node:http2')
@@ -18,7 +18,7 @@ const one = (client, ...args) =>
 
 const configured = (config, options) => ({ 'grpc.service_config': JSON.stringify(config), ...options })
 
-/** All methods of all services. */
+/** A config for all methods of all services. */
 const forAll = (methodConfig, more = {}) => ({ methodConfig: [{ name: [{}], ...methodConfig }], ...more })
 
 const retryPolicy = {
@@ -29,7 +29,7 @@ const retryPolicy = {
   retryableStatusCodes: ['UNAVAILABLE', 'aborted', 8],
 }
 
-// --- what configs may be
+// ---- valid and invalid configs
 
 const wrong = {
   'no object': 5,
@@ -86,7 +86,7 @@ const right = {
   throttling: { retryThrottling: { maxTokens: 10, tokenRatio: 0.1 } },
 }
 
-test('what service configs may be', { skip: missing }, () => {
+test('valid and invalid service configs', { skip: missing }, () => {
   const refused = (module, config) => {
     const text = JSON.stringify(config)
     try {
@@ -96,7 +96,7 @@ test('what service configs may be', { skip: missing }, () => {
     }
   }
   for (const [name, config] of Object.entries(wrong)) {
-    // A name is not said there as it is here: `a/undefined`.
+    // The message of @grpc/grpc-js.
     const expected = refused(peer, config)
     assert.ok(expected !== undefined || name === 'no object', name)
     if (name !== 'no object') assert.equal(refused(grpc, config), expected, name)
@@ -107,7 +107,7 @@ test('what service configs may be', { skip: missing }, () => {
   assert.throws(() => connect(null, grpc, 1, { 'grpc.service_config': '{' }), SyntaxError)
 })
 
-test('the config of a method is the nearest', async (t) => {
+test('the most specific method config applies', async (t) => {
   const methodConfig = [
     { name: [{ service: 'test.Texts', method: 'One' }], maxRequestMessageBytes: 3 },
     { name: [{ service: 'test.Texts' }], maxRequestMessageBytes: 2 },
@@ -118,7 +118,7 @@ test('the config of a method is the nearest', async (t) => {
   const other = { path: '/other.Service/One', requestStream: false, responseStream: false }
   const elsewhere = connect(t, grpc, port, configured({ methodConfig }), { one: { ...service.one, ...other } })
   for (const length of [4, 2]) {
-    // Before the config is known, and with it.
+    // Before the config is known, and after.
     const refused = { code: status.RESOURCE_EXHAUSTED }
     if (length > 3) await assert.rejects(one(client, 'x'.repeat(length)), refused)
     else assert.equal(await one(client, 'xx'), 'xx')
@@ -131,7 +131,7 @@ test('the config of a method is the nearest', async (t) => {
   }
 })
 
-test('a response that is larger than its method’s', async (t) => {
+test('a response above the limit of its method config', async (t) => {
   const { port } = await serve(t, grpc, { one: ({ request }, callback) => callback(null, request) })
   const client = connect(t, grpc, port, configured(forAll({ maxResponseMessageBytes: '3' })))
   assert.equal(await one(client, 'xxx'), 'xxx')
@@ -162,9 +162,9 @@ test('waitForReady, unless the call says otherwise', async (t) => {
   await assert.rejects(one(client, 'x', new grpc.Metadata({ waitForReady: false })), { code: status.UNAVAILABLE })
 })
 
-// --- retries
+// ---- retries
 
-/** Handlers of all kinds that say no so many times, and what they were asked, how often it had been. */
+/** Handlers of all kinds that fail `times` times. `asked` records each request and its number of earlier attempts. */
 function refusing(S, times, error = { code: status.UNAVAILABLE, details: 'not now' }) {
   const asked = []
   const answer = (call, request, yes, no) => {
@@ -219,7 +219,7 @@ const kinds = {
   },
 }
 
-/** What callers see, but for metadata that only one implementation has. */
+/** What callers see, without the metadata that only one implementation sends. */
 const ends = (client, kind) =>
   outcome((callback) => kinds[kind](client, callback)).then((seen) => seen.filter(([event]) => event !== 'metadata'))
 
@@ -245,7 +245,7 @@ same('statuses that are retried and those that are not', async ({ S, C, t }) => 
   return seen
 })
 
-same('who says when, or never', async ({ S, C, t }) => {
+same('a server that delays or forbids the next attempt', async ({ S, C, t }) => {
   const seen = []
   for (const value of ['0', '5', '-1']) {
     const metadata = (S) => {
@@ -255,7 +255,7 @@ same('who says when, or never', async ({ S, C, t }) => {
     }
     const { handlers, asked } = refusing(S, 2, { code: status.UNAVAILABLE, details: 'no', metadata })
     const { port } = await serve(t, S, handlers)
-    // By itself it would take an hour.
+    // Without pushback, the pause would be an hour.
     const slow = { ...retryPolicy, initialBackoff: '3600s', maxBackoff: '3600s' }
     const client = connect(t, C, port, configured(forAll({ retryPolicy: slow })))
     seen.push(await ends(client, 'one'), asked.length)
@@ -263,7 +263,7 @@ same('who says when, or never', async ({ S, C, t }) => {
   return seen
 })
 
-same('an answer that has begun is not asked for again', async ({ S, C, t }) => {
+same('a call whose response has begun is not retried', async ({ S, C, t }) => {
   let asked = 0
   const handlers = {
     many(call) {
@@ -282,14 +282,14 @@ same('an answer that has begun is not asked for again', async ({ S, C, t }) => {
   return [await ends(client, 'many'), await ends(client, 'one'), asked]
 })
 
-same('a channel that retries nothing', async ({ S, C, t }) => {
+same('a channel with retries switched off', async ({ S, C, t }) => {
   const { handlers, asked } = refusing(S, 1)
   const { port } = await serve(t, S, handlers)
   const client = connect(t, C, port, configured(forAll({ retryPolicy }), { 'grpc.enable_retries': 0 }))
   return [await ends(client, 'one'), asked.length]
 })
 
-same('attempts beyond what a channel has', async ({ S, C, t }) => {
+same('more attempts than the channel allows', async ({ S, C, t }) => {
   const seen = []
   for (const options of [{}, { 'grpc-node.retry_max_attempts_limit': 7 }]) {
     const { handlers, asked } = refusing(S, 100)
@@ -318,7 +318,7 @@ same('deadlines and cancellation between two attempts', async ({ S, C, t }) => {
   return codes
 })
 
-test('a connection that is lost before an answer', async (t) => {
+test('a connection that is lost before the response', async (t) => {
   let asked = 0
   const handlers = {
     one({ request }, callback) {
@@ -343,7 +343,7 @@ test('a request that is too large to be kept is sent once', async (t) => {
   assert.equal(asked.length, 4)
   await assert.rejects(one(client, 'x'.repeat(11_000)), refused)
   assert.equal(asked.length, 5)
-  // The second is too large for all together.
+  // The second request exceeds the buffer of all calls together.
   await Promise.allSettled([one(client, 'x'.repeat(9000)), one(client, 'x'.repeat(9000))])
   assert.equal(asked.length, 10)
   for (const count of [5, 20]) {
@@ -361,7 +361,7 @@ test('a request that is too large to be kept is sent once', async (t) => {
   assert.equal(retained(client), 0)
 })
 
-test('many failures end all retries to a target, until calls go well', async (t) => {
+test('many failures stop all retries to a target, until calls succeed', async (t) => {
   const { handlers, asked } = refusing(grpc, 100)
   let ok = false
   const { port } = await serve(t, grpc, {
@@ -377,7 +377,7 @@ test('many failures end all retries to a target, until calls go well', async (t)
     await assert.rejects(one(client, 'x'), { code: status.UNAVAILABLE })
     return asked.length
   }
-  // 6 tokens: two may be retried while there are more than 3.
+  // 6 tokens: failed calls are retried while there are more than 3, so two are.
   assert.deepEqual([await fail(clients[0]), await fail(clients[0]), await fail(clients[1])], [3, 1, 1])
   ok = true
   for (let i = 0; i < 10; i++) await one(clients[1], 'x')
@@ -385,9 +385,9 @@ test('many failures end all retries to a target, until calls go well', async (t)
   assert.equal(await fail(clients[0]), 3)
 })
 
-// --- what no server has seen
+// ---- calls that no server has seen
 
-test('calls that no server has seen are made again, whatever their kind', async (t) => {
+test('calls that no server has seen are repeated, whatever their kind', async (t) => {
   const seen = []
   const server = http2.createServer()
   server.on('sessionError', () => {})
@@ -417,11 +417,11 @@ test('calls that no server has seen are made again, whatever their kind', async 
   assert.deepEqual(seen, new Array(8).fill(undefined), 'they do not count as attempts')
 })
 
-// --- hedging
+// ---- hedging
 
 const hedgingPolicy = { maxAttempts: 3, hedgingDelay: '0.02s', nonFatalStatusCodes: ['UNAVAILABLE'] }
 
-/** Handlers that do with each attempt as `behave(number, answer)` says, and what they were asked. */
+/** Handlers that treat each attempt as `behave(number, answer)` says. `asked` records the requests. */
 function hedged(behave) {
   const asked = []
   let cancelled = 0
@@ -468,16 +468,16 @@ for (const kind of Object.keys(kinds)) {
     return [await ends(client, kind), asked]
   })
 
-  same(`hedging, ${kind}: all fail`, async ({ S, C, t }) => {
+  same(`hedging, ${kind}: all attempts fail`, async ({ S, C, t }) => {
     const { handlers, asked } = hedged((_number, { no }) => no(status.UNAVAILABLE, 'no'))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy })))
-    // Whichever attempt ends last says how, and its metadata say which that is.
+    // The status is that of the attempt that ends last, and its metadata shows which one that is.
     const seen = await ends(client, kind)
     return [seen.map(([event, what]) => [event, what?.message ?? what]), asked]
   })
 
-  same(`hedging, ${kind}: one fails for good`, async ({ S, C, t }) => {
+  same(`hedging, ${kind}: one attempt fails with a fatal status`, async ({ S, C, t }) => {
     const { handlers, asked } = hedged((number, { no }) => number === 2 && no(status.INTERNAL))
     const { port } = await serve(t, S, handlers)
     const client = connect(t, C, port, configured(forAll({ hedgingPolicy: { ...hedgingPolicy, maxAttempts: 2 } })))
@@ -485,13 +485,13 @@ for (const kind of Object.keys(kinds)) {
   })
 }
 
-test('hedging: the others are cancelled, and a failure calls for the next at once', async (t) => {
+test('hedging: the other attempts are cancelled, and a failure starts the next one at once', async (t) => {
   const { handlers, asked, cancelled } = hedged((number, { yes, no }) => {
     if (number === 1) no(status.UNAVAILABLE)
     if (number === 3) yes()
   })
   const { port, server } = await serve(t, grpc, handlers)
-  // The first failure does not wait for that, the third attempt would.
+  // The failure makes the second attempt start at once; only the third waits for this delay.
   const delays = { ...hedgingPolicy, hedgingDelay: '0.05s' }
   const client = connect(t, grpc, port, configured(forAll({ hedgingPolicy: delays })))
   assert.equal(await one(client, 'x'), 'answer 3')
@@ -527,7 +527,7 @@ test('hedging: deadlines, cancellation, and channels that close', async (t) => {
   assert.equal(client.getChannel().active, 0)
 })
 
-test('hedging: a writer of more than may be kept stays with one attempt, held back as others are', async (t) => {
+test('hedging: a writer of more than may be kept stays with one attempt, with backpressure', async (t) => {
   let asked = 0
   const handlers = {
     gather(call, callback) {
@@ -558,7 +558,7 @@ test('hedging: a writer of more than may be kept stays with one attempt, held ba
   assert.equal(client.getChannel().retained, 0)
 })
 
-test('what is tried again says so in the metadata of its answer', async (t) => {
+test('the response metadata of a retried call has the number of earlier attempts', async (t) => {
   const { handlers } = refusing(grpc, 2)
   const { port } = await serve(t, grpc, {
     one(call, callback) {

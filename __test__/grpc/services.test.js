@@ -1,7 +1,7 @@
 'use strict'
 
-// Health checking and reflection: our services on our server and on that of @grpc/grpc-js, asked by either client. What the packages that they
-// mirror answer, and what Python's client makes of them, is in __test__/grpc-interop.
+// Health checking and reflection: our services on our server and on that of @grpc/grpc-js, with both clients. The
+// packages that they replace and Python's client are tested in __test__/grpc-interop.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -18,7 +18,7 @@ const { File } = (() => {
   return { File: protobuf.parse(source).google.protobuf.FileDescriptorProto }
 })()
 
-/** Every server with every client; `start(service)` gives a client of `definition`'s for what the service adds. */
+/** Every server with every client. `start(service)` adds a service and returns a client for `definition`. */
 function everyway(name, run) {
   for (const [S, C, who] of [
     [grpc, grpc, 'ours, both'],
@@ -51,7 +51,7 @@ const health = (start, statuses) => {
 }
 
 describe('health', () => {
-  everyway('what is known, and what is not', async (start) => {
+  everyway('known and unknown services', async (start) => {
     const { implementation, client: starting } = health(start, { '': 'SERVING', a: 'NOT_SERVING', b: 'UNKNOWN' })
     const client = await starting
     assert.deepEqual(await ask(client, 'check', { service: '' }), { status: 'SERVING' })
@@ -94,7 +94,7 @@ describe('health', () => {
     assert.deepEqual(await ask(client, 'check', { service: 'x' }), { status: 'SERVING' })
   })
 
-  test('who watches and does not read hears of the last change only', async (t) => {
+  test('a watcher that does not read gets only the last change', async (t) => {
     const calls = []
     const server = { addService: (_service, handlers) => Object.assign(server, handlers) }
     const implementation = new HealthImplementation({ x: 'SERVING' })
@@ -119,7 +119,7 @@ describe('health', () => {
     assert.equal(call.readableLength + call.writableLength, 0)
   })
 
-  test('what is wrong is said', () => {
+  test('invalid arguments throw', () => {
     const implementation = new HealthImplementation()
     assert.throws(() => implementation.setStatus('a', 'OK'), {
       code: 'ERR_INVALID_ARG_VALUE',
@@ -161,7 +161,7 @@ const definitions = ['v1', 'v1alpha'].map((version) => {
   return grpc.makeClientConstructor(ServerReflection).service
 })
 
-/** Asks each of the requests over one stream; gives what is answered, short. */
+/** Sends the requests over one stream and returns the answers in short form. */
 async function reflect(client, requests) {
   const call = client.serverReflectionInfo()
   for (const request of requests) {
@@ -239,7 +239,7 @@ describe('reflection', () => {
     }
   })
 
-  everyway('a request that asks nothing, and answers that are not taken', async (start) => {
+  everyway('an empty request, and answers that are not read', async (start) => {
     const client = await start(new ReflectionService(shop), definitions[0])
     const call = client.serverReflectionInfo()
     call.write({ host: 'h' })
@@ -271,7 +271,7 @@ describe('reflection', () => {
     const set = protobuf.toDescriptorSet(shop)
     assert.deepEqual((await listed(set)).slice(0, 2), [['shop.Shop', 'shop.Cellar'], all])
     assert.deepEqual((await listed({})).slice(0, 2), [[], '5 Symbol not found: shop.Order'])
-    // Sources whose files have the same name, or none.
+    // Sources whose files have the same name, or no name.
     const others = ['A', 'B', 'C'].map((name) =>
       protobuf(`syntax = "proto3"; message M${name} {} service ${name} { rpc Do (M${name}) returns (M${name}); }`),
     )
@@ -299,7 +299,7 @@ describe('reflection', () => {
     const call = client.serverReflectionInfo()
     call.end({ file_containing_symbol: 'shop.Shop', message_request: 'file_containing_symbol' })
     const [{ file_descriptor_response: response }] = await once(call, 'data')
-    // Imports first, as in a set.
+    // In a descriptor set, imports come first.
     const { Files } = protobuf.parse('syntax = "proto3"; message Files { repeated bytes file = 1; }')
     const built = protobuf.parseDescriptorSet(Files.encode({ file: response.file_descriptor_proto.reverse() }))
     const { Shop } = built.shop
@@ -310,7 +310,7 @@ describe('reflection', () => {
     assert.deepEqual(shop.Order.decode(Order.encode(order)), shop.Order.decode(shop.Order.encode(order)))
   })
 
-  test('what is wrong is said', () => {
+  test('invalid arguments throw', () => {
     for (const pkg of [undefined, null, 'shop.proto', 5]) {
       assert.throws(() => new ReflectionService(pkg), { code: 'ERR_INVALID_ARG_TYPE' })
     }

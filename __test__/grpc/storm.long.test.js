@@ -1,8 +1,9 @@
 'use strict'
 
-// Calls of all kinds at random: cancelled, out of time, written and read by fits and starts, to servers that stop and start again, with few streams at a time
-// or many, retried, hedged, balanced. Whatever happens, each call ends once, the numbers agree, and nothing is left. `SEEDS=300` plays as many storms,
-// `SEED=42` one of them again; times are the machine's, so that no storm comes again quite as it was.
+// Random calls of all kinds: cancelled, timed out, read and written irregularly, retried, hedged and balanced, to
+// servers that stop and restart and that allow few or many streams. Whatever happens, each call ends exactly once, the
+// counts agree, and nothing is left over. `SEEDS=300` runs 300 storms, `SEED=42` repeats one. Timing is not
+// reproducible, so a repeated storm is never exactly the same.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -14,7 +15,7 @@ const { grpc, peer, service, bind } = require('./support.js')
 const SEEDS = Number(process.env.SEEDS ?? 8)
 const FIRST = Number(process.env.SEED ?? 1)
 const COUNT = process.env.SEED === undefined ? SEEDS : 1
-/** Milliseconds of a storm. */
+/** The length of a storm in milliseconds. */
 const TIME = 1500
 
 const ignore = () => {}
@@ -58,13 +59,13 @@ class Storm {
     }
     this.places = []
     this.clients = []
-    /** Calls that have not ended, and how often the others have. */
+    /** Calls that have not ended, and how many were made. */
     this.open = new Set()
     this.made = 0
     this.over = false
   }
 
-  // --- chance
+  // ---- random choices
 
   chance(share) {
     return this.random() < share
@@ -82,14 +83,14 @@ class Storm {
     return 'x'.repeat(this.pick([0, 1, 10, 100, 1000, 20_000, 100_000]))
   }
 
-  /** Now, soon or later. */
+  /** Runs `code` now, soon or later. */
   sometime(code) {
     if (this.chance(0.3)) setTimeout(code, this.upTo(20))
     else if (this.chance(0.5)) setImmediate(code)
     else code()
   }
 
-  // --- servers
+  // ---- servers
 
   handlers() {
     const answers = ['nothing', 'error', 'value', 'value', 'value', 'value']
@@ -134,7 +135,7 @@ class Storm {
     return server
   }
 
-  /** Servers go and come back, until it is over. */
+  /** Stops and restarts servers until the storm is over. */
   async restart() {
     while (!this.over) {
       await sleep(this.upTo(300))
@@ -149,7 +150,7 @@ class Storm {
     }
   }
 
-  // --- calls
+  // ---- calls
 
   makeClient(target) {
     const Client = grpc.makeClientConstructor(service, 'Texts')
@@ -180,7 +181,7 @@ class Storm {
     })
     if (call.read !== undefined) this.read(call)
     if (call.write !== undefined) this.write(call)
-    // Those that nobody ends otherwise.
+    // Cancels calls that nothing else ends: soon without a deadline, otherwise after 5 seconds.
     const patience = this.chance(0.2) ? this.upTo(30) : 200 + this.upTo(300)
     setTimeout(() => call.cancel(), options.deadline === undefined ? patience : 5000).unref()
   }
@@ -219,7 +220,7 @@ class Storm {
     const end = Date.now() + TIME
     while (Date.now() < end) {
       for (let left = this.upTo(this.pick([2, 10, 60])); left > 0; left--) this.call()
-      // Who does nothing else for a while finds much that has come.
+      // Sometimes block the process, so that much has arrived when it continues.
       if (this.chance(0.05)) for (const until = Date.now() + this.upTo(100); Date.now() < until; );
       await (this.chance(0.5) ? sleep(this.upTo(10)) : turn())
       while (this.open.size > 2000) await sleep(5)

@@ -1,6 +1,7 @@
 'use strict'
 
-// Servers and clients of either implementation: ours, and @grpc/grpc-js where it is installed (by the benches, or by the ecosystem's tests).
+// Servers and clients of either implementation: ours, and @grpc/grpc-js if it is installed (by the benchmarks or the
+// ecosystem tests).
 
 const { createRequire } = require('node:module')
 const path = require('node:path')
@@ -42,7 +43,7 @@ const service = {
   chat: method('Chat', true, true),
 }
 
-/** A server of `handlers` until the test ends; gives its port. */
+/** A server with `handlers` until the test ends. Returns it and its port. */
 async function serve(t, module, handlers, options = {}, definition = service) {
   const server = new module.Server(options)
   server.addService(definition, handlers)
@@ -66,7 +67,7 @@ function connect(t, module, port, options = {}, definition = service) {
   return client
 }
 
-/** What a call brings, in order, until its status; `make(callback)` begins it. */
+/** The events of a call, in order, up to its status. `make(callback)` starts the call. */
 function outcome(make) {
   return new Promise((resolve) => {
     const seen = []
@@ -86,7 +87,7 @@ function outcome(make) {
 
 const plain = ({ code, details, message, metadata }) => ({ code, details, message, metadata: mapOf(metadata) })
 
-/** Metadata as an object, without what only HTTP speaks of. */
+/** Metadata as an object, without fields of HTTP. */
 function mapOf(metadata) {
   const { date, ...map } = metadata.getMap()
   delete map['grpc-accept-encoding']

@@ -1,6 +1,7 @@
 'use strict'
 
-// gRPC over TLS: with @grpc/grpc-js at either end, whom clients believe, whom servers let in, and what is refused.
+// gRPC over TLS, with @grpc/grpc-js at either end: which servers clients trust, which clients servers accept, and what
+// is refused.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -19,7 +20,7 @@ const { ca, identity, of, pairs, same, serveTls, connectTls, listen, ending } = 
 const echo = { one: ({ request }, callback) => callback(null, request) }
 const stranger = of('stranger')
 
-/** What a server sees of its caller. */
+/** Answers with what a server knows of its caller. */
 const caller = {
   one(call, callback) {
     const { transportSecurityType: type, sslPeerCertificate: certificate } = call.getAuthContext()
@@ -63,7 +64,7 @@ same('calls of all kinds', async ({ S, C, t }) => {
   return [unary, many, gathered, words]
 })
 
-same('what each end knows of the other', async ({ S, C, t }) => {
+same('what each end knows about the other', async ({ S, C, t }) => {
   const port = await serveTls(t, S, caller)
   const client = connectTls(t, C, port)
   let call
@@ -85,7 +86,7 @@ same('what each end knows of the other', async ({ S, C, t }) => {
   return [seen, type, certificate.subject.CN, certificate.fingerprint256, unverifiedCall]
 })
 
-test('without TLS there is nothing to know', async (t) => {
+test('without TLS there is no auth context', async (t) => {
   const { port } = await serve(t, grpc, caller)
   const client = connect(t, grpc, port)
   const [[, seen], context] = await new Promise((resolve) => {
@@ -131,13 +132,13 @@ for (const [name, make] of Object.entries(believed)) {
   })
 }
 
-// Node's TLS of today has no connections to those for @grpc/grpc-js.
-test('a client takes: an address that the certificate has', async (t) => {
+// With current versions of Node's TLS, @grpc/grpc-js cannot connect to these.
+test('a client accepts: an address that the certificate has', async (t) => {
   const port = await serveTls(t, grpc, caller)
   assert.equal(JSON.parse(await ending(connectTls(t, grpc, `127.0.0.1:${port}`)))[3], '127.0.0.1:')
 })
 
-test('what is thrown while a certificate is looked at is an objection', async (t) => {
+test('an exception in checkServerIdentity refuses the certificate', async (t) => {
   const port = await serveTls(t, grpc, echo)
   const thrower = () => {
     throw new Error('cannot tell')
@@ -154,12 +155,12 @@ for (const [name, key, cert] of [
   same(`a server asks for certificates, and a client has one ${name}`, async ({ S, C, t }) => {
     const port = await serveTls(t, S, caller, { roots: ca, asks: true })
     const seen = await ending(connectTls(t, C, port, C.credentials.createSsl(ca, key, cert)))
-    // Those that are not let in hear of it in several ways.
+    // Clients that are refused may see different errors.
     return Array.isArray(seen) ? seen[0] : seen
   })
 }
 
-same('one end has TLS, and the other has not', async ({ S, C, t }) => {
+same('only one end has TLS', async ({ S, C, t }) => {
   const secure = await serveTls(t, S, echo)
   const { port: plain } = await serve(t, S, echo)
   const [first] = await ending(connectTls(t, C, secure, C.credentials.createInsecure()))
@@ -167,7 +168,7 @@ same('one end has TLS, and the other has not', async ({ S, C, t }) => {
   return [first, second, words.includes('wrong version number')]
 })
 
-same('what credentials refuse', async ({ S, C }) => {
+same('invalid arguments of credentials', async ({ S, C }) => {
   const seen = []
   const attempt = (code) => {
     try {
@@ -199,7 +200,7 @@ same('what credentials refuse', async ({ S, C }) => {
   return seen
 })
 
-same('a server whose key is none, or another one, cannot be bound', async ({ S, t }) => {
+same('a server with an invalid key, or one of another certificate, cannot be bound', async ({ S, t }) => {
   const seen = []
   const { cert } = identity
   for (const key of [Buffer.from('x'), of('other').key]) {
@@ -228,7 +229,7 @@ same('a port has credentials', async ({ S, t }) => {
   ]
 })
 
-test('credentials are like each other when they are made of the same', () => {
+test('credentials made from the same parts are equal', () => {
   const { createFromMetadataGenerator, createSsl, createInsecure } = grpc.credentials
   const [one, other] = [createSsl(ca), createSsl(ca)]
   assert.ok(one._equals(one))
@@ -243,7 +244,7 @@ test('credentials are like each other when they are made of the same', () => {
   assert.ok(!one.compose(calls().compose(calls()))._equals(one.compose(calls())))
 })
 
-test('a secure context of ours serves, and one that does not show what is in it is refused', async (t) => {
+test('our secure contexts work, and Node’s own are refused', async (t) => {
   const port = await serveTls(t, grpc, caller, { roots: ca, asks: true })
   const { createFromSecureContext } = grpc.credentials
   const credentials = createFromSecureContext(tls.createSecureContext({ ca, ...of('client') }))
@@ -275,7 +276,7 @@ async function withEnvironment(name, value, code) {
   }
 }
 
-test('the environment names suites', async (t) => {
+test('the environment sets the cipher suites', async (t) => {
   await withEnvironment('GRPC_SSL_CIPHER_SUITES', 'TLS_AES_128_GCM_SHA256', async () => {
     const port = await serveTls(t, grpc, echo)
     const socket = core.connect({ port, ca, servername: 'localhost', ALPNProtocols: ['h2'] })
@@ -285,7 +286,7 @@ test('the environment names suites', async (t) => {
   })
 })
 
-test('the environment names a file of authorities', async (t) => {
+test('the environment names a file of root certificates', async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-grpc-'))
   t.after(() => fs.rmSync(folder, { recursive: true }))
   const file = path.join(folder, 'roots.pem')
@@ -296,7 +297,7 @@ test('the environment names a file of authorities', async (t) => {
   })
 })
 
-test('a server has certificates of several kinds', async (t) => {
+test('a server has certificates with several key types', async (t) => {
   const server = new grpc.Server()
   server.addService(service, echo)
   t.after(() => server.forceShutdown())
@@ -312,13 +313,13 @@ test('a server has certificates of several kinds', async (t) => {
   assert.deepEqual(kinds, ['ec', 'rsa'])
 })
 
-/** Answers a call. */
+/** Answers a call with an error status. */
 function refuse(stream) {
   stream.resume()
   stream.respond({ 'content-type': 'application/grpc', 'grpc-status': '5', 'grpc-message': 'x' }, { endStream: true })
 }
 
-test('a client goes on with a session when it connects again', async (t) => {
+test('a client resumes its session when it connects again', async (t) => {
   const server = http2.createSecureServer(identity)
   const resumed = []
   server.on('secureConnection', (socket) => resumed.push(socket.isSessionReused()))
@@ -332,7 +333,7 @@ test('a client goes on with a session when it connects again', async (t) => {
   const client = connectTls(t, grpc, server.address().port)
   for (let i = 0; i < 3; i++) {
     assert.deepEqual(await ending(client), [5, 'x'])
-    // The next call needs another connection.
+    // Close the connection, so that the next call needs another one.
     const closed = once(session, 'close')
     session.close()
     await closed
@@ -340,7 +341,7 @@ test('a client goes on with a session when it connects again', async (t) => {
   assert.deepEqual(resumed, [false, true, true])
 })
 
-test('a server lets clients go on with their sessions', async (t) => {
+test('a server lets clients resume sessions', async (t) => {
   const port = await serveTls(t, grpc, echo)
   let session
   const reused = []
@@ -362,7 +363,7 @@ test('a server lets clients go on with their sessions', async (t) => {
   assert.deepEqual(reused, [false, true])
 })
 
-/** All that a server says to somebody who has TLS with it. */
+/** Everything that a server sends to a TLS client. */
 async function told(port, options, text = '') {
   const socket = core.connect({ port, ca, servername: 'localhost', ...options })
   let heard = ''
@@ -375,18 +376,18 @@ async function told(port, options, text = '') {
   return heard
 }
 
-test('a client that names no protocol, or another one, is told or refused', async (t) => {
+test('a client without ALPN gets an answer, and one with another protocol is refused', async (t) => {
   const port = await serveTls(t, grpc, echo)
   assert.match(await told(port, {}, 'GET / HTTP/1.1\r\n\r\n'), /^HTTP\/1\.0 403 Forbidden\r\n.*ALPN/s)
   assert.equal(await told(port, { ALPNProtocols: ['http/1.1'] }), '')
   assert.equal(await ending(connectTls(t, grpc, port)), 'x')
 })
 
-test('a server that names no protocol may speak HTTP/2 all the same', async (t) => {
+test('a server without ALPN may speak HTTP/2', async (t) => {
   const server = core.createServer(identity)
   const speaker = http2.createServer()
   speaker.on('stream', refuse)
-  // It looks for a protocol where it sees that there is TLS.
+  // A plain stream, because the HTTP/2 server would look for a negotiated protocol if it saw a TLS socket.
   server.on('secureConnection', (socket) => {
     speaker.emit('connection', Duplex.from({ readable: socket, writable: socket }))
   })
@@ -395,7 +396,7 @@ test('a server that names no protocol may speak HTTP/2 all the same', async (t) 
   assert.deepEqual(await ending(connectTls(t, grpc, server.address().port)), [5, 'x'])
 })
 
-test('who says nothing, or garbage, does not keep a server from its end', async (t) => {
+test('a client that sends nothing, or garbage, does not delay the shutdown', async (t) => {
   const server = new grpc.Server()
   server.addService(service, echo)
   const port = await listen(server, grpc.ServerCredentials.createSsl(null, pairs(identity)))
@@ -414,7 +415,7 @@ test('who says nothing, or garbage, does not keep a server from its end', async 
   await Promise.all([gone, new Promise((resolve) => server.tryShutdown(resolve))])
 })
 
-test('a server over TLS on a socket of the file system', { skip: process.platform === 'win32' }, async (t) => {
+test('a server with TLS on a Unix socket', { skip: process.platform === 'win32' }, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-grpc-'))
   const place = `unix:${path.join(folder, 's')}`
   const server = new grpc.Server()

@@ -1,6 +1,6 @@
 'use strict'
 
-// How handlers answer: by what happens, whatever the function looks like.
+// How handlers answer: it depends on what they return or call, not on how the function is declared.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -15,7 +15,7 @@ const reply = Buffer.from('the reply')
 /** An object with a `then`. */
 const thenable = (then) => Object.defineProperty({}, 'then', { value: then })
 
-/** Functions around a handler as tracing, logging and decorating libraries make them. */
+/** Wrappers around a handler, as libraries for tracing, logging and decorating make them. */
 const wrappers = {
   none: (handler) => handler,
   'rest parameters':
@@ -101,7 +101,7 @@ test('bytes and null are answers, returned or promised', async (t) => {
   assert.equal(server.stats.handlerErrors, 0)
 })
 
-test('what cannot be an answer is an error to the caller, and a handlerError', async (t) => {
+test('an invalid answer is an error for the caller, and a handlerError', async (t) => {
   const { server, client } = await pair(t)
   const seen = []
   server.on('handlerError', (error, call) => seen.push([call.method, error.code]))
@@ -160,7 +160,7 @@ test('errors of another realm, and of a then that throws, are errors', async (t)
   }
 })
 
-test('a callback that comes after nothing was taken for an answer is told of, and waited for from then on', async (t) => {
+test('a callback after an empty answer is reported, and from then on the handler’s callback is waited for', async (t) => {
   const { server, client } = await pair(t)
   const errors = []
   server.on('handlerError', (error) => errors.push(error))
@@ -180,7 +180,7 @@ test('a callback that comes after nothing was taken for an answer is told of, an
   assert.deepEqual(await second, reply)
 })
 
-test('a handler that is done and never called back is told of when its call ends', async (t) => {
+test('a handler that ends and never calls back is reported when its call ends', async (t) => {
   const { server, client } = await pair(t)
   const errors = []
   server.on('handlerError', (error) => errors.push(error))
@@ -190,7 +190,7 @@ test('a handler that is done and never called back is told of when its call ends
   assert.equal(errors[0].code, 'IRONWIRE_RPC_NO_ANSWER')
 })
 
-test('without a deadline, a handler that lets go of its callback fails its call', () => {
+test('without a deadline, a handler that drops its callback fails its call', () => {
   const script = `
     const { rpc } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const server = rpc.createServer()
@@ -229,7 +229,7 @@ test('without a deadline, a handler that lets go of its callback fails its call'
   ])
 })
 
-test('an option that there is not is refused, by its name and with the one that was meant', async (t) => {
+test('an unknown option is refused by name, with a suggestion', async (t) => {
   const refused = (...words) => ({
     name: 'TypeError',
     code: 'IRONWIRE_UNKNOWN_OPTION',
@@ -249,7 +249,7 @@ test('an option that there is not is refused, by its name and with the one that 
   assert.equal(client.pending, 0)
 })
 
-test('names that are no text are no names', async (t) => {
+test('names that are not valid text are refused', async (t) => {
   const { server, client } = await pair(t)
   server.method('\ufffd', () => reply)
   for (const name of ['\ud800', 'a\udc00b', '\udc00\ud800']) {
@@ -261,7 +261,7 @@ test('names that are no text are no names', async (t) => {
   assert.deepEqual(await client.call('\ud83d\ude00'), reply)
 })
 
-test('bytes that are gone are an error, not an empty body; a false length brings out no memory of others', async (t) => {
+test('detached bytes are an error, not an empty body; a false length exposes no other memory', async (t) => {
   const { server, client } = await pair(t)
   const gone = () => {
     const bytes = new Uint8Array(5)
@@ -286,7 +286,7 @@ test('bytes that are gone are an error, not an empty body; a false length brings
   assert.equal((await client.call('echo', new Liar(3))).length, 3)
 })
 
-test('a moment of another realm is a moment', async (t) => {
+test('a Date of another realm is a Date', async (t) => {
   const { server, client } = await pair(t)
   server.method('remaining', (_request, callback, call) => callback(null, Buffer.from(String(call.remaining))))
   const deadline = vm.runInNewContext('new Date(Date.now() + 60000)')

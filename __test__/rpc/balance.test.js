@@ -1,6 +1,6 @@
 'use strict'
 
-// Clients of several addresses: where calls go, and what becomes of them when an address goes.
+// Clients of several addresses: where calls go, and what happens to them when an address disappears.
 
 const assert = require('node:assert')
 const { once, getEventListeners } = require('node:events')
@@ -8,7 +8,7 @@ const { test } = require('node:test')
 const { rpc } = require('../../index.js')
 const { named, tally, connectedTo, handServer, frame, preface, until, Kind } = require('./tools')
 
-/** A resolver that is told what there is. */
+/** A resolver whose addresses the test sets. */
 class Told {
   constructor(addresses) {
     this.addresses = addresses
@@ -35,7 +35,7 @@ function connect(t, target, options) {
 
 const several = (t, count) => Promise.all(Array.from({ length: count }, (_, i) => named(t, `s${i}`)))
 
-/** A server that takes calls and says nothing; counts them by method. */
+/** A server that accepts calls and never answers. It counts them by method. */
 async function mute(t) {
   const seen = []
   const { port } = await handServer(t, ({ kind, sequence, payload }, socket) => {
@@ -55,7 +55,7 @@ test('round-robin deals calls out by weight, in turn', async (t) => {
   assert.deepStrictEqual(await tally(client, 80), { s0: 60, s1: 20 })
 })
 
-test('the one that is busy gets less', async (t) => {
+test('a busy server gets fewer calls', async (t) => {
   const servers = await several(t, 2)
   const held = []
   for (const server of servers) server.method('hold', (_request, callback) => void held.push(callback))
@@ -64,7 +64,7 @@ test('the one that is busy gets less', async (t) => {
     servers.map(({ place }) => place),
   )
   await connectedTo(client, 2)
-  // One at a time, so that each sees what the ones before have done.
+  // One at a time, so that each call sees the effect of the ones before it.
   for (let i = 0; i < 40; i++) {
     client.call('hold', null, () => {})
     await until(() => held.length === i + 1)
@@ -74,7 +74,7 @@ test('the one that is busy gets less', async (t) => {
   for (const callback of held) callback(null, null)
 })
 
-test('an address of weight 0 gets nothing, and one that is near is preferred as long as it is there', async (t) => {
+test('an address of weight 0 gets no calls, and a near one is preferred while it is available', async (t) => {
   const [near, far, drained] = await several(t, 3)
   const list = [
     { address: near.place, zone: 'here' },
@@ -90,7 +90,7 @@ test('an address of weight 0 gets nothing, and one that is near is preferred as 
   assert.deepStrictEqual(await tally(client, 20), { s1: 20 })
 })
 
-test('addresses come and go; what is in flight at one that goes is answered', async (t) => {
+test('addresses come and go; calls in flight at a removed address are answered', async (t) => {
   const [a, b] = await several(t, 2)
   let answer
   a.method('hold', (_request, callback) => {
@@ -111,7 +111,7 @@ test('addresses come and go; what is in flight at one that goes is answered', as
   assert.strictEqual(told.closed, 1)
 })
 
-test('a client that nobody has told an address yet keeps its calls, and says why when their time is up', async (t) => {
+test('a client without addresses keeps its calls, and gives the reason when they time out', async (t) => {
   const [a] = await several(t, 1)
   const told = new Told([])
   const client = connect(t, told)
@@ -126,8 +126,8 @@ test('a client that nobody has told an address yet keeps its calls, and says why
   assert.strictEqual(String(await waiting), 's0')
 })
 
-test('calls that were never sent survive the replacement of a backend, marked or not', async (t) => {
-  // The old one takes eight calls at a time and answers none; three thousand more wait.
+test('calls that were never sent survive the replacement of a backend, idempotent or not', async (t) => {
+  // The old server takes eight calls at a time and answers none; three thousand more wait.
   const { port } = await handServer(t, () => {}, { greeting: preface({ maxCalls: 8 }) })
   const told = new Told([{ host: '127.0.0.1', port }])
   const client = connect(t, told)
@@ -143,7 +143,7 @@ test('calls that were never sent survive the replacement of a backend, marked or
   }
 })
 
-test('what was written and never taken is sent elsewhere, and needs no budget', async (t) => {
+test('requests that were written but never taken are sent elsewhere without using the retry budget', async (t) => {
   const { port, sockets } = await handServer(t, () => {}, { greeting: preface({ version: 2 }) })
   const told = new Told([{ host: '127.0.0.1', port }])
   const client = connect(t, told, { retry: false })
@@ -152,7 +152,7 @@ test('what was written and never taken is sent elsewhere, and needs no budget', 
   const [link] = client.links
   const calls = []
   while (!link.out.congested) {
-    // The connection may have as many in flight as it likes.
+    // The connection may have any number of calls in flight.
     for (let i = 0; i < 20; i++) {
       const metadata = i % 2 === 0 ? { at: String(calls.length) } : undefined
       calls.push(client.call('echo', Buffer.alloc(2000, calls.length), { metadata }))
@@ -221,14 +221,14 @@ test('a backend that dies takes none of its idempotent calls with it, however ma
   assert.ok(client.stats.retries > 500)
 })
 
-test('a call that may have been seen is made again only if it says that it may', async (t) => {
+test('a call that a server may have seen is repeated only if it is idempotent', async (t) => {
   const quiet = await mute(t)
   const told = new Told([{ address: quiet.place }])
   const client = connect(t, told)
   const body = Buffer.from('who')
   const marked = client.call('who', body, { idempotent: true })
   const plain = client.call('who', body)
-  // Its bytes are the call's from now on.
+  // The call has copied the body, so the caller may reuse it.
   body.fill(0)
   await until(() => quiet.seen.length === 2)
   const [fresh] = await several(t, 1)
@@ -240,7 +240,7 @@ test('a call that may have been seen is made again only if it says that it may',
   assert.strictEqual(client.stats.retries, 1)
 })
 
-test('the body of a call that is made again is the one that it had', async (t) => {
+test('a repeated call has the original body', async (t) => {
   const bodies = [Buffer.alloc(0), Buffer.from('small'), Buffer.alloc(5000, 'large')]
   const { port } = await handServer(t, ({ kind }, socket) => {
     if (kind === Kind.REQUEST) socket.destroy()
@@ -261,7 +261,7 @@ test('the body of a call that is made again is the one that it had', async (t) =
   assert.deepStrictEqual(replies, bodies)
 })
 
-test('also a client of one address makes a call again that says that it may', async (t) => {
+test('a client of one address repeats idempotent calls, too', async (t) => {
   let first = true
   const { port } = await handServer(t, ({ kind, sequence }, socket) => {
     if (kind !== Kind.REQUEST) return
@@ -275,7 +275,7 @@ test('also a client of one address makes a call again that says that it may', as
   await assert.rejects(client.call('who'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
 })
 
-test('what may have been seen once may have been seen, also when its next attempt never leaves', async (t) => {
+test('a call that may have been seen stays so, also if its next attempt is never sent', async (t) => {
   const { port, server, sockets } = await handServer(t, ({ kind }) => {
     if (kind !== Kind.REQUEST) return
     server.close()
@@ -291,7 +291,7 @@ test('what may have been seen once may have been seen, also when its next attemp
   assert.strictEqual(client.stats.retries, 1)
 })
 
-test('attempts have an end, and a budget', async (t) => {
+test('attempts are limited, and have a budget', async (t) => {
   let seen = 0
   const { port } = await handServer(t, ({ kind }, socket) => {
     if (kind !== Kind.REQUEST) return
@@ -311,7 +311,7 @@ test('attempts have an end, and a budget', async (t) => {
   assert.strictEqual(seen, 2)
 })
 
-test('an address that does not answer is ejected, asked how it is, and taken back', async (t) => {
+test('an address that does not answer is ejected, probed and restored', async (t) => {
   const probes = []
   let answers = false
   const { port } = await handServer(t, ({ kind, sequence, payload }, socket) => {
@@ -320,7 +320,7 @@ test('an address that does not answer is ejected, asked how it is, and taken bac
     const method = socket.names[payload.readUInt16BE(0)]
     if (method === '/grpc.health.v1.Health/Check') {
       probes.push(sequence)
-      // First that it is not well, then that it is.
+      // The first probe says that the server is not well, the next ones that it is.
       answers = probes.length > 1
       socket.write(frame(Kind.REPLY, sequence, { body: Buffer.from([8, answers ? 1 : 2]) }))
     } else if (answers) socket.write(frame(Kind.REPLY, sequence, { body: 'back' }))
@@ -346,7 +346,7 @@ test('an address that does not answer is ejected, asked how it is, and taken bac
   assert.strictEqual(stats.replies + stats.errors, stats.calls, 'probes are calls as well')
 })
 
-test('when all are sick, all are used', async (t) => {
+test('when all addresses are ejected, all are used', async (t) => {
   const [one, two] = [await mute(t), await mute(t)]
   const client = connect(t, [one.place, two.place], { balance: { policy: 'round-robin', ejectAfter: 1 } })
   await connectedTo(client, 2)
@@ -357,20 +357,20 @@ test('when all are sick, all are used', async (t) => {
   assert.deepStrictEqual([one.seen.length, two.seen.length], [2, 2])
 })
 
-test('a call with a hedge is made a second time when the first takes long', async (t) => {
+test('a hedged call gets a second attempt when the first one is slow', async (t) => {
   const quiet = await mute(t)
   const [good] = await several(t, 1)
   const client = connect(t, [quiet.place, good.place], { balance: { policy: 'round-robin' } })
   await connectedTo(client, 2)
   const call = () => client.call('who', null, { idempotent: true, hedge: 20 })
   assert.deepStrictEqual((await Promise.all([call(), call()])).map(String), ['s0', 's0'])
-  // On a slow machine the other one may have taken long, too.
+  // On a slow machine, both servers may have taken long.
   assert.ok(client.stats.hedges >= 1 && quiet.seen.length >= 1)
   assert.strictEqual(client.pending, 0, 'the one that was slower is cancelled')
   assert.throws(() => client.call('who', null, { hedge: 20 }, () => {}), { message: /idempotent: true/ })
 })
 
-test('a call with a hedge that is cancelled ends at both places, whichever are left', async (t) => {
+test('cancelling a hedged call ends all attempts that are left', async (t) => {
   const quiet = [await mute(t), await mute(t)]
   const client = connect(
     t,
@@ -387,7 +387,7 @@ test('a call with a hedge that is cancelled ends at both places, whichever are l
   const controller = new AbortController()
   const aborted = client.call('who', null, { ...twice, signal: controller.signal })
   await until(() => seen() === 4)
-  // One of them loses its connection, and is made again; that is not the end.
+  // One of the attempts loses its connection and is repeated; the call does not end.
   quiet[0].seen[1].socket.destroy()
   await until(() => client.addresses.filter(({ connected }) => connected).length === 1)
   controller.abort()
@@ -396,7 +396,7 @@ test('a call with a hedge that is cancelled ends at both places, whichever are l
   assert.deepStrictEqual([ends, client.stats.errors, client.stats.pending], [['IRONWIRE_RPC_ABORTED'], 2, 0])
 })
 
-test('a call that was made a second time is one call: it is cancelled, fails and is counted as one', async (t) => {
+test('a hedged call is cancelled, fails and is counted as one call', async (t) => {
   const [one, two] = [await mute(t), await mute(t)]
   const client = connect(t, [one.place, two.place], { retry: { attempts: 0 } })
   await connectedTo(client, 2)
@@ -429,7 +429,7 @@ test('a call that was made a second time is one call: it is cancelled, fails and
   assert.strictEqual(client.pending, 0)
 })
 
-test('a second attempt that is left alone is cancelled like the first', async (t) => {
+test('a second attempt without the first is cancelled, too', async (t) => {
   const [one, two] = [await mute(t), await mute(t)]
   const client = connect(t, [one.place, two.place], { retry: { attempts: 0 } })
   await connectedTo(client, 2)
@@ -438,7 +438,7 @@ test('a second attempt that is left alone is cancelled like the first', async (t
     call = client.call('who', null, { idempotent: true, hedge: 5 }, resolve)
   })
   await until(() => one.seen.length + two.seen.length === 2)
-  // The first one's server goes.
+  // The server of the first attempt disappears.
   const { link } = [...client.members.values()].find((member) => member.link.calls.find(call.sequence) === call)
   link.destroy(new Error('gone'))
   await until(() => client.pending === 1)
@@ -448,7 +448,7 @@ test('a second attempt that is left alone is cancelled like the first', async (t
   assert.strictEqual(client.pending, 0)
 })
 
-test('health: every server says how it is', async (t) => {
+test('health: every server reports its status', async (t) => {
   const [server] = await several(t, 1)
   const client = connect(t, server.place)
   const ask = async () => [...(await client.call('/grpc.health.v1.Health/Check'))]
@@ -471,7 +471,7 @@ test('options are checked', () => {
   for (const [options, message] of wrong) assert.throws(() => rpc.connect(['a:1'], options), { message })
 })
 
-test('close lets what was made end; destroy does not; nothing keeps the process', async (t) => {
+test('close() lets calls finish, destroy() does not, and neither keeps the process running', async (t) => {
   const [a, b] = await several(t, 2)
   const client = rpc.connect([a.place, b.place])
   const calls = Array.from({ length: 100 }, () => client.call('who'))

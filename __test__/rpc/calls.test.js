@@ -63,7 +63,7 @@ test('answers come in any order', async (t) => {
   )
 })
 
-test('the body may change as soon as call() returns', async (t) => {
+test('the caller may change the body as soon as call() returns', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', (request, callback) => callback(null, request))
   for (const size of [3, 100, 20_000, 200_000]) {

@@ -1,6 +1,6 @@
 'use strict'
 
-// `ironwire registry`, as a person at a terminal meets it.
+// `ironwire registry` as used in a terminal.
 
 const assert = require('node:assert')
 const { spawn, spawnSync } = require('node:child_process')
@@ -36,7 +36,7 @@ async function startWith(t, more, ...args) {
   return started
 }
 
-test('says where it listens, keeps what it knows in its folder, and ends at Ctrl-C', posix, async (t) => {
+test('prints its address, keeps its data in its folder, and ends at Ctrl-C', posix, async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-registry-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
   const data = path.join(folder, 'data')
@@ -57,7 +57,7 @@ test('says where it listens, keeps what it knows in its folder, and ends at Ctrl
   assert.match(inMemory.text, /It keeps everything in memory\. With --data DIR its registrations survive a crash/)
 })
 
-test('lets in who knows the secret of a file, or of the environment', async (t) => {
+test('accepts clients with the secret of a file or of the environment', async (t) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-secret-'))
   t.after(() => fs.rmSync(folder, { recursive: true, force: true }))
   const secretFile = path.join(folder, 'secrets')
@@ -94,7 +94,7 @@ test('lets in who knows the secret of a file, or of the environment', async (t) 
   assert.match(runWith({ IRONWIRE_SECRET: '' }, 'registry').stderr, /one in IRONWIRE_SECRET has 0/)
 })
 
-test('has TLS, and lets in who has a certificate of its authorities', async (t) => {
+test('with TLS, accepts clients with a certificate of its authorities', async (t) => {
   const [cert, key, ca] = ['rsa-cert.pem', 'rsa-key.pem', 'ca-cert.pem'].map(file)
   const own = ['--tls-cert', cert, '--tls-key', key]
   const everybody = await start(t, ...own)
@@ -127,7 +127,7 @@ test('has TLS, and lets in who has a certificate of its authorities', async (t) 
   }
 })
 
-test('what is wrong with the command line is said', async (t) => {
+test('errors of the command line are reported', async (t) => {
   const wrong = {
     '--prt 1': /did you mean --port\?/,
     '--port x': /--port is a whole number from 0 to 65535, not 'x'/,

@@ -19,7 +19,7 @@ test('a call ends at its deadline, and so does its handler', async (t) => {
     message: /within 20 ms/,
   })
   await aborted
-  // The answer of the server frees the sequence number.
+  // The server's late answer frees the sequence number.
   await until(() => client.stats.lateAnswers === 1)
   assert.equal(client.stats.timeouts, 1)
   assert.equal(server.stats.timeouts, 1)
@@ -29,7 +29,7 @@ test('a call ends at its deadline, and so does its handler', async (t) => {
 test('calls with different deadlines end, none of them early', async (t) => {
   const { server, client } = await pair(t)
   server.method('never', () => {})
-  // The clock of deadlines is read once a turn, which this must not be the middle of.
+  // The clock of deadlines is read once per turn, so the test starts at the beginning of one.
   await sleep(1)
   const start = performance.now()
   await Promise.all(
@@ -54,7 +54,7 @@ test('a default timeout, and none', async (t) => {
   assert.equal(String(await client.call('slow', null, { timeout: 5000 })), 'done')
 })
 
-test('a deadline is a moment', async (t) => {
+test('a deadline is a point in time, as a number or a Date', async (t) => {
   const { server, client } = await pair(t)
   let remaining
   server.method('slow', async (_request, _callback, call) => {

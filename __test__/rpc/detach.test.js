@@ -1,6 +1,6 @@
 'use strict'
 
-// Whoever has a reply has the memory that later replies are written to. Taking it away must harm nobody.
+// Replies are views of memory to which later replies are written. Detaching that memory must not harm anybody.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -9,7 +9,7 @@ const { once } = require('node:events')
 const { net } = require('../../index.js')
 const { pair } = require('./tools.js')
 
-// Each either copies the memory or refuses; which of them depends on the version of Node.
+// Each of these either copies the memory or throws, depending on the version of Node.
 const ways = {
   'structuredClone()': (buffer) => structuredClone(buffer, { transfer: [buffer] }),
   'postMessage()': (buffer) => {
@@ -23,7 +23,7 @@ const ways = {
   'transfer()': (buffer) => buffer.transfer(),
 }
 
-/** Tries to take memory away. */
+/** Tries to detach the memory. */
 function attempt(take, buffer) {
   try {
     take(buffer)
@@ -33,8 +33,8 @@ function attempt(take, buffer) {
 }
 
 for (const [name, take] of Object.entries(ways)) {
-  // Node 22 lets `transfer()` have memory that is marked as untransferable, its own Buffer pool included: then all views of it
-  // are empty. What none may ever show is other bytes.
+  // In Node 22, `transfer()` detaches even memory that is marked as untransferable, including Node's own Buffer pool;
+  // all views of it are then empty. But no view may ever show other bytes.
   const holds = (view, body) =>
     view.equals(body) || (name === 'transfer()' && view.buffer.detached && view.length === 0)
 

@@ -1,6 +1,7 @@
 'use strict'
 
-// Frozen intrinsics, no code generation, no permissions, poor globals: the same comes out as without.
+// With frozen intrinsics, without code generation or permissions, and with replaced globals, the results are the same
+// as in the plain environment.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -14,7 +15,7 @@ function run(flags, ...args) {
     encoding: 'utf8',
     timeout: 30_000,
   })
-  // V8 says what `--jitless` switches off as well, in words of each version's own.
+  // V8 warns about flags that `--jitless` disables, with a text that depends on the version.
   assert.equal(stderr.replace(/^Warning: disabling flag .*\n/gm, ''), '')
   assert.equal(status, 0)
   return JSON.parse(stdout)
@@ -33,7 +34,7 @@ test('the plain environment', () => {
 const major = Number(process.versions.node.split('.')[0])
 const permission = major >= 23 ? '--permission' : '--experimental-permission'
 const net = process.allowedNodeEnvironmentFlags.has('--allow-net') ? ['--allow-net'] : []
-// Before 21.6 addons were out of the model's reach, and there was no flag to allow them.
+// Before 21.6, the permission model did not restrict addons and had no flag to allow them.
 const addons = process.allowedNodeEnvironmentFlags.has('--allow-addons') ? ['--allow-addons'] : []
 
 const environments = {

@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers written by hand that break the protocol in every way there is.
+// Peers written by hand that break the protocol in every possible way.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -179,7 +179,7 @@ test('a server that closes in the middle of a reply', async (t) => {
   await assert.rejects(client.call('x'), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
 })
 
-test('a server that answers twice, and what was never asked', async (t) => {
+test('a server that answers twice, or without a request', async (t) => {
   const { port } = await handServer(t, (unit, socket) => {
     if (unit.kind !== Kind.REQUEST) return
     const reply = (sequence, body) => frame(Kind.REPLY, sequence, { body })

@@ -1,6 +1,6 @@
 'use strict'
 
-// Values and moments that no well-meaning program has, and that must still cost no more than the call they belong to.
+// Unusual values and moments, which must affect only the call that they belong to.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -9,7 +9,7 @@ const { once, getEventListeners } = require('node:events')
 const { rpc } = require('../../index.js')
 const { pair, until } = require('./tools.js')
 
-/** Things to throw, reject with, give to the callback as error, or answer with. */
+/** Values that a handler throws, rejects with, passes to the callback as an error, or answers with. */
 const oddities = {
   'an object without text': () => Object.create(null),
   'a revoked proxy': () => {
@@ -37,7 +37,7 @@ const oddities = {
   'a symbol': () => Symbol('odd'),
 }
 
-/** Ways for a handler to be rid of one. */
+/** The ways in which a handler gives such a value. */
 const ways = {
   throws: (make) => () => {
     throw make()
@@ -48,15 +48,15 @@ const ways = {
   'resolves with': (make) => async () => make(),
 }
 
-test('whatever a handler throws or answers, its caller hears of it and nobody else', async (t) => {
-  // Nothing listens to 'handlerError': the warning is made of the same oddities.
+test('whatever a handler throws or answers affects only its own call', async (t) => {
+  // Nothing listens to 'handlerError', so the warning is made from these values, too.
   const warned = once(process, 'warning')
   const { server, client } = await pair(t)
   for (const [what, make] of Object.entries(oddities)) {
     for (const [way, handler] of Object.entries(ways)) server.method(`${way} ${what}`, handler(make))
   }
   for (const method of server.handlers.keys()) {
-    // Resolving with something that cannot be looked at rejects, as everywhere.
+    // Resolving a promise with a value whose properties cannot be read rejects it, as always.
     await assert.rejects(client.call(method, null, { timeout: 5_000 }), (error) => {
       assert.notEqual(error.code, 'IRONWIRE_RPC_TIMEOUT', method)
       assert.equal(error.remote, true, method)
@@ -129,7 +129,7 @@ test('a signal has one listener, however many calls it can end', async (t) => {
   assert.equal(client.pending, 0)
 })
 
-test('bytes of another realm are bytes, what only looks like them is not', async (t) => {
+test('bytes of another realm are bytes, objects that only look like them are not', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', (request, callback) => callback(null, request))
   server.method('foreign', (_request, callback) => callback(null, vm.runInNewContext('new Uint8Array(3).fill(7)')))
@@ -142,7 +142,7 @@ test('bytes of another realm are bytes, what only looks like them is not', async
   }
 })
 
-test('a handler that ends its own connection keeps no place, and hears that its caller is gone', async (t) => {
+test('a handler that ends its own connection frees its place, and is notified that its caller has gone', async (t) => {
   const server = rpc.createServer()
   let signal
   server.method('end', (_request, _callback, call) => {

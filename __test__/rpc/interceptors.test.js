@@ -1,6 +1,6 @@
 'use strict'
 
-// Interceptors on both sides.
+// Interceptors of clients and servers.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -12,7 +12,7 @@ const messages = protobuf(`
   service S { rpc Get (Id) returns (Id); rpc Watch (Id) returns (stream Id); rpc Sum (stream Id) returns (Id); }
 `)
 
-test('they run around handlers, the first outermost, and see request, metadata and reply', async (t) => {
+test('server interceptors run around handlers, the first one outermost, and see request, metadata and reply', async (t) => {
   const { server, client } = await pair(t)
   const seen = []
   const trace = (name) => async (call, next) => {
@@ -76,7 +76,7 @@ test('second answers within interceptors are counted, not sent', async (t) => {
   await until(() => server.stats.extraAnswers === 2)
 })
 
-test('they see streams end', async (t) => {
+test('server interceptors see the end of streams', async (t) => {
   const { server, client } = await pair(t)
   const seen = []
   server.use(async (call, next) => {
@@ -109,7 +109,7 @@ test('they see streams end', async (t) => {
   assert.deepEqual(seen, ['/S/Watch ended', '/S/Watch unlucky', '/S/Sum ended'])
 })
 
-test('they hear of calls that end without their handler', async (t) => {
+test('server interceptors are notified of calls that end without their handler', async (t) => {
   const { server, client } = await pair(t)
   const seen = []
   server.use(async (call, next) => {
@@ -153,7 +153,7 @@ test('they hear of calls that end without their handler', async (t) => {
   assert.deepEqual(handlerFailures, [])
 })
 
-test('around calls: metadata, the request, the reply, errors, and calling anew', async (t) => {
+test('client interceptors see metadata, the request, the reply and errors, and can retry', async (t) => {
   const { server, client } = await pair(t)
   let attempts = 0
   server.addService(messages.S, {
@@ -235,7 +235,7 @@ test('a call can be cancelled within interceptors, before it is made and after',
   await until(() => aborted === 1)
 })
 
-test('a call is cancelled also where its interceptor has gone on at once', async (t) => {
+test('a call is cancelled, also if its interceptor has continued at once', async (t) => {
   const { server, client } = await pair(t)
   const aborted = new Promise((resolve) => {
     server.method('hold', (_request, _callback, call) => call.signal.addEventListener('abort', resolve))

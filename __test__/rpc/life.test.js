@@ -1,6 +1,6 @@
 'use strict'
 
-// Where servers listen, how long connections last, how many calls go over one at once, and how many may be cancelled.
+// Listening, the age of connections, concurrent calls per connection, and limits of cancelled and timed-out calls.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -46,13 +46,13 @@ test('without a host, a server is reached from this machine only', async (t) => 
   }
 })
 
-test('what is wrong with where to listen is said as by net', () => {
+test('invalid listen addresses give the errors of net', () => {
   for (const form of [[-1], [70_000], [{}], [{ port: 'x' }]]) {
     assert.throws(() => rpc.createServer().listen(...form), { code: /^ERR_(SOCKET_BAD_PORT|INVALID_ARG_VALUE)$/ })
   }
 })
 
-test('connections are replaced at their age, and no call fails', async (t) => {
+test('connections are replaced at their age limit, and no call fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 20 }, { reconnect: { initialDelay: 1 } })
   server.method('slow', async (body) => {
     await sleep(5)
@@ -71,19 +71,19 @@ test('connections are replaced at their age, and no call fails', async (t) => {
   await until(() => server.sessions.size <= 1)
 })
 
-test('a call that outlives its connection and the grace is lost', async (t) => {
+test('a call that outlives its connection and the grace period fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 10, maxConnectionAgeGrace: 10 })
   server.method('never', () => {})
   await assert.rejects(client.call('never', null), { code: 'IRONWIRE_RPC_CONNECTION_LOST', sent: true })
   await until(() => client.connected)
 })
 
-test('half duplex: a call leaves when the one before is answered', async (t) => {
+test('half duplex: a call is sent when the previous one is answered', async (t) => {
   const requests = []
   const hand = await handServer(t, ({ kind, sequence }, socket) => {
     if (kind !== Kind.REQUEST) return
     requests.push(sequence)
-    // Whatever else has been sent with it is here by then.
+    // Everything else that was sent with it has arrived by then.
     setTimeout(() => {
       assert.equal(requests.length, 1)
       requests.length = 0
@@ -97,14 +97,14 @@ test('half duplex: a call leaves when the one before is answered', async (t) => 
   assert.deepEqual(order, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 })
 
-/** A server whose calls are never answered, `Infinity` or so many of which may be cancelled in a second. */
+/** A server that never answers. `maxCancelsPerSecond` calls may be cancelled, or `Infinity`. */
 async function holding(t, maxCancelsPerSecond) {
   const made = await listening(t, { maxCancelsPerSecond })
   made.server.method('hold', () => {})
   return made
 }
 
-/** So many calls, each cancelled at once. */
+/** `count` calls, each cancelled at once. */
 function cancels(from, count) {
   const frames = []
   for (let i = from; i < from + count; i++) frames.push(call(i), frame(Kind.CANCEL, i))
@@ -113,7 +113,7 @@ function cancels(from, count) {
 
 const ended = (number) => (unit) => unit.kind === Kind.ERROR && unit.sequence === number
 
-test('who cancels more calls than may be is dropped, who cancels as many over a longer time is not', async (t) => {
+test('a client that cancels too many calls at once is dropped; as many over a longer time are allowed', async (t) => {
   const { server, port } = await holding(t, 100)
   const protocolErrors = []
   server.on('protocolError', (error) => protocolErrors.push(error))
@@ -135,12 +135,12 @@ test('who cancels more calls than may be is dropped, who cancels as many over a 
   await closed
   assert.equal(server.stats.cancelFloods, 1)
   await until(() => protocolErrors.length === 1)
-  // The other one is served as before.
+  // The other connection is served as before.
   patient.socket.write(Buffer.concat([call(1), frame(Kind.CANCEL, 1)]))
   await patient.next(ended(1))
 })
 
-test('Infinity takes the limit away, 0 is none', async (t) => {
+test('Infinity removes the limit, 0 is invalid', async (t) => {
   const { server, port } = await holding(t, Infinity)
   const { socket, next } = await handClient(t, port)
   socket.write(Buffer.concat([method(0, 'hold'), cancels(0, 9_000)]))
@@ -149,7 +149,10 @@ test('Infinity takes the limit away, 0 is none', async (t) => {
   assert.throws(() => rpc.createServer({ maxCancelsPerSecond: 0 }), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-/** A server whose handlers end when their calls do, which leaves no strays; so many of them may run out of time in a second. */
+/**
+ * A server whose handlers end with their calls, so that none continues afterwards. `maxTimeoutsPerSecond` calls may run
+ * out of time.
+ */
 async function ending(t, maxTimeoutsPerSecond) {
   const { server, port } = await listening(t, { maxTimeoutsPerSecond })
   server.started = 0
@@ -163,25 +166,25 @@ async function ending(t, maxTimeoutsPerSecond) {
   return { server, port, ...client }
 }
 
-/** So many calls that have `remaining` milliseconds. */
+/** `count` calls that have `remaining` milliseconds. */
 const hasty = (from, count, remaining) =>
   Buffer.concat(
     Array.from({ length: count }, (_, i) => frame(Kind.REQUEST, from + i, { code: 0, remaining, body: '' })),
   )
 
-test('who has too many calls begun that run out of time waits', async (t) => {
+test('a client with too many timed-out calls has to wait', async (t) => {
   const { server, port, socket, next } = await ending(t, 1)
   socket.write(hasty(0, 50, 1))
   await next(ended(49))
   assert.deepEqual([server.started, server.stats.timeoutFloods], [50, 1])
-  // Those that come now run out of time before a handler is called.
+  // These calls run out of time before a handler is called.
   socket.write(hasty(50, 50, 1))
   await next(ended(99))
   assert.deepEqual([server.started, server.stats.timeoutFloods, server.stats.timeouts], [50, 1, 100])
   socket.write(hasty(100, 50, 60_000))
   const [session] = server.sessions
   await until(() => session.waiting.size === 50)
-  // Another connection is not concerned.
+  // Another connection is not affected.
   const other = rpc.connect(port)
   t.after(() => other.destroy())
   assert.equal(String(await other.call('echo', Buffer.from('at once'))), 'at once')
@@ -190,7 +193,7 @@ test('who has too many calls begun that run out of time waits', async (t) => {
   assert.deepEqual([server.started, server.running, server.queue.size], [50, 0, 0])
 })
 
-test('and is served in its turn', async (t) => {
+test('a client that had to wait is served in its turn', async (t) => {
   const { server, socket, next } = await ending(t, 200)
   for (let from = 0; server.stats.timeoutFloods === 0; from += 100) {
     socket.write(hasty(from, 100, 1))
@@ -203,7 +206,7 @@ test('and is served in its turn', async (t) => {
   assert.deepEqual([session.busy, server.queue.size], [false, 0])
 })
 
-test('calls that are answered in time, or wait for their turn in vain, are no overruns', async (t) => {
+test('calls that are answered in time do not count as timed out, and Infinity removes the limit', async (t) => {
   const { server, socket, next } = await ending(t, 1)
   for (let i = 0; i < 100; i++) socket.write(frame(Kind.REQUEST, i, { code: 1, remaining: 60_000, body: 'x' }))
   await next((unit) => unit.sequence === 99)

@@ -11,7 +11,7 @@ const { pair, listening, handClient, handServer, preface, method, frame, Kind, s
 
 const entry = JSON.stringify(require.resolve('../../index.js'))
 
-/** Runs a script in a process of its own, which must end by itself. */
+/** Runs a script in its own process, which must end by itself. */
 function run(script) {
   const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20_000 })
   assert.equal(result.signal, null, 'the process ends by itself')
@@ -88,7 +88,7 @@ test('calls made while the server says farewell are not lost', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', async (request) => request)
   await client.call('echo', null)
-  // The client has not read the farewell yet when it sends these.
+  // The client sends these before it has read the server's GOAWAY.
   const closed = server.close()
   const calls = Array.from({ length: 10 }, (_, i) => client.call('echo', Buffer.from([i])))
   const replies = await Promise.all(calls)
@@ -100,7 +100,7 @@ test('a call of a client that has connected while the server closes is answered'
   const { server, port } = await listening(t)
   server.method('echo', (request) => request)
   const { socket, next } = await handClient(t, port, { greeting: null })
-  // It knows the server, which does not know it yet.
+  // The client has read the server's preface, but has not sent its own.
   await next((unit) => unit.preface)
   await until(() => server.sessions.size === 1)
   const closed = server.close()
@@ -111,7 +111,7 @@ test('a call of a client that has connected while the server closes is answered'
   await closed
 })
 
-test('close() of a client does not wait for what no connection will be made for', async (t) => {
+test('close() of a client does not wait for calls that will get no connection', async (t) => {
   let asked = false
   const { port, sockets } = await handServer(t, ({ kind }) => {
     asked ||= kind === Kind.REQUEST
@@ -165,7 +165,7 @@ test('a taken port is an error event', async (t) => {
   assert.equal(error.syscall, 'listen')
 })
 
-test('events tell who comes and goes', async (t) => {
+test('events report connections that open and close', async (t) => {
   const { server, client } = await pair(t)
   const other = rpc.connect(server.address().port)
   const [peer] = await once(server, 'connection')
@@ -180,7 +180,7 @@ test('events tell who comes and goes', async (t) => {
   assert.equal(client.stats.connections, 1)
 })
 
-test('nothing is left behind', async () => {
+test('clients and servers leave nothing behind', async () => {
   await until(() => usage().slots === 0)
   const before = usage()
   for (let round = 0; round < 20; round++) {
@@ -228,7 +228,7 @@ test('unref() lets a process end although a client and a server are open', () =>
   assert.equal(run(script), 'idle')
 })
 
-test('an idle client keeps its process, as a socket does, and so does one that reconnects', () => {
+test('an idle or reconnecting client keeps the process running, as a socket does', () => {
   for (const target of ['server.address().port', "'127.0.0.1:1'"]) {
     const script = `
       const { rpc } = require(${entry})
@@ -319,7 +319,7 @@ test('cluster workers share a port', { skip: process.platform === 'win32' }, () 
   assert.deepEqual([result.stderr, result.stdout, result.status], ['', '2\n', 0])
 })
 
-test('what was called right before process.exit() still leaves', async (t) => {
+test('calls made right before process.exit() are still sent', async (t) => {
   const { server } = await pair(t)
   const noted = new Promise((resolve) => {
     server.method('note', (request, callback) => {

@@ -1,6 +1,6 @@
 'use strict'
 
-// What NODE_DEBUG=ironwire tells.
+// What NODE_DEBUG=ironwire prints.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -31,7 +31,7 @@ const run = (NODE_DEBUG, what = program) =>
     timeout: 60_000,
   })
 
-test('NODE_DEBUG=ironwire tells what becomes of connections', () => {
+test('NODE_DEBUG=ironwire logs the life of connections', () => {
   const { stdout, stderr, status } = run('ironwire')
   assert.equal(status, 0, stderr)
   const { port, error } = JSON.parse(stdout)
@@ -82,7 +82,7 @@ const limits = `
   }
   main()`
 
-test('and which limits are reached, by whom, and who is left out; not for every single call', () => {
+test('NODE_DEBUG=ironwire logs reached limits and ejected addresses, but not each call', () => {
   const { stdout, stderr, status } = run('ironwire', limits)
   assert.equal(status, 0, stderr)
   const { port, mute } = JSON.parse(stdout)
@@ -97,6 +97,6 @@ test('and which limits are reached, by whom, and who is left out; not for every 
   assert.equal(said(new RegExp(`rpc: 127\\.0\\.0\\.1:${mute} is left out: `)), 1, stderr)
 })
 
-test('without it nothing is told', () => {
+test('without NODE_DEBUG, nothing is logged', () => {
   for (const value of ['', 'http']) assert.equal(run(value).stderr, '')
 })

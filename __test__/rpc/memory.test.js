@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections that come and go at random moments leave nothing behind, in a process of its own.
+// Connections that open and close at random moments leave no memory behind. Runs in its own process.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -44,7 +44,7 @@ const script = `
   })`
 
 test('3,000 clients come and go', () => {
-  // Left to itself V8 makes its young generation larger meanwhile, now and then by half of what this process has.
+  // Otherwise V8 enlarges its young generation during the test, sometimes by half of what this process uses.
   const flags = ['--expose-gc', '--max-semi-space-size=1']
   const { stdout, stderr } = spawnSync(process.execPath, [...flags, '-e', script], {
     encoding: 'utf8',

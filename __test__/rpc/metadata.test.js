@@ -1,6 +1,6 @@
 'use strict'
 
-// Metadata: what it takes, both ways, and its limits.
+// Metadata: valid entries, both directions, and limits.
 
 const assert = require('node:assert/strict')
 const { inspect } = require('node:util')
@@ -30,7 +30,7 @@ test('keys are in lower case and have one value or more; those that end in -bin 
   assert.equal(new Metadata(JSON.parse('{"__proto__": "x"}')).get('__proto__'), 'x')
 })
 
-test('what cannot be metadata is refused with what would be right', () => {
+test('invalid metadata is refused, with what would be valid', () => {
   const wrong = [
     [() => new Metadata({ 'a b': 'x' }), /letters, digits/],
     [() => new Metadata({ '': 'x' }), /1 to 255/],
@@ -79,7 +79,7 @@ test('metadata goes both ways, of unary calls and of streams', async (t) => {
   for await (const _ of stream);
   assert.deepEqual(stream.trailers.toJSON(), expected)
   await assert.rejects(call('fails'), (error) => error.metadata.get('left') === 'none')
-  // Large bodies, and metadata as large as can be.
+  // Large bodies, and the largest metadata allowed.
   const large = { a: 'x'.repeat(8000) }
   const body = Buffer.alloc(200_000, 7)
   await new Promise((resolve) => {
@@ -107,7 +107,7 @@ test('metadata above the limits is refused: the call fails, the connection stays
     callback(new rpc.StatusError(rpc.status.NOT_FOUND, 'gone', { metadata: call.metadata }))
   })
   const refused = { code: 'IRONWIRE_RPC_METADATA_TOO_LARGE', status: rpc.status.RESOURCE_EXHAUSTED }
-  // An entry takes 3 bytes more than its key and value.
+  // An entry takes 3 bytes in addition to its key and value.
   await client.call('any', null, { metadata: { a: 'x'.repeat(46) } })
   await assert.rejects(client.call('any', null, { metadata: { a: 'x'.repeat(97) } }), {
     ...refused,

@@ -11,7 +11,7 @@ const { pair, until } = require('./tools.js')
 
 const VALUE = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|[+-]Inf|NaN)$/
 
-/** One sample's labels, read to the letter of the format. */
+/** The labels of a sample, parsed strictly by the format. */
 function labelsOf(text) {
   const labels = {}
   let rest = text
@@ -25,7 +25,10 @@ function labelsOf(text) {
   return labels
 }
 
-/** The families of a text in format 0.0.4, `{ type, samples: [{ name, labels, value }] }` by name; throws for what is not well-formed. */
+/**
+ * Parses text format 0.0.4 into families, `{ type, samples: [{ name, labels, value }] }` by name. Throws if the text is
+ * malformed.
+ */
 function parse(text) {
   if (text === '') return {}
   assert.ok(text.endsWith('\n'))
@@ -103,7 +106,7 @@ const readingOf = (families, name, labels = {}) =>
 
 const isSame = (a, b) => JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort())
 
-test('the metrics are well-formed, and those of all clients and servers together', async (t) => {
+test('the metrics are well-formed and cover all clients and servers', async (t) => {
   const first = await pair(t)
   const second = await pair(t)
   const before = parse(rpc.metrics())
@@ -145,7 +148,7 @@ test('the metrics are well-formed, and those of all clients and servers together
   assert.equal(readingOf(after, 'ironwire_rpc_server_refusals_total', { reason: 'unknownMethod' }) >= 2, true)
 })
 
-test('counters of those that are gone stay, and nothing else of them', () => {
+test('counters of destroyed clients and servers stay, and nothing else of them', () => {
   const program = `
     const assert = require('node:assert')
     const { once } = require('node:events')
@@ -191,7 +194,7 @@ test('counters of those that are gone stay, and nothing else of them', () => {
   assert.equal(status, 0, stderr)
 })
 
-test('names that are made up do not use up memory, whoever makes them up', () => {
+test('made-up names do not fill the memory', () => {
   const program = `
     const assert = require('node:assert')
     const { once } = require('node:events')
@@ -220,7 +223,7 @@ test('names that are made up do not use up memory, whoever makes them up', () =>
   assert.equal(status, 0, stderr)
 })
 
-test('each time is in the one bucket whose bounds it is between', () => {
+test('each duration is in the one bucket whose bounds contain it', () => {
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const bound = boundOf(bucket)
     assert.equal(bucketOf(bound), bucket)
@@ -232,7 +235,7 @@ test('each time is in the one bucket whose bounds it is between', () => {
   assert.equal(bucketOf(1e12), BUCKETS - 1)
 })
 
-test('percentiles are those of the sorted times, to an eighth', () => {
+test('percentiles match those of the sorted durations within an eighth', () => {
   const histogram = new Histogram()
   assert.deepEqual(histogram.summary(), { count: 0, mean: 0, p50: 0, p90: 0, p99: 0, p999: 0, max: 0 })
   let random = 1

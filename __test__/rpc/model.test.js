@@ -18,7 +18,7 @@ function generator(seed) {
   }
 }
 
-/** What a call asks its handler to do, and which ends that allows besides those that an accident brings. */
+/** What a call asks its handler to do, and the ends that this allows, besides those that an accident may cause. */
 const fates = {
   echo: ['reply'],
   later: ['reply'],
@@ -48,7 +48,7 @@ function addMethods(server, random) {
   })
 }
 
-/** What was published of calls that have begun and not ended; whatever ends must be in it. */
+/** Published calls that have begun and not ended; every published end must be among them. */
 const open = { client: new Set(), server: new Set() }
 for (const [side, calls] of Object.entries(open)) {
   diagnostics.subscribe(`ironwire.rpc.${side}.call.start`, (message) => calls.add(message))
@@ -79,7 +79,7 @@ async function play(seed, accidents) {
     const body = Buffer.alloc(random(random(20) === 0 ? 60_000 : 60), random(256))
     const record = { name, body, ends: [], allowed: new Set(fates[name]) }
     calls.push(record)
-    // A call that nobody answers needs a way to end.
+    // A call that is not answered needs another way to end.
     const timeout = name === 'never' ? 5 + random(20) : undefined
     if (timeout !== undefined) record.allowed.add('IRONWIRE_RPC_TIMEOUT')
     let controller

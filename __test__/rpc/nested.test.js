@@ -1,12 +1,12 @@
 'use strict'
 
-// A call's life beyond its own connection: what is called for it, cancelled with it, or not answered at all.
+// Calls made by handlers: they inherit deadlines and cancellation. Also one-way calls.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
 const { pair, sleep, until } = require('./tools.js')
 
-test('calls made for a call inherit what time is left, and end with it', async (t) => {
+test('inner calls inherit the time that is left, and end with their parent', async (t) => {
   const { server: back, client: inner } = await pair(t)
   const seen = []
   back.method('hold', (_request, _callback, call) => {
@@ -25,7 +25,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   await until(() => outcomes.length === 1)
   assert.ok(seen[0] <= 60, `${seen[0]} ms`)
   await until(() => seen.length === 2)
-  // Cancelled, not overdue: the reason travels with it.
+  // The inner call is cancelled, not timed out: the reason is passed on.
   const call = client.call('front', null, () => {})
   await until(() => seen.length === 3)
   call.cancel()
@@ -33,7 +33,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   assert.deepEqual(outcomes[1], ['IRONWIRE_RPC_ABORTED', 'CANCELLED'])
   await until(() => seen.length === 4)
   assert.deepEqual(inner.pending, 0)
-  // Of a call that has ended already.
+  // An inner call of a call that has already ended.
   let late
   server.method('late', (_request, _callback, late_) => {
     late = late_
@@ -44,7 +44,7 @@ test('calls made for a call inherit what time is left, and end with it', async (
   assert.throws(() => inner.call('hold', null, { parent: {} }, () => {}), { message: /options\.parent/ })
 })
 
-test('an answered call leaves what was called for it alone', async (t) => {
+test('an answered call does not end its inner calls', async (t) => {
   const { server: back, client: inner } = await pair(t)
   back.method('later', async () => {
     await sleep(20)
@@ -60,7 +60,7 @@ test('an answered call leaves what was called for it alone', async (t) => {
   assert.equal(String(await pending), 'done')
 })
 
-test('streams have parents, and are some', async (t) => {
+test('streams can have parents and be parents', async (t) => {
   const { server: back, client: inner } = await pair(t)
   let aborted = 0
   back.method('ticks', { serverStreaming: true }, async function* (_request, call) {
@@ -100,7 +100,7 @@ test('with `propagate`, handlers need not pass their call on', async (t) => {
   assert.equal(seen.length, 2)
   for (const remaining of seen) assert.ok(remaining <= 50, `${remaining} ms`)
   await until(() => inner.pending === 0)
-  // Outside of handlers nothing is inherited.
+  // Outside a handler, nothing is inherited.
   const alone = inner.call('hold', null, { timeout: 20 })
   await assert.rejects(alone, { code: 'IRONWIRE_RPC_TIMEOUT' })
 })

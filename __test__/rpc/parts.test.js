@@ -1,6 +1,6 @@
 'use strict'
 
-// Parts that are easier to corner alone than over a socket.
+// Parts that are easier to test alone than over a socket.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -25,7 +25,7 @@ test('no sequence number is used again while it is in flight, also when numbers 
       random = (Math.imul(random, 1103515245) + 12345) >>> 0
       if (random % 3 > 0 && calls.unanswered < limit) {
         const call = made()
-        // Near the end of the numbers.
+        // Move close to the end of the number range.
         if (step === 50) calls.numbers = calls.numbers.map((number) => (number - 2 * calls.step) >>> 0)
         calls.take(call)
         assert.ok(call.sequence >= 0 && call.sequence < 2 ** 32)
@@ -76,7 +76,7 @@ test('one timer serves all deadlines, and none fires early', async () => {
       deadlines.add(start + delay)
     }
     deadlines.add(Infinity)
-    // The timer alone does not hold the process, so this test does.
+    // The timer does not keep the process running, so the test does.
     setTimeout(() => {}, 200)
   })
   assert.deepEqual(
@@ -156,7 +156,7 @@ test('waiting calls keep their order and its count of bytes', () => {
   assert.deepEqual([ended, waiting.bytes, waiting.length], [['c', 'e'], 0, 0])
 })
 
-test('the body of whatever was written and not taken is known again', () => {
+test('the bodies of requests that were written but not taken are found again', () => {
   const kinds = []
   for (const size of [0, 1, 5000, 20_000]) {
     for (const remaining of [0, 1000]) {
@@ -165,7 +165,7 @@ test('the body of whatever was written and not taken is known again', () => {
     }
   }
   const requests = Array.from({ length: 6 * kinds.length }, (_, i) => ({ ...kinds[i % kinds.length], body: i }))
-  // From the first one that is not taken on, wherever that is.
+  // The first request that was not taken may be at any position.
   for (let first = 0; first < requests.length; first += 7) {
     const wire = {
       given: 0,

@@ -1,6 +1,6 @@
 'use strict'
 
-// The addressing server over rpc: leases, watches, what survives a crash, and what becomes of it on a bad disk.
+// The addressing server over rpc: leases, watches, what survives a crash, and what happens if the disk fails.
 
 const assert = require('node:assert')
 const { spawn } = require('node:child_process')
@@ -34,7 +34,7 @@ function connect(t, url) {
 }
 
 const folders = []
-// Behind all tests: the processes that write there are gone by then.
+// After all tests, because then no process writes there any more.
 test.after(() => {
   for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true, maxRetries: 20 })
 })
@@ -51,7 +51,7 @@ async function register(client, service, instance) {
   return registration
 }
 
-/** Keeps what a watch told last. */
+/** Keeps the last report of a watch. */
 function follow(client, service) {
   const seen = { ids: [], times: 0 }
   client.watch(service, (instances) => {
@@ -62,7 +62,7 @@ function follow(client, service) {
   return seen
 }
 
-/** A registry in a process of its own, that can be killed. */
+/** A registry in its own process, which can be killed. */
 async function spawned(t, env = {}, command = [process.execPath, SERVER]) {
   const child = spawn(command[0], command.slice(1), {
     env: { ...process.env, ...env },
@@ -77,7 +77,7 @@ async function spawned(t, env = {}, command = [process.execPath, SERVER]) {
   return { child, port: Number(text), url: `registry://127.0.0.1:${Number(text)}` }
 }
 
-test('what is registered is told with all that it said of itself, until it is taken out', async (t) => {
+test('a registered instance is reported with all its data until it is removed', async (t) => {
   const registry = await listen(t)
   assert.strictEqual(registry.address().address, '127.0.0.1', 'of this machine only, if nobody says otherwise')
   const client = connect(t, registry.url)
@@ -107,13 +107,13 @@ test('a lease is kept alive for as long as its owner lives, and no longer', asyn
   await register(mine, 'echo', { id: 'kept', port: 1, lease: 400 })
   await register(other, 'echo', { id: 'lost', port: 2, lease: 400 })
   await until(() => seen.ids.length === 2)
-  // It dies without a word.
+  // The instance disappears without unregistering.
   other.destroy()
   await until(() => seen.ids.length === 1)
   assert.deepStrictEqual(seen.ids, ['kept'])
 })
 
-test('a registry that has forgotten everything is told again', async (t) => {
+test('a registry that has lost its data gets it again', async (t) => {
   const registry = await listen(t)
   const { port } = registry.address()
   const client = connect(t, registry.url)
@@ -127,7 +127,7 @@ test('a registry that has forgotten everything is told again', async (t) => {
   assert.deepStrictEqual(events, ['lost', 'registered'])
 })
 
-test('a client that starts before the registry registers once that is there', async (t) => {
+test('a client that starts before the registry registers when that is available', async (t) => {
   const gone = await listen(t)
   const { port } = gone.address()
   await gone.close()
@@ -139,7 +139,7 @@ test('a client that starts before the registry registers once that is there', as
   assert.strictEqual(registry.stats.instances, 1)
 })
 
-test('the latest owner of an id has it, and the earlier one does not fight', async (t) => {
+test('the latest owner of an id keeps it, and the earlier one does not register again', async (t) => {
   const registry = await listen(t, { minLease: 50 })
   const [first, second] = [connect(t, registry.url), connect(t, registry.url)]
   const old = await register(first, 'echo', { id: 'one', port: 1, lease: 200 })
@@ -152,7 +152,7 @@ test('the latest owner of an id has it, and the earlier one does not fight', asy
   assert.strictEqual(registry.stats.instances, 1, 'what is not its own it cannot take out')
 })
 
-test('what is refused for good is an error, at once; what has no room is tried again', async (t) => {
+test('a permanent refusal is an error at once; a registration without room is retried', async (t) => {
   const registry = await listen(t, { maxInstances: 1 })
   const client = connect(t, registry.url)
   const wordy = client.register('echo', { port: 1, metadata: { text: 'x'.repeat(5000) } })
@@ -181,7 +181,7 @@ test('what is refused for good is an error, at once; what has no room is tried a
   far.destroy()
 })
 
-test('what was acknowledged is known after kill -9, whose it is too', posix, async (t) => {
+test('acknowledged registrations and their owners survive kill -9', posix, async (t) => {
   const folder = newFolder()
   const first = await spawned(t, { FOLDER: folder })
   const client = connect(t, first.url)
@@ -203,7 +203,7 @@ test('what was acknowledged is known after kill -9, whose it is too', posix, asy
       .map(({ id }) => id)
       .sort(),
   )
-  // Each keep-alive finds its lease: nobody has to register again.
+  // Each keep-alive finds its lease, so nobody has to register again.
   client.keepAlive()
   await client.list()
   assert.deepStrictEqual(lost, [])
@@ -223,7 +223,7 @@ test("a folder is one registry's at a time", posix, async (t) => {
   assert.match(wrong.code, /ENOTDIR|EEXIST/)
 })
 
-test('a damaged file is told of, kept, and does not keep the registry from starting', async (t) => {
+test('a damaged file is reported and kept, and does not keep the registry from starting', async (t) => {
   const folder = newFolder()
   const first = await listen(t, { folder })
   const client = connect(t, first.url)
@@ -244,9 +244,9 @@ test('a damaged file is told of, kept, and does not keep the registry from start
   await registry.close()
 })
 
-test('a disk that is full refuses what it cannot keep, and the rest goes on', posix, async (t) => {
+test('with a full disk, registrations are refused and everything else continues', posix, async (t) => {
   const folder = newFolder()
-  // Files of 4 KiB at most.
+  // No file may be larger than 4 KiB.
   const limited = ['bash', '-c', `ulimit -f 4 && exec ${process.execPath} ${SERVER}`]
   const { url, child, port } = await spawned(t, { FOLDER: folder }, limited)
   const client = connect(t, url)
@@ -296,7 +296,7 @@ test('a service is called by its name, wherever it is, with the registry or with
   await until(() => client.addresses.length === 2)
   assert.deepStrictEqual(await tally(client, 10), { b: 5, c: 5 })
 
-  // The registry goes, and comes back knowing nothing at first.
+  // The registry stops, and has no data when it comes back.
   await registry.close()
   assert.deepStrictEqual(await tally(client, 10), { b: 5, c: 5 })
   const changes = []
@@ -308,14 +308,14 @@ test('a service is called by its name, wherever it is, with the registry or with
     changes.every((count) => count === 2),
     `it never flapped: ${changes}`,
   )
-  // When the last one goes, its address stays: better to knock there than nowhere.
+  // When the last instance disappears, its address stays: trying it is better than having none.
   await registrar.close()
   await until(() => next.stats.instances === 0)
   assert.ok(client.addresses.length > 0)
   await tally(client, 10)
 })
 
-test('it is rpc, for anyone who reads the schema', async (t) => {
+test('the registry can be called with its schema alone', async (t) => {
   const { protobuf } = require('../../index.js')
   const schema = protobuf(fs.readFileSync(path.join(__dirname, '../../lib/rpc/registry.proto')))
   const { methods } = protobuf.service(schema, 'ironwire.registry.v1.Registry')
@@ -335,7 +335,7 @@ test('it is rpc, for anyone who reads the schema', async (t) => {
   const late = await call(methods.Watch, { service: 's', epoch, revision: present.revision, wait_ms: 1 })
   assert.strictEqual(late.unchanged, true)
   await assert.rejects(client.call(methods.Watch.path, Buffer.from([255])), { code: 'IRONWIRE_REGISTRY_INVALID' })
-  // A caller that is gone leaves no watch behind.
+  // A caller that has disconnected leaves no watch behind.
   const given = client.call(
     methods.Watch.path,
     methods.Watch.requestType.encode({ ...present, service: 's', wait_ms: 60_000 }),

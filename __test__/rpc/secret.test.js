@@ -1,6 +1,7 @@
 'use strict'
 
-// Ends that have a secret: the handshake, written by hand from both sides as the protocol's document has it, and all that must not get past it.
+// Clients and servers with a secret: the handshake, written by hand for both sides as in docs/rpc-protocol.md, and
+// everything that it must refuse.
 
 const assert = require('node:assert/strict')
 const { spawnSync } = require('node:child_process')
@@ -23,7 +24,7 @@ const hello = preface({ version: 2, flags: 1, window: 64 })
 const request = (sequence, body) => frame(Kind.REQUEST, sequence, { code: 0, body })
 const text = ({ payload }) => payload.toString('latin1', 2)
 
-/** By the document, and by nothing of ours. */
+/** Computed as in the document, without our code. */
 function proof(who, { secret = SECRET, prefaces, nonces }) {
   return crypto
     .createHmac('sha256', secret)
@@ -41,7 +42,10 @@ async function guarded(t, options) {
   return { server, port, handled }
 }
 
-/** A client by hand that has the server's nonce: `answer(secret)` is what proves the secret, `check` the server's proof. */
+/**
+ * A hand-written client that has received the server's nonce. `answer(secret)` makes its proof, `check` checks the
+ * server's proof.
+ */
 async function challenged(t, port, greeting = hello) {
   const client = await handClient(t, port, { greeting })
   const { preface: theirs } = await client.next((unit) => unit.preface)
@@ -61,7 +65,10 @@ async function challenged(t, port, greeting = hello) {
   }
 }
 
-/** A server by hand that has a secret, unless the script says otherwise: what it says to a client's preface, to its proof, and after that. */
+/**
+ * A hand-written server with a secret. The script can replace its answers to the client's preface, to its proof, and to
+ * what follows.
+ */
 const handGuarded = (t, { greeting = hello, challenge = crypto.randomBytes(32), secret = SECRET, ...script }) =>
   handServer(
     t,
@@ -103,7 +110,7 @@ test('the bytes of the document', () => {
   for (const who of ['client', 'server']) assert.ok(document.includes(spaced(proof(who, { prefaces, nonces }))), who)
 })
 
-test('both ends that know the secret call as ever, also what was called before they were sure', async (t) => {
+test('calls work when both ends know the secret, also those made before the handshake', async (t) => {
   const key = crypto.createSecretKey(SECRET, 'utf8')
   for (const secret of [SECRET, Buffer.from(SECRET), new Uint8Array(Buffer.from(SECRET)), key]) {
     const { server, port } = await guarded(t)
@@ -146,7 +153,7 @@ test('a client by hand, whole and in pieces', async (t) => {
     assert.deepEqual([challenge.flags, challenge.sequence, challenge.payload.length], [0, 0, 32])
     const nonce = crypto.randomBytes(32)
     const transcript = { prefaces: [hello, theirs], nonces: [Buffer.from(challenge.payload), nonce] }
-    // What follows a good proof at once counts.
+    // What is sent directly after a correct proof is accepted.
     const auth = frame(Kind.AUTH, 0, { body: Buffer.concat([nonce, proof('client', transcript)]) })
     await send(Buffer.concat([auth, method(0, 'echo'), request(1, `by ${size}`)]))
     const confirmed = await client.next((unit) => unit.kind === Kind.AUTH)
@@ -175,11 +182,11 @@ test('a server by hand, whole and in pieces', async (t) => {
       answer(socket, { given, nonce, client }) {
         const transcript = { prefaces: [client, hello], nonces: [challenge, nonce] }
         assert.deepEqual(given, proof('client', transcript))
-        // A server may say what it wants right behind its proof.
+        // A server may send anything directly after its proof.
         const ping = frame(Kind.PING, 9)
         said = send(socket, Buffer.concat([frame(Kind.AUTH, 0, { body: proof('server', transcript) }), ping]))
       },
-      // The client may be quicker than the pieces.
+      // The client may be faster than the pieces.
       after: (unit, socket) => said.then(() => answering(unit, socket)),
     })
     const client = rpc.connect(port, { secret: SECRET })
@@ -188,7 +195,10 @@ test('a server by hand, whole and in pieces', async (t) => {
   }
 })
 
-/** What a server with a secret must not take, as what is sent when it has sent its nonce, or instead of a preface. */
+/**
+ * Clients that a server with a secret must refuse: what they send after its nonce, or in place of a preface, and the
+ * error.
+ */
 const refused = {
   'no secret': [{ greeting: preface({ version: 2 }) }, /This server requires a secret/],
   'version 1': [{ greeting: preface({ version: 1 }) }, /This server requires a secret/],
@@ -249,7 +259,7 @@ for (const [name, [{ greeting, send }, message]] of Object.entries(refused)) {
   })
 }
 
-test('garbage in the place of a proof is dropped as such, before it is kept', async (t) => {
+test('garbage in place of a proof is dropped before it is stored', async (t) => {
   const { server, port, handled } = await guarded(t)
   const garbage = [
     Buffer.from('00000401', 'hex'),
@@ -273,7 +283,7 @@ test('garbage in the place of a proof is dropped as such, before it is kept', as
   assert.deepEqual([handled, server.sessions.size], [[], 0])
 })
 
-test('a handshake that somebody has recorded opens nothing', async (t) => {
+test('a recorded handshake cannot be replayed', async (t) => {
   const { server, port, handled } = await guarded(t)
   const sent = []
   const proxy = net.createServer((socket) => {
@@ -317,8 +327,8 @@ test('a step that fails lets nothing pass', async (t) => {
   assert.deepEqual(handled, [])
 })
 
-test('who stalls in the handshake is left: a client by the server, a server by the client', async (t) => {
-  // On a machine that has no time, earlier steps may take too long as well: then once more.
+test('a peer that stalls in the handshake is dropped, by either side', async (t) => {
+  // On a slow machine, an earlier step may exceed the time as well; then try again.
   const { server, port } = await guarded(t, { handshakeTimeout: 20 })
   for (let message = ''; !/The client did not prove that it knows the secret within 20 ms/.test(message); ) {
     const dropped = once(server, 'protocolError')
@@ -338,7 +348,7 @@ test('who stalls in the handshake is left: a client by the server, a server by t
   }
 })
 
-test('a server that shuts down in the middle of it is come back to', async (t) => {
+test('a client comes back to a server that shut down during the handshake', async (t) => {
   let attempts = 0
   const { port } = await handGuarded(t, {
     after: answering,
@@ -356,7 +366,7 @@ test('a server that shuts down in the middle of it is come back to', async (t) =
   await server.close()
 })
 
-/** Servers that a client with a secret must not take, and what it says. */
+/** Servers that a client with a secret must refuse, and its error. */
 const distrusted = {
   'has none': [{ greeting: preface({ version: 2 }) }, /has no secret, so nothing shows that it is the right one/],
   'speaks version 1': [{ greeting: preface({ version: 1, flags: 1 }) }, /has no secret/],
@@ -409,7 +419,7 @@ test('a client without a secret says that the server wants one', async (t) => {
   await until(() => server.stats.unauthenticated === 1)
 })
 
-test('a server takes any of its secrets, a client shows its first', async (t) => {
+test('a server accepts any of its secrets, a client uses its first', async (t) => {
   const { port, server } = await guarded(t, { secret: [OTHER, SECRET] })
   for (const secret of [SECRET, OTHER, [OTHER, SECRET], [SECRET, 'one that nobody has']]) {
     const client = rpc.connect(port, { secret })
@@ -427,7 +437,7 @@ test('a server takes any of its secrets, a client shows its first', async (t) =>
   assert.equal(server.stats.unauthenticated, 1)
 })
 
-test('each connection proves anew', async (t) => {
+test('each connection makes its own proof', async (t) => {
   const { server, client } = await pair(t, { secret: SECRET }, { secret: SECRET, reconnect: { initialDelay: 1 } })
   server.method('echo', (body) => body)
   for (let i = 1; i <= 3; i++) {
@@ -460,7 +470,7 @@ test('of several servers, those that know the secret get the calls', async (t) =
   await assert.rejects(alone.call('echo'), { code: 'IRONWIRE_RPC_UNAUTHENTICATED', sent: false })
 })
 
-test('a secret that is none, or can be guessed, is refused without being shown', () => {
+test('an invalid or weak secret is refused without being shown', () => {
   const wrong = [
     [undefined, 'ERR_INVALID_ARG_TYPE', /It is undefined/],
     [null, 'ERR_INVALID_ARG_TYPE', /It is null/],
@@ -485,7 +495,7 @@ test('a secret that is none, or can be guessed, is refused without being shown',
   assert.doesNotThrow(() => rpc.createServer({ secret: 'sixteen bytes...' }))
 })
 
-test('a secret never shows, and its refusal does', () => {
+test('a secret never appears in output, but its refusal does', () => {
   const program = `
     const { once } = require('node:events')
     const { inspect } = require('node:util')
@@ -512,7 +522,7 @@ test('a secret never shows, and its refusal does', () => {
   assert.doesNotMatch(stdout + stderr, /correct horse/)
 })
 
-test('without a secret nothing of it is on the wire', async (t) => {
+test('without a secret, nothing of the handshake is on the wire', async (t) => {
   const { server, port } = await listening(t)
   server.method('echo', (body) => body)
   const { socket, next } = await handClient(t, port, { greeting: preface({ version: 2, flags: 255 }) })
@@ -528,7 +538,7 @@ test('without a secret nothing of it is on the wire', async (t) => {
   assert.equal(String(await client.call('any', Buffer.from('y'))), 'y')
 })
 
-test('a registry lets in who knows its secret, and its clients the services that know theirs', async (t) => {
+test('a registry accepts clients with its secret, and they accept services with theirs', async (t) => {
   const registry = rpc.createRegistry({ secret: [OTHER, SECRET] })
   registry.listen(0)
   await once(registry, 'listening')
@@ -556,7 +566,8 @@ test('a registry lets in who knows its secret, and its clients the services that
   t.after(() => toOpen.destroy())
   await assert.rejects(toOpen.call('echo'), { code: 'IRONWIRE_RPC_UNKNOWN_METHOD' })
 
-  // Whoever has none, or another, hears of nobody: also where somebody in this process has the right one.
+  // A client without the secret, or with another one, learns no addresses, even if another client in this process has
+  // the right one.
   for (const options of [{ secret: SECRET, registrySecret: null }, { secret: 'one that nobody has' }]) {
     const stranger = rpc.connect(`${url}/shut`, options)
     t.after(() => stranger.destroy())
@@ -564,7 +575,7 @@ test('a registry lets in who knows its secret, and its clients the services that
     const heard = new Promise((resolve) => {
       stranger.on('resolveError', (error) => causes.push(error) === 2 && resolve())
     })
-    // Nothing it could wait for.
+    // The call fails at once, because there is nothing to wait for.
     await assert.rejects(stranger.call('echo'), { code: 'IRONWIRE_RPC_UNAUTHENTICATED', sent: false })
     await heard
     for (const cause of causes) assert.equal(cause.code, 'IRONWIRE_RPC_UNAUTHENTICATED')

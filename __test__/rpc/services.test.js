@@ -1,6 +1,6 @@
 'use strict'
 
-// Typed services: what a schema declares, called and handled as functions.
+// Typed services: methods of a schema, called and handled as functions.
 
 const assert = require('node:assert/strict')
 const test = require('node:test')
@@ -23,7 +23,7 @@ const messages = protobuf(`
 `)
 const { Catalog } = messages
 
-/** A server with the service, and the functions of its client. */
+/** A server with the service, and its client's functions. */
 async function school(t, handlers, options) {
   const { server, client } = await pair(t, options)
   server.addService(Catalog, handlers)
@@ -36,7 +36,7 @@ async function all(iterable) {
   return found
 }
 
-test('a schema shows its services beside its messages, where nobody who walks over those meets them', () => {
+test('services of a schema are beside its messages, but not enumerable', () => {
   assert.equal(Catalog, protobuf.service(messages, 'school.Catalog'))
   assert.deepEqual(Object.keys(messages), ['Id', 'Course', 'Nothing'])
   const files = {
@@ -61,7 +61,7 @@ test('a unary method, by callback and by promise', async (t) => {
   assert.deepEqual(await catalog.title({ id: 8 }, { timeout: 5000 }), { id: 8, title: 'course 8' })
 })
 
-test('handlers answer in every way that untyped ones do', async (t) => {
+test('typed handlers answer in every way that untyped ones do', async (t) => {
   const course = { id: 1, title: 'java' }
   const ways = {
     callback: (_request, callback) => callback(null, course),
@@ -135,7 +135,7 @@ test('streams of the server, of the client, and both ways', async (t) => {
   )
 })
 
-test('what cannot be encoded or decoded fails its call, and says so', async (t) => {
+test('a message that cannot be encoded or decoded fails its call with the reason', async (t) => {
   const { server, client, catalog } = await school(t, {
     title: ({ id }, callback) => callback(null, id === 1 ? 'text' : { title: 5n }),
     watch: async function* () {
@@ -166,13 +166,13 @@ test('what cannot be encoded or decoded fails its call, and says so', async (t) 
   const client2 = client.service(other.Other)
   await assert.rejects(client2.title({}), { code: 'IRONWIRE_RPC_BAD_MESSAGE', status: rpc.status.INTERNAL, sent: true })
   await assert.rejects(all(client2.watch({})), { code: 'IRONWIRE_RPC_BAD_MESSAGE' })
-  // What the client streams, too.
+  // The same for what the client streams.
   const bad = client.stream(Catalog.methods.Chat.path, null, { clientStreaming: true })
   bad.write(Buffer.from([0xff]))
   await assert.rejects(all(bad), { code: 'IRONWIRE_RPC_BAD_MESSAGE', message: /request cannot be decoded/ })
 })
 
-test('methods without a handler are unknown methods; handlers of no method are a mistake', async (t) => {
+test('methods without a handler are unknown methods; handlers without a method are an error', async (t) => {
   const { server, client, catalog } = await school(t, { title: () => ({}) })
   await assert.rejects(all(catalog.watch({})), {
     code: 'IRONWIRE_RPC_UNKNOWN_METHOD',
@@ -192,7 +192,7 @@ test('methods without a handler are unknown methods; handlers of no method are a
   for (const [run, message] of wrong) assert.throws(run, { message })
 })
 
-test('a call of the wrong kind is refused with what is wrong', async (t) => {
+test('a call of the wrong kind is refused with the reason', async (t) => {
   const { client } = await school(t, { title: () => ({}), watch: () => [], sum: () => ({}), chat: () => [] })
   const { Title, Watch, Sum } = Catalog.methods
   const refused = { code: 'IRONWIRE_RPC_UNSUPPORTED', status: rpc.status.UNIMPLEMENTED }
@@ -250,7 +250,7 @@ test('several calls at once: results in order, and the first error cancels the r
     client.all(new Set(), (error, results) => resolve(assert.deepEqual([error, results], [null, []]))),
   )
   assert.throws(() => client.all(5, () => {}), { message: /"calls" argument/ })
-  // The mistake in the last one ends those before it.
+  // The mistake in the last call ends those before it.
   assert.throws(() => client.all([[catalog.title, { id: 99 }], 'title'], () => assert.fail()), {
     code: 'ERR_INVALID_ARG_TYPE',
     message: /calls\[1\]/,

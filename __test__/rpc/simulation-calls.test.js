@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls in thousands of worlds: see simulation/cluster.js. `SEEDS=5000` plays so many, `SEED=42` one of them again.
+// Calls in simulated worlds: see simulation/cluster.js. `SEEDS=5000` runs 5000 worlds, `SEED=42` repeats one.
 
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
@@ -10,7 +10,7 @@ const SEEDS = Number(process.env.SEEDS ?? 16)
 const FIRST = Number(process.env.SEED ?? 1)
 const COUNT = process.env.SEED === undefined ? SEEDS : 1
 
-/** In a turn of its own: within a promise's job no other would run. */
+/** In its own turn: no other promise job would run within this one. */
 const play = (seed) =>
   new Promise((resolve, reject) => {
     setImmediate(() => {
@@ -27,7 +27,7 @@ test(`what becomes of calls, in ${COUNT} worlds`, async () => {
   for (let seed = FIRST; seed < FIRST + COUNT; seed++) await play(seed)
 })
 
-test('a world comes again with its seed', async () => {
+test('a seed always gives the same world', async () => {
   const [first, second] = [await play(29), await play(29)]
   assert.deepEqual([first.world.turn, first.world.mark], [second.world.turn, second.world.mark])
 })

@@ -1,7 +1,8 @@
 'use strict'
 
-// Registries, servers and clients in a world that is made up: a clock that jumps from event to event, and a network that delays, drops,
-// duplicates and parts. The registry's core, its clients, the resolver's memory and everything that they decide are the real ones.
+// Registries, servers and clients in a simulated world: a clock that jumps from event to event, and a network that
+// delays, drops, duplicates and partitions. The registry's core, its clients, the resolver's cache and all their
+// decisions are the real code.
 
 const assert = require('node:assert')
 const { EventEmitter } = require('node:events')
@@ -16,7 +17,10 @@ const { randomOf } = require('../chance')
 const SEEDS = Number(process.env.SEEDS ?? 40)
 const LEASE = 4000
 
-/** A watch whose answer was lost, the pause after it, and what is held for a registry that has forgotten: then all of it is over. */
+/**
+ * The time of a watch whose answer was lost, the pause after it, and how long instances are kept for a registry that
+ * has lost its data. After this, all effects are over.
+ */
 const ALL_OVER = 35_000 + 5000 + 30_000 + 2 * LEASE
 
 class World {
@@ -28,11 +32,11 @@ class World {
     /** Pairs that cannot reach each other. */
     this.parted = new Set()
     this.calm = false
-    /** Who serves without a break, so that nobody may lose them. */
+    /** Servers that run without a break, so no client may lose them. */
     this.steady = []
   }
 
-  /** A clock for one life of a process, whose timers end with it. */
+  /** A clock for one life of a process; its timers end with that life. */
   clockOf(process) {
     const { life } = process
     return {
@@ -53,7 +57,7 @@ class World {
     return Math.floor(this.random() * n)
   }
 
-  /** Takes a message from one to the other, or does not. */
+  /** Delivers a message, or loses it. */
   send(from, to, deliver) {
     const rough = !this.calm
     if (rough && (this.parted.has(`${from.name} ${to.name}`) || this.random() < 0.05)) return
@@ -64,7 +68,7 @@ class World {
     }
   }
 
-  /** Lets the time pass, event by event. */
+  /** Lets time pass, event by event. */
   async pass(ms) {
     const until = this.time + ms
     for (;;) {
@@ -78,12 +82,12 @@ class World {
       next.callback()
     }
     this.time = until
-    // What real promises and ticks there are.
+    // Runs the real promise jobs and ticks.
     await new Promise(setImmediate)
   }
 }
 
-/** A process: it lives, dies and begins again. */
+/** A process that lives, dies and starts again. */
 class Process {
   constructor(world, name) {
     this.world = world
@@ -132,7 +136,7 @@ class RegistryProcess extends Process {
   }
 }
 
-/** What a process calls a registry by: an rpc client, as far as the network is concerned. */
+/** The rpc client by which a process calls a registry; it uses the simulated network. */
 class Caller extends EventEmitter {
   constructor(process, registry) {
     super()
@@ -173,7 +177,7 @@ class ServerProcess extends Process {
   begin() {
     this.live()
     this.client = new RegistryClient(new Caller(this, this.registry), { clock: this.clock, host: '127.0.0.1' })
-    // A new process has a new id, as those have that make theirs up.
+    // A new process has a new id, as ids chosen at random would be.
     this.id = `${this.name} ${this.world.count++}`
     this.registration = this.client.register('echo', { id: this.id, port: 1, lease: LEASE })
     this.registration.on('error', (error) => {
@@ -200,7 +204,7 @@ class ClientProcess extends Process {
   }
 }
 
-/** Something goes wrong, or right again. */
+/** Something fails, or is repaired. */
 function disturb(world, registry, servers, clients) {
   const others = [...servers, ...clients]
   const other = others[world.below(others.length)]
@@ -226,7 +230,7 @@ function disturb(world, registry, servers, clients) {
       world.parted.clear()
       return
     case 6:
-      // A machine that was suspended, or a clock that was set.
+      // The machine was suspended, or its clock was set.
       registry.skew += world.below(100_000) - 50_000
       return
     default:
@@ -243,7 +247,7 @@ async function simulate(seed) {
     disturb(world, registry, servers, clients)
     await world.pass(world.below(5000))
   }
-  // Everything is well again, for as long as the longest of all memories.
+  // Everything works again, for as long as the longest timeout lasts.
   world.calm = true
   world.parted.clear()
   if (!registry.alive) registry.begin()
@@ -255,7 +259,8 @@ async function simulate(seed) {
     assert.deepStrictEqual([...client.addresses].sort(), expected, `${client.name} knows who serves`)
   }
 
-  // An outage, however long, changes nothing for those who know already; nor does a registry that comes back without memory.
+  // A client that knows the servers keeps them during an outage of any length, and also when the registry comes back
+  // without data.
   world.steady = expected
   registry.die()
   await world.pass(100_000)
@@ -263,7 +268,8 @@ async function simulate(seed) {
   await world.pass(ALL_OVER)
   for (const client of clients) assert.deepStrictEqual([...client.addresses].sort(), expected)
   world.steady = []
-  // Who dies then is noticed after its lease, and after what was held for the registry's sake.
+  // A server that dies now is noticed after its lease, and after the time for which instances are kept for the
+  // registry's sake.
   servers[0].die()
   await world.pass(ALL_OVER)
   for (const client of clients)

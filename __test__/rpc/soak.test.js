@@ -1,7 +1,7 @@
 'use strict'
 
-// Peers and handlers that do at length what nobody does on purpose: drip, pipeline, never read, cancel at once, call and close from
-// within callbacks. Bounded in time, and in what the process may hold meanwhile.
+// Peers and handlers that keep doing unusual things: send byte by byte, pipeline, never read, cancel at once, call and
+// close from within callbacks. Time and memory are limited.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -18,7 +18,7 @@ const request = (sequence, number, body = '', remaining) =>
   frame(Kind.REQUEST, sequence, { code: number, body, remaining })
 const cancel = (sequence) => frame(Kind.CANCEL, sequence)
 
-/** Bytes of ArrayBuffers once nothing but what is held is left. */
+/** Bytes of all ArrayBuffers after garbage collection. */
 async function arrayBuffers() {
   for (let i = 0; i < 3; i++) {
     collect()
@@ -27,7 +27,7 @@ async function arrayBuffers() {
   return process.memoryUsage().arrayBuffers
 }
 
-test('dripped byte by byte, and all at once, requests are the same', async (t) => {
+test('requests arrive the same, byte by byte or all at once', async (t) => {
   const { server, port } = await listening(t)
   const seen = []
   server.method('echo', (body, callback, call) => {
@@ -44,7 +44,7 @@ test('dripped byte by byte, and all at once, requests are the same', async (t) =
   for (const piece of [1, 7, 4096, stream.length]) {
     const { socket, next } = await handClient(t, port)
     socket.setNoDelay(true)
-    // Byte by byte to where the first large body begins: each its own packet costs a turn.
+    // Byte by byte up to the first large body, because each packet costs a turn.
     const dripped = piece === 1 ? 12_000 : stream.length
     for (let at = 0; at < dripped; at += piece) {
       socket.write(stream.subarray(at, Math.min(at + piece, dripped)))
@@ -116,7 +116,7 @@ test('a small body that is kept keeps 8 KiB at most, whatever came with it', asy
   assert.ok(held < 200 * 8192 + 1e6, `${held} bytes are held`)
 })
 
-test('what is counted is what is held', async (t) => {
+test('the counted bytes are the bytes that are held', async (t) => {
   const { server, port } = await listening(t, { maxPendingBytes: 200_000 })
   const held = []
   server.method('hold', (body, callback) => held.push({ body, callback }))
@@ -137,7 +137,7 @@ test('what is counted is what is held', async (t) => {
     held.splice(((held.length * 7) % 5) % held.length, 1)[0].callback()
     assert.equal(session.pendingBytes, memory())
   }
-  // One byte of each slab keeps the slab, so these are too many.
+  // One byte keeps its whole slab alive, so these are too many.
   const total = 200
   for (let i = 0; i < total; i++) {
     socket.write(request(2 * i, 0, 'x'))
@@ -157,7 +157,7 @@ test('what is counted is what is held', async (t) => {
   assert.equal(session.paused, false)
 })
 
-test('who calls and cancels, again and again, starts no more handlers than may be left behind', async (t) => {
+test('calling and cancelling repeatedly starts no more handlers than may be left over', async (t) => {
   const { server, port } = await listening(t, { maxStraysPerConnection: 50, maxStrays: 80, strayTimeout: Infinity })
   const started = []
   server.method('work', (_body, callback) => started.push(callback))
@@ -179,7 +179,7 @@ test('who calls and cancels, again and again, starts no more handlers than may b
   assert.equal(String(await friend.call('echo', Buffer.from('others are served'))), 'others are served')
   const second = await attack()
   assert.equal(started.length, 80)
-  // Coming anew does not help.
+  // Connecting again does not help.
   second.socket.destroy()
   await until(() => server.sessions.size === 2)
   const third = await handClient(t, port)
@@ -195,7 +195,7 @@ test('who calls and cancels, again and again, starts no more handlers than may b
   assert.equal(server.stats.lateAnswers, 80)
 })
 
-test('a handler that never answers takes its place away for a while only', async (t) => {
+test('a handler that never answers occupies its place only for a while', async (t) => {
   const { server, client } = await pair(t, { maxStraysPerConnection: 3, strayTimeout: 20 })
   let calls = 0
   server.method('never', () => {
@@ -283,7 +283,7 @@ test('calls, closing and destroying from within handlers and callbacks', async (
   }
 })
 
-test('a preface and frames of any nonsense end their own connection only', async (t) => {
+test('nonsense after the preface ends only its own connection', async (t) => {
   const { server, client } = await pair(t)
   server.method('echo', (body) => body)
   let random = 7

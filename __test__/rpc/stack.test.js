@@ -1,12 +1,12 @@
 'use strict'
 
-// Near the end of the stack any call may throw, in the middle of anything. What throws there costs the call at hand and no other.
+// Near the end of the stack, any call may throw at any point. The exception must affect only the current call.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { pair, until } = require('./tools.js')
 
-/** Runs `code` at every depth within reach of the end of the stack, and returns how often it threw. */
+/** Runs `code` at every depth close to the end of the stack. Returns how often it threw. */
 function atTheEnd(code) {
   let overflows = 0
   function deeper(steps) {
@@ -47,7 +47,7 @@ test('calls made at the end of the stack', async (t) => {
       if (left-- < 0) return
       let thrown = true
       client.call('echo', body, undefined, (error, reply) => {
-        // A call that threw has not been made.
+        // A `call()` that threw has not made a call.
         if (thrown || error || !reply.equals(body)) wrong++
         if (++ended === made) ready()
       })
@@ -82,7 +82,7 @@ test('answers given at the end of the stack', async (t) => {
   atTheEnd(() => callbacks.pop()?.())
   for (const callback of callbacks) callback()
   const results = await Promise.allSettled(calls)
-  // One whose callback threw may have to wait for its deadline, no other.
+  // A call whose callback threw may wait for its deadline; no other one may.
   for (const [i, { status, value, reason }] of results.entries()) {
     if (status === 'fulfilled') assert.equal(value[0], i & 255)
     else assert.equal(reason.code, 'IRONWIRE_RPC_TIMEOUT')

@@ -1,6 +1,6 @@
 'use strict'
 
-// Every call is counted and published once at each end, however it ends.
+// Every call is counted and published exactly once at each end, however it ends.
 
 const assert = require('node:assert/strict')
 const diagnostics = require('node:diagnostics_channel')
@@ -23,7 +23,10 @@ const {
 } = require('./tools.js')
 const { sleep, until } = require('./tools.js')
 
-/** Gathers what a client or server publishes on a channel until the test ends. Others may have some left over from the test before. */
+/**
+ * Collects what a client or server publishes on a channel until the test ends. Earlier tests may still publish for
+ * other clients and servers.
+ */
 function heard(t, who, name) {
   const side = who instanceof rpc.Server ? 'server' : 'client'
   const full = `ironwire.rpc.${side}.${name}`
@@ -37,7 +40,7 @@ function heard(t, who, name) {
   return messages
 }
 
-/** Statuses of all methods together, from a snapshot, which must be right in itself. */
+/** The statuses of all methods together, from a snapshot that must be consistent. */
 function statusesOf({ methods, calls, pending }) {
   const all = {}
   let started = 0
@@ -59,7 +62,7 @@ function statusesOf({ methods, calls, pending }) {
 
 const sumOf = (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0)
 
-/** That each start has one end, in an object of its own that was published before. */
+/** Checks that each start has one end, in an object that was published before. */
 function paired(starts, ends) {
   assert.equal(new Set(starts).size, starts.length)
   assert.equal(new Set(ends).size, ends.length)
@@ -83,7 +86,7 @@ const other = protobuf(`
   service S { rpc Get (Id) returns (Id); }
 `)
 
-/** A handler that answers once it is told to. */
+/** A handler that answers when the test says so. */
 function gate(server, name) {
   const answers = []
   server.method(name, (_request, callback) => answers.push(callback))
@@ -98,7 +101,7 @@ const take = async (stream) => {
 
 const fails = (promise, code) => assert.rejects(promise, { code })
 
-/** How calls end: what is done, with what options, and the statuses that each end then has counted. */
+/** Ways in which calls end: what is done, with which options, and which statuses each end counts. */
 const cases = {
   'answered, by callback and by promise': {
     async run({ client }) {
@@ -177,7 +180,7 @@ const cases = {
       await until(() => answers.length === 1)
       controller.abort()
       await fails(call, 'IRONWIRE_RPC_ABORTED')
-      // A stray's answer is none.
+      // An answer after the call has ended does not count.
       await until(() => server.stats.pending === 0)
       answers[0]()
     },
@@ -402,7 +405,7 @@ const cases = {
       await client.call('second')
       await client.call('never')
     },
-    // Each time that it was made is a call.
+    // Each attempt counts as a call.
     counts: { UNKNOWN: 1, OK: 1 },
   },
   'above a limit of handlers': {
@@ -431,7 +434,7 @@ for (const [name, { run, counts, client: ofClient = counts, server: ofServer = c
     const [serverStarts, serverEnds] = [heard(t, server, 'call.start'), heard(t, server, 'call.end')]
     server.method('echo', (request, callback) => callback(null, request))
     await run({ client, server })
-    // What has ended at the client may be on its way to the server.
+    // A call that has ended at the client may still be on its way to the server.
     await until(() => server.stats.calls === sumOf(ofServer))
     await until(() => client.stats.pending === 0 && server.stats.pending === 0)
     assert.deepEqual(statusesOf(client.stats()), ofClient)
@@ -450,7 +453,7 @@ for (const [name, { run, counts, client: ofClient = counts, server: ofServer = c
   })
 }
 
-/** What one client of `servers` counts and hears, once all of its calls have ended. */
+/** What a client of `servers` counts and publishes, when all its calls have ended. */
 async function counted(t, client, run, expected) {
   const ends = heard(t, client, 'call.end')
   const starts = heard(t, client, 'call.start')
@@ -468,7 +471,7 @@ async function bad(t, onRequest = () => {}) {
   return `127.0.0.1:${port}`
 }
 
-test('a call with a hedge is one call, whoever wins', async (t) => {
+test('a hedged call counts as one, whichever attempt wins', async (t) => {
   const quiet = await bad(t)
   const { server, port } = await listening(t)
   server.method('echo', (request, callback) => callback(null, request))
@@ -485,7 +488,7 @@ test('a call with a hedge is one call, whoever wins', async (t) => {
   assert.deepEqual([client.stats.replies, client.stats.errors], [2, 0])
 })
 
-test('of a call with a hedge both tries may fail: then one call has', async (t) => {
+test('a hedged call whose attempts both fail counts as one failed call', async (t) => {
   const places = [await bad(t), await bad(t)]
   const client = rpc.connect(places)
   await connectedTo(client, 2)
@@ -495,7 +498,7 @@ test('of a call with a hedge both tries may fail: then one call has', async (t) 
   assert.equal(client.stats.errors, 1)
 })
 
-test('a call that is made again is one call; attempts that the budget does not have are a limit', async (t) => {
+test('a repeated call counts as one; attempts beyond the budget count as a limit', async (t) => {
   const { server, port } = await listening(t)
   let calls = 0
   server.method('third', (_request, callback) => {
@@ -515,7 +518,7 @@ test('a call that is made again is one call; attempts that the budget does not h
   assert.deepEqual(poor.stats().limits, { 'retry.ratio': 1 })
 })
 
-test('the probes of balancing are no calls', async (t) => {
+test('the probes of balancing do not count as calls', async (t) => {
   const quiet = await bad(t)
   const { server, port } = await listening(t)
   server.method('echo', () => null)
@@ -555,7 +558,7 @@ test('a call that cannot be made at the end of the stack is not counted', async 
   assert.deepEqual(paired(starts, ends), { OK: made })
 })
 
-test('a server counts what peers do that ignore its limits, under names that are its own', async (t) => {
+test('a server counts what peers that ignore its limits do, under names of its own', async (t) => {
   const { server, port } = await listening(t, { maxCallsPerConnection: 1, maxMethods: 3 })
   const limits = heard(t, server, 'limit')
   gate(server, 'slow')
@@ -583,7 +586,7 @@ test('a server counts what peers do that ignore its limits, under names that are
   )
 })
 
-test('limits of connections are counted, and said', async (t) => {
+test('limits of connections are counted and reported', async (t) => {
   const reached = (limit) => until(() => limits.some((message) => message.limit === limit))
   const { server, port } = await listening(t, {
     maxFrameBytes: 1024,
@@ -623,7 +626,7 @@ test('limits of connections are counted, and said', async (t) => {
   for (const { limit } of limits) assert.ok(counts[limit] >= 1, limit)
 })
 
-test('silence is a limit, too', async (t) => {
+test('a silent connection counts as a limit, too', async (t) => {
   const { server, port } = await listening(t, { handshakeTimeout: 5 })
   await handClient(t, port, { greeting: null })
   await until(() => server.stats.connectionsLost === 1)
@@ -652,27 +655,27 @@ test('connections are counted, and published as they come and go', async (t) => 
   assert.deepEqual([clientClose[1].error, serverClose[1].error], [null, null])
   const { connections, connectionsClosed, connectionsLost, connectionsFailed } = client.stats()
   assert.deepEqual([connections, connectionsClosed, connectionsLost], [2, 2, 1])
-  // The other address of this name.
+  // Attempts to reach the name's other address may have failed.
   assert.ok(connectionsFailed <= 2)
   assert.deepEqual([server.stats.connections, server.stats.connectionsClosed], [2, 2])
 })
 
-test('attempts to connect that fail are counted as such', async (t) => {
+test('failed attempts to connect are counted', async (t) => {
   const { server, port } = await listening(t)
   await server.close()
   const client = rpc.connect(port, { reconnect: { initialDelay: 1, maxAttempts: 2 } })
   await once(client, 'error')
   const { connections, connectionsFailed, connectionsClosed } = client.stats()
-  // One of each address that localhost has, three times.
+  // One attempt for each address of localhost, three times.
   assert.ok(connectionsFailed >= 3 && connectionsFailed % 3 === 0, `${connectionsFailed}`)
   assert.deepEqual([connections, connectionsClosed], [0, 0])
 })
 
-test('bytes are counted as they are on the wire, also of connections that are gone', async (t) => {
+test('bytes are counted as on the wire, also for closed connections', async (t) => {
   const { client, server } = await pair(t)
   server.method('echo', (request, callback) => callback(null, request))
   for (let i = 0; i < 3; i++) await client.call('echo', Buffer.alloc(50_000), { timeout: 0 })
-  // Preface, method, and three requests: each a head, a number, a body.
+  // Preface, method, and three requests: each has a head, a number and a body.
   const asked = 16 + (10 + 2 + 4) + 3 * (10 + 2 + 50_000)
   const answered = 16 + 3 * (10 + 50_000)
   const all = () => [client.stats.bytesOut, client.stats.bytesIn, server.stats.bytesIn, server.stats.bytesOut]
@@ -683,7 +686,7 @@ test('bytes are counted as they are on the wire, also of connections that are go
   assert.deepEqual(all(), [asked, answered, asked, answered])
 })
 
-test('handlers that work all through a turn are timed as long', async (t) => {
+test('handlers that block a turn are timed correctly', async (t) => {
   const { client, server } = await pair(t)
   server.method('busy', () => {
     for (const start = performance.now(); performance.now() - start < 5; );
@@ -695,7 +698,7 @@ test('handlers that work all through a turn are timed as long', async (t) => {
   assert.ok(client.stats().methods.busy.latency.max >= 5)
 })
 
-test('the numbers are there as properties, as they always were, and cannot be lost by a name', async (t) => {
+test('the counters are also properties, which no method name can hide', async (t) => {
   const { client, server } = await pair(t)
   server.method('__proto__', () => null)
   server.method('constructor', () => null)
@@ -715,7 +718,7 @@ test('the numbers are there as properties, as they always were, and cannot be lo
 test('subscribers that throw, or end everything, cost no call its end', async (t) => {
   const errors = []
   const catcher = (error) => errors.push(error.message)
-  // The runner's own would fail the test.
+  // The test runner's own listener would fail the test.
   const others = process.listeners('uncaughtException')
   process.removeAllListeners('uncaughtException')
   process.on('uncaughtException', catcher)

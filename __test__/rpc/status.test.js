@@ -40,7 +40,7 @@ test('a handler fails its call with any of them, with a code, details and metada
   await assert.rejects(client.call('thrown'), { status: 5, statusName: 'NOT_FOUND', code: 'ENOENT', message: 'gone' })
 })
 
-test('what is no status of a failure is UNKNOWN', async (t) => {
+test('an invalid status becomes UNKNOWN', async (t) => {
   const { server, client } = await pair(t)
   for (const status of [undefined, null, 0, -1, 17, 404, 5.5, '5', NaN]) {
     server.method(`status ${status}`, (_request, callback) => callback(Object.assign(new Error('x'), { status })))
@@ -63,7 +63,7 @@ test('what is no status of a failure is UNKNOWN', async (t) => {
   assert.throws(() => new rpc.StatusError('NOT_FOUND', 'x'), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('what is too large for the frame is left out, the error stays', async (t) => {
+test('details that are too large for the frame are left out, the error stays', async (t) => {
   const { server, client } = await pair(t, {}, { maxFrameBytes: 1024 })
   const fail = (name, fields) =>
     server.method(name, (_request, callback) => callback(new rpc.StatusError(9, 'm'.repeat(2000), fields)))

@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers that speak version 2 by hand, and break it.
+// Hand-written peers that speak version 2 and break it.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -20,7 +20,7 @@ const credit = (sequence, amount) => {
 const { STREAMS, TAKES_STREAM, ONE_WAY, METADATA } = Flag
 const BOTH = STREAMS | TAKES_STREAM
 
-/** A server of ours with methods of all kinds, and a client written by hand that has named them. */
+/** Our server with methods of all kinds, and a hand-written client that has declared their numbers. */
 async function byHand(t, options, greeting = preface({ version: 2, window: 64 })) {
   const server = rpc.createServer({ streamWindow: 4 * KiB, ...options })
   server.method('unary', (body) => body)
@@ -47,7 +47,7 @@ async function byHand(t, options, greeting = preface({ version: 2, window: 64 })
   return { server, broken, ...hand }
 }
 
-test('a stream by hand, byte by byte', async (t) => {
+test('a hand-written stream, byte by byte', async (t) => {
   const { socket, next } = await byHand(t)
   const bytes = Buffer.concat([
     request(1, 2, BOTH),
@@ -74,14 +74,14 @@ test('a stream by hand, byte by byte', async (t) => {
   ])
 })
 
-test('a server sends as much as it has credit for, and one message beyond', async (t) => {
+test('a server sends as much as its credit allows, and one message more', async (t) => {
   const { socket, next, units } = await byHand(t, {}, preface({ version: 2, window: 0 }))
   socket.write(request(1, 4, TAKES_STREAM))
   await sleep(20)
   assert.equal(units.filter(({ kind }) => kind === Kind.MESSAGE).length, 0, 'no credit, no message')
   socket.write(credit(1, 1))
   await next((unit) => unit.kind === Kind.MESSAGE)
-  // That one cost 164, so 163 are owed.
+  // That message cost 164 bytes, so 163 are still owed.
   socket.write(credit(1, 163))
   await sleep(20)
   assert.equal(units.filter(({ kind }) => kind === Kind.MESSAGE).length, 0)
@@ -112,7 +112,7 @@ test('a server grants in steps, so that a stream never needs more than its windo
   await next((unit) => unit.kind === Kind.REPLY)
 })
 
-test('what breaks the protocol of streams ends the connection with the reason', async (t) => {
+test('breaking the protocol of streams ends the connection with the reason', async (t) => {
   const broken = {
     'a message beyond the credit': [
       [request(1, 3, STREAMS), ...Array.from({ length: 66 }, () => message(1))],
@@ -140,7 +140,7 @@ test('what breaks the protocol of streams ends the connection with the reason', 
   }
 })
 
-test('messages, ends and credits of calls that are over, or never were, are nothing', async (t) => {
+test('messages, ends and credits of ended or unknown calls are ignored', async (t) => {
   const { server, socket, next } = await byHand(t)
   socket.write(Buffer.concat([message(5, 'x'), end(6), credit(7, 100), frame(Kind.CANCEL, 8)]))
   socket.write(Buffer.concat([request(1, 1, TAKES_STREAM)]))
@@ -156,14 +156,14 @@ test('messages, ends and credits of calls that are over, or never were, are noth
   )
   const reply = await next((unit) => unit.kind === Kind.REPLY)
   assert.deepEqual([String(reply.payload), server.running], ['again', 0])
-  // Numbers wrap around, and are used again once they are free.
+  // Numbers wrap around and can be reused when they are free.
   for (const sequence of [0xffffffff, 0, 0xffffffff]) {
     socket.write(Buffer.concat([request(sequence, 2, BOTH), message(sequence, 'x'), end(sequence)]))
     await next((unit) => unit.kind === Kind.REPLY && unit.sequence === sequence)
   }
 })
 
-test('calls that are cancelled at once, again and again, start no more handlers than may stray', async (t) => {
+test('calls that are cancelled at once start no more handlers than may be left over', async (t) => {
   const { server, socket, next } = await byHand(t, { maxStraysPerConnection: 5 })
   const frames = []
   for (let i = 0; i < 300; i++) frames.push(request(i, 3, STREAMS), message(i, 'x'), frame(Kind.CANCEL, i))
@@ -188,7 +188,7 @@ test('a client that opens streams and reads nothing holds a bounded amount of me
   await until(() => server.running === 0)
 })
 
-test('a client tells a server that breaks the protocol of streams', async (t) => {
+test('a client reports a server that breaks the protocol of streams', async (t) => {
   const cases = {
     'a message of a unary call': [(client) => client.call('x'), (sequence) => message(sequence), /which has no stream/],
     'a message beyond the credit': [

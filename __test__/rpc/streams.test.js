@@ -1,6 +1,6 @@
 'use strict'
 
-// Streams of calls: as Node's streams, as iterators, under back-pressure, and however they end.
+// Streams of calls: as Node's streams and as iterators, with backpressure, and all ways to end.
 
 const assert = require('node:assert/strict')
 const { createHash } = require('node:crypto')
@@ -24,7 +24,7 @@ async function all(iterable) {
 
 const texts = async (iterable) => (await all(iterable)).map(String)
 
-/** Messages of all sizes: empty, small, of a slab, larger than a window of 64 KiB. */
+/** Messages of all sizes: empty, small, as large as a slab, larger than a window of 64 KiB. */
 function* messages(count, seed = 1) {
   for (let i = 0; i < count; i++) {
     const size = [0, 1, 32, 700, 9000, 70_000][(i * 7 + seed) % 6]
@@ -121,7 +121,7 @@ test('every way to write meets every way to read, both ways, whatever the window
   }
 })
 
-test('what a handler yields: generators, arrays, readables, promises of them; nothing else', async (t) => {
+test('valid results of a streaming handler: generators, arrays, readables, and promises of them', async (t) => {
   const { server, client } = await pair(t)
   const items = ['a', 'b', 'c'].map((text) => Buffer.from(text))
   const ways = {
@@ -167,7 +167,7 @@ test('both ways at once', async (t) => {
   assert.deepEqual(await texts(client.stream('echo', [Buffer.from('x'), Buffer.alloc(0)], BIDI)), ['xx', ''])
 })
 
-test('the caller hears of the answer although it has not ended its own stream', async (t) => {
+test('the caller gets the answer although it has not ended its own stream', async (t) => {
   const { server, client } = await pair(t)
   server.method('first', UP, async (requests) => {
     for await (const request of requests) return request
@@ -188,7 +188,7 @@ test('the caller hears of the answer although it has not ended its own stream', 
   chat.write(Buffer.from('1'))
   assert.deepEqual(await texts(chat), ['1', 'enough'])
   await until(() => chat.destroyed)
-  // A source that never ends is told to stop.
+  // An endless source is told to stop.
   let stopped = false
   async function* endless() {
     try {
@@ -225,7 +225,7 @@ test('messages wait at the sender: a reader that takes none holds one window, an
   await iterator.next()
   for (let i = 0; i < 20; i++) await client.call('echo', Buffer.from('x'))
   const { value: link } = client.links.values().next()
-  // The window, and what Node's own machinery holds: 16 messages.
+  // The window, plus 16 messages in Node's own buffers.
   assert.ok(written < 65536 / 1064 + 16 + 40, `${written} written`)
   assert.ok(link.pendingBytes < 2 * 65536, `${link.pendingBytes} bytes`)
   for (let i = 0; i < 500; i++) await iterator.next()
@@ -335,7 +335,7 @@ test('leaving the loop, cancel(), destroy() and a signal all reach the handler, 
   await until(() => server.strays.size === 0)
 })
 
-test('a source that waits for what never comes is told to stop, too', async (t) => {
+test('a source that waits forever is told to stop, too', async (t) => {
   const { EventEmitter, on } = require('node:events')
   const { server, client } = await pair(t)
   const emitter = new EventEmitter()
@@ -348,7 +348,7 @@ test('a source that waits for what never comes is told to stop, too', async (t) 
   await until(() => emitter.listenerCount('event') === 0)
 })
 
-test('errors come after the messages before them, once, with all that they have', async (t) => {
+test('errors come once, after the messages before them, with all their data', async (t) => {
   const { server, client } = await pair(t)
   const details = Buffer.from([1, 2, 3])
   server.method('fails', DOWN, async function* () {
@@ -379,7 +379,7 @@ test('errors come after the messages before them, once, with all that they have'
   stream.on('error', (error) => events.push(check(error) && 'error'))
   await new Promise((resolve) => stream.on('close', resolve))
   assert.deepEqual(events, ['1', '2', 'error'])
-  // Those that Node holds for a reader that has paused are no exception.
+  // This is also true for messages that Node buffers for a paused reader.
   const paused = client.stream('fails')
   const taken = []
   paused.on('data', (message) => {
@@ -389,7 +389,7 @@ test('errors come after the messages before them, once, with all that they have'
   })
   check((await once(paused, 'error'))[0])
   assert.deepEqual(taken, ['1', '2'])
-  // Nobody takes its messages yet: the error waits with them.
+  // Nobody reads its messages yet, so the error waits behind them.
   const late = client.stream('fails')
   await until(() => late.over)
   await assert.rejects(all(late), check)
@@ -495,7 +495,7 @@ async function freePort() {
   return port
 }
 
-test('servers and clients that close let streams end', async (t) => {
+test('closing servers and clients lets streams finish', async (t) => {
   const { server, client } = await pair(t)
   server.method('count', DOWN, async function* () {
     for (let i = 0; i < 5; i++) {
@@ -510,7 +510,7 @@ test('servers and clients that close let streams end', async (t) => {
   await Promise.all(closed)
 })
 
-test('the reply of an upload fails with its call, by callback and by promise, and where nobody asks as an event', async (t) => {
+test('the reply of an upload fails with its call, by callback or promise, or as an event if neither is used', async (t) => {
   const { server, client } = await pair(t)
   server.method('full', UP, (_requests, callback) =>
     callback(new rpc.StatusError(rpc.status.RESOURCE_EXHAUSTED, 'full')),
@@ -526,7 +526,7 @@ test('the reply of an upload fails with its call, by callback and by promise, an
   assert.equal(event.status, rpc.status.RESOURCE_EXHAUSTED)
   const aborted = client.stream('full', null, { ...UPLOAD, signal: AbortSignal.abort() }).reply
   await assert.rejects(aborted, { code: 'IRONWIRE_RPC_ABORTED', sent: false })
-  // What fails at the source fails the call, with the source's own error.
+  // An error of the source fails the call with that same error.
   async function* source() {
     yield Buffer.from('x')
     throw new Error('no more')

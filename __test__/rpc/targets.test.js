@@ -1,6 +1,6 @@
 'use strict'
 
-// What a client can be pointed at, and what is said of anything else.
+// The targets of clients, and the errors for invalid ones.
 
 const assert = require('node:assert')
 const dgram = require('node:dgram')
@@ -54,7 +54,7 @@ test('every form of a target', () => {
   })
 })
 
-test('named pipes are for Windows', (t) => {
+test('named pipes work on Windows only', (t) => {
   const { platform } = process
   const be = (value) => Object.defineProperty(process, 'platform', { value })
   t.after(() => be(platform))
@@ -73,7 +73,7 @@ test('named pipes are for Windows', (t) => {
   }
 })
 
-test('what is no target is refused, and what would be one is said', () => {
+test('an invalid target is refused, with what would be valid', () => {
   const wrong = {
     'http://host:1/x': /begins with 'http:\/\/', which is not supported/,
     'nats://host:1': /which is not supported: it must read like 'host:port'/,
@@ -153,7 +153,7 @@ test('a peer that does not speak rpc is an error that says so', async (t) => {
   assert.strictEqual(error.message, says.message)
   await assert.rejects(call, { code: 'IRONWIRE_RPC_NOT_CONNECTED', sent: false, cause: error })
 
-  // Of several addresses one is enough; with none left, calls fail at once and say why.
+  // If one of several addresses works, that is enough. If none is left, calls fail at once with the reason.
   const alone = rpc.connect([`127.0.0.1:${port}`])
   t.after(() => alone.destroy())
   await assert.rejects(alone.call('anything'), (refused) => {
@@ -175,7 +175,9 @@ test('every address of a name', async (t) => {
   assert.ok(client.addresses.some(({ connected }) => connected))
 })
 
-/** A DNS server that knows one thing: the SRV records of any name, as `[priority, weight, port]` of localhost. */
+/**
+ * A DNS server that answers only one question: the SRV records of any name, as `[priority, weight, port]` of localhost.
+ */
 async function dnsServer(t, records) {
   const socket = dgram.createSocket('udp4')
   socket.on('message', (query, { port, address }) => {
@@ -200,7 +202,7 @@ async function dnsServer(t, records) {
   return `127.0.0.1:${socket.address().port}`
 }
 
-test('SRV records: the best priority that there is, shared by weight', async (t) => {
+test('SRV records: the best available priority, shared by weight', async (t) => {
   const first = await named(t, 'first')
   const second = await named(t, 'second')
   const spare = await named(t, 'spare')

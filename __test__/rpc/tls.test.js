@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls over TLS: what works, who may come in and who is believed, and all ways in which it fails.
+// Calls over TLS: what works, which clients servers accept, which servers clients trust, and all ways to fail.
 
 const assert = require('node:assert/strict')
 const { execFile, fork, spawnSync } = require('node:child_process')
@@ -18,10 +18,10 @@ const { Kind, Reader, preface, frame, method, listening, handServer, until, conn
 
 const client = of('client')
 const UNTRUSTED = { code: 'IRONWIRE_RPC_TLS', statusName: 'UNAUTHENTICATED', sent: false }
-/** Attempts come so soon that none has to be waited for. */
+/** Attempts follow so quickly that no test has to wait for one. */
 const quick = { reconnect: { initialDelay: 1, maxDelay: 2 } }
 
-/** A server with TLS that echoes; what it refuses is in `refused`. */
+/** An echo server with TLS. `refused` collects the errors of connections that it refuses. */
 async function serving(t, tlsOptions = {}, options = {}) {
   const { server, port } = await listening(t, { tls: { ...identity, ...tlsOptions }, ...options })
   server.method('echo', (body, callback) => callback(null, body))
@@ -46,7 +46,7 @@ function connecting(t, target, tlsOptions = {}, options = {}) {
   return made
 }
 
-/** Node's TLS towards a server of ours, secured. */
+/** A connection of Node's TLS to our server, after the handshake. */
 async function secure(t, port, options = {}) {
   const socket = tls.connect({ port, host: '127.0.0.1', servername: 'localhost', ca, ...options })
   t.after(() => socket.destroy())
@@ -55,7 +55,7 @@ async function secure(t, port, options = {}) {
   return socket
 }
 
-/** The end of a connection, however it comes. */
+/** Resolves when a connection has ended, in whatever way. */
 const gone = (socket) => {
   socket.on('error', () => {})
   return new Promise((resolve) => socket.resume().on('close', resolve))
@@ -69,7 +69,7 @@ async function collected(stream) {
 
 const peerOf = async (client) => JSON.parse(await client.call('peer'))
 
-/** Frames by hand over Node's TLS: what the server says, unit by unit. */
+/** Reads frames over Node's TLS: returns what the server sends, unit by unit. */
 function read(socket) {
   const units = []
   const reader = new Reader((unit) => units.push(unit))
@@ -84,7 +84,7 @@ const refusalOf = (call) =>
   )
 
 describe('calls over TLS', { concurrency: 4 }, () => {
-  it('are calls as any, by each way to say so', async (t) => {
+  it('work like other calls, with every way to ask for TLS', async (t) => {
     const { server, port } = await serving(t)
     const large = Buffer.alloc(2 ** 20, 'large')
     for (const [target, given] of [
@@ -108,7 +108,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.equal(server.stats.tlsFailures, 0)
   })
 
-  it('stream with back-pressure', async (t) => {
+  it('stream with backpressure', async (t) => {
     const { server, port } = await serving(t, {}, { streamWindow: 65_536 })
     server.method('sum', { clientStreaming: true }, async (requests) => {
       let sum = 0
@@ -129,7 +129,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
-  it('keep a server that is not read from growing, and go on when it is', async (t) => {
+  it('limit the memory of a server that is not read, and continue when it is', async (t) => {
     const { server, port } = await serving(t)
     let handled = 0
     server.method('much', () => {
@@ -150,7 +150,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.ok(units.slice(1).every(({ payload }) => payload.length === 2 ** 20))
   })
 
-  it('go on with the session when they connect anew, also with a certificate', async (t) => {
+  it('resume the session on a new connection, also with a client certificate', async (t) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const { server, port } = await serving(t, { ca, requestCert: true, maxVersion })
       const caller = connecting(t, `localhost:${port}`, client)
@@ -163,7 +163,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     }
   })
 
-  it('go over Unix sockets', { skip: process.platform === 'win32' }, async (t) => {
+  it('work over Unix sockets', { skip: process.platform === 'win32' }, async (t) => {
     const socket = path.join(os.tmpdir(), `ironwire-tls-${process.pid}.sock`)
     const server = rpc.createServer({ tls: identity }).method('echo', (body) => body)
     await once(server.listen(socket), 'listening')
@@ -173,7 +173,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     await client.close()
   })
 
-  it('need the secret as well, where there is one', async (t) => {
+  it('need the secret as well, if there is one', async (t) => {
     const secret = 'sixteen bytes at least'
     const { port, refused } = await serving(t, { ca, requestCert: true }, { secret })
     const good = connecting(t, `localhost:${port}`, client, { secret })
@@ -193,7 +193,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     )
   })
 
-  it('say of each whether it was sent, when a server that reads no more is lost', async (t) => {
+  it('fail with whether each was sent, when a server that stopped reading is lost', async (t) => {
     let seen = 0
     const server = tls.createServer(identity, (socket) => {
       socket.on('error', () => {})
@@ -224,7 +224,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
     assert.ok(count >= seen && count < 400, `${seen} were seen, ${count} may have been`)
   })
 
-  it('end with the server that closes, and go on at the next one', async (t) => {
+  it('end when their server closes, and continue at the next one', async (t) => {
     const { server, port } = await serving(t)
     const caller = connecting(t, `localhost:${port}`, {}, quick)
     let answer
@@ -249,8 +249,8 @@ describe('calls over TLS', { concurrency: 4 }, () => {
   })
 })
 
-describe('who may come in', { concurrency: 4 }, () => {
-  it('is who has a certificate of the authorities; handlers see whose', async (t) => {
+describe('clients that a server accepts', { concurrency: 4 }, () => {
+  it('have a certificate of its authorities, which handlers see', async (t) => {
     const { server, port, refused } = await serving(t, { ca, requestCert: true })
     const caller = connecting(t, `localhost:${port}`, client)
     assert.deepEqual(await peerOf(caller), {
@@ -277,7 +277,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.deepEqual([server.stats.unauthenticated, server.stats.tlsFailures], [3, 0])
   })
 
-  it('is nobody whose certificate was signed by who may not sign, nor is such a server believed', async (t) => {
+  it('have no certificate whose issuer must not sign; clients refuse such servers, too', async (t) => {
     const [end, between, root] = String(pem('chains/between-may-not-sign.pem')).split(/(?<=END CERTIFICATE-----\n)/)
     const signed = { key: pem('chains/key.pem'), cert: end + between }
     const { port } = await serving(t, { ...identity, ca: [ca, root], requestCert: true })
@@ -290,7 +290,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.equal(cause.message, 'key usage does not include certificate signing')
   })
 
-  it('is everybody, where the server does not reject', async (t) => {
+  it('are all clients, if it does not reject any', async (t) => {
     const { server, port } = await serving(t, { ca, requestCert: true, rejectUnauthorized: false })
     const seen = []
     server.on('connection', (peer) => seen.push(peer))
@@ -305,7 +305,7 @@ describe('who may come in', { concurrency: 4 }, () => {
       caller.destroy()
       await once(server, 'disconnect')
     }
-    // It is known for good, and does not print pages.
+    // It stays known after the connection has ended, and prints in a short form.
     const [{ tls: first }] = seen
     const shown = first.certificates.map(({ subject }) => subject)
     assert.deepEqual(shown, ['O=ironwire\nCN=client', 'CN=authority'])
@@ -313,7 +313,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.match(inspect(first), /^TlsPeer \{\s+authorized: true,\s+authorizationError: null,/)
   })
 
-  it('is found out by a client that is none of ours', async (t) => {
+  it('do not include other clients without a certificate, which learn the reason', async (t) => {
     const { port } = await serving(t, { ca, requestCert: true })
     const socket = await secure(t, port)
     const units = read(socket)
@@ -325,7 +325,7 @@ describe('who may come in', { concurrency: 4 }, () => {
     assert.match(String(units[1].payload), /and this client has none$/)
   })
 
-  it('may show what Node cannot read', async (t) => {
+  it('may have a certificate that Node cannot read', async (t) => {
     const garbage = `-----BEGIN CERTIFICATE-----\n${Buffer.from('no certificate').toString('base64')}\n-----END CERTIFICATE-----\n`
     const shown = native.tlsContext({
       certificates: [Buffer.concat([client.cert, Buffer.from(garbage)])],
@@ -380,7 +380,7 @@ describe('who may come in', { concurrency: 4 }, () => {
   })
 })
 
-describe('whom a client believes', { concurrency: 4 }, () => {
+describe('servers that a client trusts', { concurrency: 4 }, () => {
   const cases = {
     'one of an authority that it does not know': [{ ca: pem('stranger-cert.pem') }, 'localhost'],
     'one that has signed for itself': [{}, 'localhost', of('stranger'), 'DEPTH_ZERO_SELF_SIGNED_CERT'],
@@ -425,7 +425,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     'one of which the program says what is no error': [{ checkServerIdentity: () => 'no' }, 'localhost'],
   }
   for (const [name, [given, host, shown = identity, code]] of Object.entries(cases)) {
-    it(`is not ${name}`, async (t) => {
+    it(`do not include ${name}`, async (t) => {
       const { server, port } = await serving(t, shown)
       const handed = []
       server.method('echo2', (body) => handed.push(body))
@@ -438,7 +438,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
         if (code !== undefined) assert.equal(cause.code, code)
         assert.ok(message.includes(`The server at ${host}:${port} could not prove that it is the right one`), message)
         assert.ok(message.endsWith(cause.message))
-        // It tries again, but not at once; whoever calls meanwhile is told at once.
+        // It tries again, but not at once; calls made meanwhile fail immediately.
         const [{ delay }] = await again
         assert.ok(delay >= 5000, `${delay}`)
         assert.equal((await refusalOf(caller.call('echo2'))).code, 'IRONWIRE_RPC_TLS')
@@ -448,7 +448,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     })
   }
 
-  it('is whom the program has nothing against, as in Node', async (t) => {
+  it('include those for which checkServerIdentity returns a false value, as in Node', async (t) => {
     const { port } = await serving(t)
     for (const nothing of [undefined, null, false, 0, '']) {
       const caller = connecting(t, `localhost:${port}`, { checkServerIdentity: () => nothing })
@@ -456,7 +456,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     }
   })
 
-  it('is nobody who has no name', async (t) => {
+  it('cannot have an invalid name', async (t) => {
     const { port } = await serving(t)
     const caller = connecting(t, `127.0.0.1:${port}`, { servername: 'no name' })
     const { code, message } = await refusalOf(caller.call('echo'))
@@ -464,13 +464,13 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     assert.match(message, /'no name' is no name that a certificate can have/)
   })
 
-  it('is anybody, where it does not reject', async (t) => {
+  it('are all servers, if it does not reject any', async (t) => {
     const { port } = await serving(t, of('stranger'))
     const caller = connecting(t, `localhost:${port}`, { rejectUnauthorized: false })
     assert.equal(String(await caller.call('echo', Buffer.from('any'))), 'any')
   })
 
-  it('is who has the name that was asked for, by whichever address', async (t) => {
+  it('have the name that was asked for, at any address', async (t) => {
     const { port } = await serving(t, of('other'))
     const asked = []
     const checkServerIdentity = (name, certificate) => {
@@ -492,7 +492,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     assert.equal((await peerOf(named)).servername, 'a.wild.example')
   })
 
-  it('is whom Node believes, where nothing else is said', async (t) => {
+  it('are by default those that Node trusts', async (t) => {
     const { port } = await serving(t)
     const script = `const { rpc } = require(process.argv[1])
       const client = rpc.connect('tls://localhost:${port}')
@@ -517,7 +517,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
     )
   })
 
-  it('ends the client where it is not to connect anew', async (t) => {
+  it('a refusal ends a client that does not reconnect', async (t) => {
     const { port } = await serving(t, of('stranger'))
     const caller = connecting(t, `localhost:${port}`, {}, { reconnect: false })
     const ended = once(caller, 'error')
@@ -528,7 +528,7 @@ describe('whom a client believes', { concurrency: 4 }, () => {
 })
 
 describe('without TLS at one end', { concurrency: 4 }, () => {
-  it('a client of rpc is told by a server with TLS, in pieces too', async (t) => {
+  it('a server with TLS tells an rpc client without TLS so, also in pieces', async (t) => {
     const { server, port, refused } = await serving(t)
     const caller = rpc.connect(`127.0.0.1:${port}`)
     const [call, [error]] = await Promise.all([refusalOf(caller.call('echo')), once(caller, 'error')])
@@ -550,7 +550,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.deepEqual([server.stats.tlsFailures, server.stats.unauthenticated], [5, 0])
   })
 
-  it('a client with TLS is told what a server without it is', async (t) => {
+  it('a client with TLS reports that the server has none', async (t) => {
     const { server, port } = await listening(t)
     const told = once(server, 'protocolError')
     const caller = connecting(t, `127.0.0.1:${port}`)
@@ -562,7 +562,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.match((await told)[0].message, /the peer speaks TLS, and this side has no option 'tls'/)
   })
 
-  it('what speaks neither is no client, and no server', async (t) => {
+  it('peers that speak neither protocol are refused', async (t) => {
     const { server, port, refused } = await serving(t)
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
     socket.end('GET / HTTP/1.1\r\n\r\n')
@@ -575,7 +575,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     assert.equal(server.stats().connectionsLost, 1)
     assert.match(rpc.metrics(), /ironwire_rpc_server_tls_failures_total [1-9]/)
 
-    // HTTPS: there is TLS, and then something else.
+    // HTTPS: TLS works, but then another protocol follows.
     const https = tls.createServer(identity, (other) => {
       other.on('error', () => {})
       other.end('HTTP/1.1 400 Bad Request\r\n\r\n')
@@ -585,7 +585,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
     const place = `localhost:${https.address().port}`
     const [error] = await once(connecting(t, place), 'error')
     assert.equal(error.message, `The server at ${place} does not speak ironwire's rpc`)
-    // Who speaks TLS and says so to a client without it.
+    // A TLS server that sends an alert to a client without TLS.
     const alerts = await handServer(t, () => {}, { greeting: Buffer.from([21, 3, 3, 0, 2, 2, 70]) })
     const [plain] = await once(rpc.connect(alerts.port), 'error')
     assert.match(plain.cause.message, /the peer speaks TLS/)
@@ -593,7 +593,7 @@ describe('without TLS at one end', { concurrency: 4 }, () => {
 })
 
 describe('a handshake that fails', { concurrency: 4 }, () => {
-  it('because a client wants what rustls does not have', async (t) => {
+  it('because a client wants something that rustls does not support', async (t) => {
     const { port, refused } = await serving(t)
     const socket = tls.connect({
       port,
@@ -617,7 +617,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     await until(() => refused.length === 1)
   })
 
-  it('because the server does not take the certificate, and is none of ours', async (t) => {
+  it('because another kind of server refuses the certificate', async (t) => {
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
       const server = tls.createServer({ ...identity, ca, requestCert: true, maxVersion })
       await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -643,7 +643,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     assert.equal(server.sessions.size, 0)
   })
 
-  it('because the client goes away in the middle, which is nobody’s fault', async (t) => {
+  it('because the client leaves in the middle, which is not an error', async (t) => {
     const { server, port, refused } = await serving(t)
     const [hello] = await captured(t)
     for (const [part, end] of [
@@ -675,7 +675,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     t.after(() => leaving.close())
     const caller = connecting(t, leaving.address().port, {}, quick)
     await once(caller, 'reconnect')
-    // It may be back any moment: calls wait.
+    // The server may be back at any moment, so calls wait.
     assert.equal((await refusalOf(caller.call('echo', null, { timeout: 20 }))).code, 'IRONWIRE_RPC_TIMEOUT')
   })
 
@@ -687,7 +687,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
     await gone(socket)
   })
 
-  it('because what is encrypted was changed on the way', async (t) => {
+  it('because encrypted data was changed on the way', async (t) => {
     const { port, refused } = await serving(t)
     const raw = net.connect(port, '127.0.0.1')
     const socket = tls.connect({ socket: raw, servername: 'localhost', ca }).on('error', () => {})
@@ -699,7 +699,7 @@ describe('a handshake that fails', { concurrency: 4 }, () => {
   })
 })
 
-/** What Node's client greets a server with. */
+/** The first bytes that Node's client sends to a server. */
 async function captured(t) {
   const server = net.createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
@@ -733,18 +733,19 @@ describe('frames and records', { concurrency: 4 }, () => {
     }
   })
 
-  it('come in halves of a record, and as many of the smallest as one read can have', async (t) => {
+  it('arrive as halves of a record, and as the largest number that one read can contain', async (t) => {
     const { port } = await serving(t)
     const front = await between(t, port)
     const socket = await secure(t, front.port)
     const units = read(socket)
     socket.write(preface())
     await until(() => units.length === 1)
-    // Nearly all of a record waits, and then the rest comes with as much as is read at once: more frames than a read without TLS can have.
+    // Nearly a whole record waits, and then the rest arrives with as much as one read takes: more frames than a read
+    // without TLS can contain.
     front.hold()
     const pings = 15_600
     for (let i = 0; i < pings; i += 1300) {
-      // A record of its own.
+      // Each write is a record of its own.
       const some = Buffer.concat(Array.from({ length: 1300 }, (_, j) => frame(Kind.PING, i + j)))
       await new Promise((resolve) => socket.write(some, resolve))
     }
@@ -756,7 +757,7 @@ describe('frames and records', { concurrency: 4 }, () => {
   })
 })
 
-/** What is between a client and a server: it can hold what the client sends, and let it go in two pieces. */
+/** A relay between client and server: it can hold back what the client sends, and release it in two pieces. */
 async function between(t, port) {
   let held = null
   let back
@@ -782,7 +783,7 @@ async function between(t, port) {
     hold() {
       held = []
     },
-    /** Once so many bytes have come: the first of them, and then all others. */
+    /** Waits for `least` bytes, then sends the `first` bytes, and then the rest. */
     async release(least, first) {
       const size = () => held.reduce((sum, { length }) => sum + length, 0)
       await until(() => size() > least)
@@ -796,7 +797,7 @@ async function between(t, port) {
 }
 
 describe('options', () => {
-  it('that are wrong, or that rustls cannot do, are refused by name', () => {
+  it('that are invalid or unsupported by rustls are refused by name', () => {
     const refusesServer = (given, expected) => assert.throws(() => rpc.createServer({ tls: given }), expected)
     const refusesClient = (given, expected) => assert.throws(() => rpc.connect('tls://a:1', { tls: given }), expected)
     for (const value of [undefined, null, true, 'yes']) {
@@ -865,7 +866,7 @@ describe('options', () => {
 })
 
 describe('processes', { concurrency: 2 }, () => {
-  it('that are killed under load cost no call that may be made twice', async (t) => {
+  it('that are killed under load fail no idempotent call', async (t) => {
     const script = require.resolve('./fixtures/server.js')
     const start = async (port) => {
       const child = fork(script, [String(port), 'tls'])
@@ -926,12 +927,12 @@ describe('a registry', () => {
     await once(known.register('echo', { host: 'localhost', port }), 'registered')
     const caller = connecting(t, `${url}/echo`, client)
     assert.equal(String(await caller.call('echo', Buffer.from('found'))), 'found')
-    // What the servers are called is not what the registry is.
+    // The servers' name differs from the registry's.
     const other = await serving(t, of('other'))
     await once(known.register('other', { host: '127.0.0.1', port: other.port }), 'registered')
     const named = connecting(t, `${url}/other`, { ...client, servername: 'other.example' })
     assert.equal(String(await named.call('echo', Buffer.from('by name'))), 'by name')
-    // Addresses can say themselves that there is TLS; a registry can have other options than servers, or none.
+    // Addresses can ask for TLS themselves. A registry can have other TLS options than the servers, or none.
     const open = rpc.createRegistry()
     await once(open.listen(0), 'listening')
     t.after(() => open.close(() => {}))
@@ -946,7 +947,7 @@ describe('a registry', () => {
     assert.equal(String(await both.call('echo', Buffer.from('both'))), 'both')
   })
 
-  it('that does not take a client says so', async (t) => {
+  it('that refuses a client reports the reason', async (t) => {
     const registry = rpc.createRegistry({ tls: { ...identity, ca, requestCert: true } })
     await once(registry.listen(0), 'listening')
     t.after(() => registry.close(() => {}))

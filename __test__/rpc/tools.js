@@ -1,6 +1,6 @@
 'use strict'
 
-// What the rpc tests share: a connected pair, and a peer that speaks the protocol by hand and breaks it on demand.
+// Helpers for the rpc tests: a connected pair, and hand-written peers that can break the protocol.
 
 const net = require('node:net')
 const { once } = require('node:events')
@@ -61,7 +61,10 @@ function preface({ version = 1, flags = 0, maxFrame = 2 ** 24, maxCalls = 4096, 
   return bytes
 }
 
-/** A frame by the protocol's document; `code` is the method, status or reason of kinds that have one, `remaining` also a credit. */
+/**
+ * A frame as in docs/rpc-protocol.md. `code` is the method, status or reason of kinds that have one; `remaining` can
+ * also be a credit.
+ */
 function frame(kind, sequence, { code, remaining, body = Buffer.alloc(0), flags } = {}) {
   const parts = [Buffer.alloc(6)]
   parts[0][0] = kind
@@ -80,10 +83,10 @@ function frame(kind, sequence, { code, remaining, body = Buffer.alloc(0), flags 
   return Buffer.concat([length, payload])
 }
 
-/** A client calls the method of this name by a number from here on. */
+/** Declares a number for a method name; the client uses the number from then on. */
 const method = (number, name) => frame(Kind.METHOD, 0, { code: number, body: name })
 
-/** The naive reader: gives each unit of a stream as `{ preface }` or `{ kind, flags, sequence, payload }`. */
+/** A simple reader: passes on each unit of a stream as `{ preface }` or `{ kind, flags, sequence, payload }`. */
 class Reader {
   constructor(onUnit) {
     this.onUnit = onUnit
@@ -108,7 +111,7 @@ class Reader {
   }
 }
 
-/** A server written by hand: `onUnit(unit, socket)` for everything a client sends. Returns its port. */
+/** A hand-written server: calls `onUnit(unit, socket)` for everything that a client sends. Returns its port. */
 async function handServer(t, onUnit, { greeting = preface() } = {}) {
   const sockets = new Set()
   const server = net.createServer((socket) => {
@@ -128,7 +131,7 @@ async function handServer(t, onUnit, { greeting = preface() } = {}) {
   return { port: server.address().port, sockets, server }
 }
 
-/** A client written by hand: collects `units`; `next(test)` waits for one that passes. */
+/** A hand-written client: collects `units`; `next(test)` waits for one that passes `test`. */
 async function handClient(t, port, { greeting = preface() } = {}) {
   const socket = net.connect(port, '127.0.0.1')
   const units = []
@@ -158,14 +161,14 @@ async function handClient(t, port, { greeting = preface() } = {}) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
-/** Waits for a condition that is about to hold. */
+/** Waits until a condition holds. */
 async function until(condition) {
   for (const start = Date.now(); !condition(); await sleep(1)) {
     if (Date.now() - start > 20_000) throw new Error(`Waited in vain for ${condition}`)
   }
 }
 
-/** A listening server whose method `who` answers with its name, closed after the test. Its address is its `place`. */
+/** A server that is closed after the test. Its method `who` answers with its name; `place` is its address. */
 async function named(t, name, where = { port: 0, host: '127.0.0.1' }) {
   const server = rpc.createServer()
   server.method('who', () => Buffer.from(name))
@@ -179,7 +182,7 @@ async function named(t, name, where = { port: 0, host: '127.0.0.1' }) {
   return server
 }
 
-/** Which of the servers answered how many of `count` calls made one after the other. */
+/** Makes `count` calls one after the other, and counts the answers of each server. */
 async function tally(client, count, options) {
   const answers = {}
   for (let i = 0; i < count; i++) {

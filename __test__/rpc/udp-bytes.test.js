@@ -1,6 +1,6 @@
 'use strict'
 
-// The datagrams as docs/rpc-protocol.md has them, spoken by hand from both sides.
+// The datagrams of docs/rpc-protocol.md, written by hand for both sides.
 
 const assert = require('node:assert')
 const dgram = require('node:dgram')
@@ -15,7 +15,7 @@ const head = (kind, flags = '00', connection = '63 6f 6e 6e 65 63 74 21') =>
   hex(`49 57 52 55 01 ${kind} ${flags} ${connection}`)
 const HELLO = Buffer.concat([head('10'), Buffer.alloc(1200 - 15)])
 
-/** A socket; `next()` gives what it has received in order, `ask(bytes)` sends to `port` and gives the answer. */
+/** A socket. `next()` returns what it received, in order; `ask(bytes)` sends to `port` and returns the answer. */
 async function socket(t, port) {
   const udp = dgram.createSocket('udp4')
   udp.bind(0, '127.0.0.1')
@@ -61,7 +61,7 @@ test('a server, asked by hand', async (t) => {
   const request = Buffer.concat([head('02'), token, hex(`00 00 00 00 00 07 ${tail} 03 e8`)])
   const java = Buffer.concat([head('03'), hex('00 00 00 00 00 07  6a 61 76 61')])
   assert.deepStrictEqual(await ask(request), java)
-  // The same again is the same again.
+  // The same request gets the same answer again.
   assert.deepStrictEqual(await ask(request), java)
   assert.deepStrictEqual(asked, [[hex('03 e8'), 1, []]])
 
@@ -69,13 +69,13 @@ test('a server, asked by hand', async (t) => {
   const code = hex('05 01  00 06  45 4e 4f 45 4e 54  6e 6f 20 73 75 63 68 20 63 6f 75 72 73 65')
   assert.deepStrictEqual(await ask(second), Buffer.concat([head('04'), hex('00 00 00 01 00 07'), code]))
   assert.deepStrictEqual(asked[1], [Buffer.alloc(0), 1, [['a', 'b']]])
-  // The one before is over now, and nobody answers it; a token that is not known comes back.
+  // The request before it is over and is not answered again. An unknown token is returned.
   send(request)
   const stranger = Buffer.from(request)
   stranger.fill(0xaa, 15, 31)
   assert.deepStrictEqual(await ask(stranger), Buffer.concat([head('12'), Buffer.alloc(16, 0xaa)]))
 
-  // What is no text is the name of no method.
+  // Bytes that are not valid text cannot be a method's name.
   server.method('\ufffd', () => Buffer.from('found'))
   const named = (name) => Buffer.concat([head('02'), token, hex(`00 00 00 00 00 09  04 b0  00 00 ff ff  ${name}`)])
   assert.deepStrictEqual((await ask(named('01 ff'))).subarray(21), hex('0c 02  00 00'))
@@ -83,7 +83,7 @@ test('a server, asked by hand', async (t) => {
   next[34] = 1
   assert.strictEqual(String((await ask(next)).subarray(21)), 'found')
 
-  // A handler that takes its time says so, and hears a cancel; another version of a hello is answered, too.
+  // A slow handler reports that it is working, and gets a cancel. A hello of another version is answered, too.
   let signal
   server.method('slow', (_request, _callback, call) => {
     signal = call.signal
@@ -117,12 +117,12 @@ test('a client with room for one call, whose server is silent', async (t) => {
   client.call('b', null, () => {})
   assert.strictEqual(String((await next())[0].subarray(44)), 'a')
   await assert.rejects(timedOut, { code: 'IRONWIRE_RPC_TIMEOUT', sent: true })
-  // Its place is free although nothing came.
+  // Its slot is free although no answer arrived.
   assert.strictEqual(String((await next())[0].subarray(44)), 'b')
 })
 
 test('a client, answered by hand', async (t) => {
-  // However slow this machine is, nothing is sent twice.
+  // Nothing is sent twice, however slow this machine is.
   t.mock.method(Pace.prototype, 'measured', () => {})
   const { udp, next, port } = await socket(t)
   const client = rpc.connect(`udp://127.0.0.1:${port}`, {
@@ -149,7 +149,7 @@ test('a client, answered by hand', async (t) => {
   answer(mine('03'), hex('00 00 00 00 00 00  6a 61 76 61'))
   assert.strictEqual(String(await reply), 'java')
 
-  // The next one in the slot counts up; an error with all that it may have.
+  // The next request in the slot has the next number. An error with all possible parts.
   const failed = client.call('title')
   assert.deepStrictEqual((await next())[0].subarray(31, 37), hex('00 00 00 01 00 00'))
   answer(mine('04', '06'), hex('00 00 00 01 00 00  05 01  00 05 01 61 00 01 62  00 01 64  00 01 45  6e 6f'))
@@ -171,7 +171,7 @@ test('a client, answered by hand', async (t) => {
     message: 'The call of "title" was answered, but the answer is gone: too late',
   })
 
-  // Unknown: it says hello again, as who it is, and sends what is under way with the new token.
+  // The token is unknown: the client says hello again with the same id, and repeats its requests with the new token.
   const again = client.call('title', null, { metadata: { a: 'b' } })
   const [first] = await next()
   answer(mine('12'), token)
@@ -193,7 +193,7 @@ test('a client, answered by hand', async (t) => {
   assert.deepStrictEqual([sent[5], sent[6], sent.subarray(31, 37)], [2, 16, hex('00 00 00 00 00 00')])
   await note
 
-  // A server that closes: what it has not begun goes on to another connection.
+  // A server that closes: calls that it has not begun are sent over another connection.
   answer(mine('08', '01'), hex('00 00 00 03 00 00  00 00'))
   const [bye] = await next()
   assert.deepStrictEqual(bye, Buffer.concat([mine('14'), token]))
@@ -212,7 +212,7 @@ test('a client, answered by hand', async (t) => {
     place.address,
   )
   assert.strictEqual(String(await again), 'x')
-  // One that refuses it for another reason.
+  // A server that refuses the client for another reason.
   const refused = once(client, 'disconnect')
   udp.send(
     Buffer.concat([

@@ -1,6 +1,6 @@
 'use strict'
 
-// What the two ends of calls over UDP do about each thing that a network may do to a datagram, in a world that is made up.
+// How both ends of calls over UDP handle everything that a network may do to a datagram, in a simulated world.
 
 const assert = require('node:assert')
 const { test } = require('node:test')
@@ -19,7 +19,7 @@ const echo = (world) => (text, answer) => {
   else world.later(1000, () => answer(`re ${text}`))
 }
 
-/** A client of a server, whose datagrams meet their `fate`. */
+/** A client of a server; `fate` decides what happens to their datagrams. */
 function pair({ fate, seed, udp, clientUdp } = {}) {
   const world = new World({ seed, fate })
   const server = new SimServer(world, PLACE, (text, answer) => echo(world)(text, answer), udp)
@@ -31,7 +31,7 @@ function eachRanOnce(server) {
   for (const [call, times] of server.runs) assert.strictEqual(times, 1, `call ${call} ran ${times} times`)
 }
 
-/** Ten calls, two at a time, and how they ended. */
+/** Makes ten calls, two at a time, and returns how they ended. */
 function tenCalls({ world, client }) {
   for (let i = 0; i < 10; i++) world.later(i >> 1, () => client.call(`${i}`, 60_000))
   world.pass(60_000)
@@ -45,14 +45,15 @@ function assertAnswered(ends, count = 10) {
   )
 }
 
-test('without any trouble nothing is sent twice but what asks for slow handlers', () => {
+test('without losses, nothing is sent twice, except the question about slow handlers', () => {
   const all = pair()
   assertAnswered(tenCalls(all))
   assert.strictEqual(all.server.runs.size, 10)
   eachRanOnce(all.server)
-  // The slow ones: asked for once, told that they are at work, and not asked for again before their answer.
+  // For the slow calls, the client asks once, is told that they are being worked on, and does not ask again before the
+  // answer.
   assert.strictEqual(all.client.counts.resends, 5)
-  // And none of it was taken for a loss.
+  // None of this counted as loss.
   assert.ok(all.client.core.pace.window >= 10)
   assert.strictEqual(all.client.core.pace.threshold, Infinity)
   assert.strictEqual(all.server.counts.duplicates, 5)
@@ -87,7 +88,7 @@ test('every single datagram is lost, doubled, or comes late', () => {
   }
 })
 
-test('whatever is lost, doubled and delayed at once, each call ends once, with its answer', () => {
+test('with datagrams lost, doubled and delayed at once, each call ends once, with its answer', () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const fate = (_, __, world) => {
       if (world.calm) return [1]
@@ -107,7 +108,7 @@ test('whatever is lost, doubled and delayed at once, each call ends once, with i
       `seed ${seed}`,
     )
     eachRanOnce(server)
-    // Time has passed, and nothing is kept.
+    // When time has passed, nothing is kept.
     assert.deepStrictEqual(
       [server.core.connections.size, server.core.entries, server.core.bytes, server.core.answered.size],
       [0, 0, 0, 0],
@@ -115,7 +116,7 @@ test('whatever is lost, doubled and delayed at once, each call ends once, with i
   }
 })
 
-test('servers that end and begin again: each call ends once, and runs once in each of them', () => {
+test('servers that restart: each call ends once, and runs at most once in each of them', () => {
   for (let seed = 1; seed <= SEEDS; seed++) {
     const fate = (_, __, world) => (!world.calm && world.random() < 0.1 ? [] : [1 + world.below(20)])
     const { world, server, client } = pair({ seed, fate })
@@ -147,7 +148,7 @@ test('a client that gets another address keeps its calls, and they do not run tw
   client.call('1', 10_000)
   world.pass(10)
   client.move({ ...HOME, port: 6000 })
-  // Unknown from there, until it has shown that it is there.
+  // The server does not trust the new address until the client has proved it.
   world.pass(5000)
   assert.deepStrictEqual(client.ends, [{ text: '1', error: null, reply: 're 1' }])
   eachRanOnce(server)
@@ -155,7 +156,7 @@ test('a client that gets another address keeps its calls, and they do not run tw
   assert.strictEqual(client.restarts, 0)
 })
 
-test('a client that was silent for long is unknown, and says hello again by itself', () => {
+test('a client that was silent for long is unknown, and says hello again', () => {
   const { world, server, client } = pair()
   client.call('0', 1000)
   world.pass(100_000)
@@ -172,7 +173,7 @@ test('a client that was silent for long is unknown, and says hello again by itse
   assert.deepStrictEqual([server.opens, client.restarts, client.lostWhy], [2, 0, []])
 })
 
-test('a server that takes less than the one before gets its calls over a new connection', () => {
+test('a server with lower limits than the previous one gets its calls over a new connection', () => {
   for (const [udp, maxCalls] of [
     [{ maxDatagramBytes: 600 }, 4096],
     [{}, 1],
@@ -190,8 +191,8 @@ test('a server that takes less than the one before gets its calls over a new con
   }
 })
 
-test('a server that knows nobody for more than a moment is not asked for ever faster', () => {
-  // As where several processes share a port, and each of them gets a part of what is for all.
+test('a server that rejects all tokens for a while is not asked faster and faster', () => {
+  // As if several processes shared a port, and each got a part of the datagrams.
   const { world, server, client } = pair()
   world.pass(100)
   let unknown = 0
@@ -208,7 +209,7 @@ test('a server that knows nobody for more than a moment is not asked for ever fa
   assert.strictEqual(client.ends[0].reply, 're 0')
 })
 
-test('a server that never answers: the call ends at its deadline, and no sooner than sense is asked for again', () => {
+test('a server that never answers: the call ends at its deadline, and is repeated at sensible intervals', () => {
   const times = []
   const world = new World({
     fate(bytes, _, { time }) {
@@ -228,12 +229,12 @@ test('a server that never answers: the call ends at its deadline, and no sooner 
   assert.strictEqual(client.core.sent.size, 0)
   assert.ok(times.length >= 5 && times.length <= 10, `${times}`)
   const pauses = times.slice(1).map((time, i) => time - times[i])
-  // Twice as long each time, by the measure of the welcome's round trip, and never more than 4 s with what chance adds.
+  // The pauses double, based on the round trip of the welcome, up to 4 s plus jitter.
   for (let i = 1; i < pauses.length; i++) assert.ok(pauses[i] > pauses[i - 1] || pauses[i] >= 3000, `${pauses}`)
   assert.ok(Math.max(...pauses) <= 4000 * 1.25)
 })
 
-test('a server that has nothing to say for long is given up, one that says that it works is not', () => {
+test('a silent server is given up, one that reports that it is working is not', () => {
   let gone = false
   const { world, server, client } = pair({ fate: () => (gone ? [] : [1]) })
   server.handle = () => {}
@@ -249,7 +250,7 @@ test('a server that has nothing to say for long is given up, one that says that 
   assert.ok(client.lostWhy.length >= 3)
 })
 
-test('cancelled: the server hears of it, and if it does not, of the next call in its place', () => {
+test('cancellation: the server gets it, or else learns of it by the next call in the slot', () => {
   let deaf = false
   const { world, server, client } = pair({ fate: (bytes) => (deaf && bytes[5] === Kind.CANCEL ? [] : [1]) })
   server.handle = (text, answer) => text === 'quick' && answer('x')
@@ -275,9 +276,9 @@ test('cancelled: the server hears of it, and if it does not, of the next call in
   assert.strictEqual(server.core.connections.values().next().value.running, 0)
 })
 
-// ---- who is let in
+// ---- accepted clients
 
-/** Sends datagrams by hand and keeps what comes back. */
+/** Sends hand-written datagrams and keeps the answers. */
 function byHand(world, place = HOME) {
   const got = []
   world.places.set(`${place.address} ${place.port}`, { receive: (bytes) => got.push(bytes) })
@@ -305,7 +306,7 @@ function handServer(udp) {
   return { world, server, hand: byHand(world) }
 }
 
-test('nobody gets more bytes than he sent before he has shown his address, and nothing is kept of him', () => {
+test('before its address is proved, a client gets no more bytes than it sent, and no state is kept for it', () => {
   const { world, server, hand } = handServer()
   for (let i = 0; i < 5000; i++) {
     const connection = Buffer.alloc(8)
@@ -315,13 +316,13 @@ test('nobody gets more bytes than he sent before he has shown his address, and n
   world.pass(10)
   assert.strictEqual(hand.got.length, 5000)
   assert.ok(hand.got.every(({ length }) => length < 64))
-  // Too short to be answered with as much.
+  // Too short: the answer would be longer than the datagram.
   hand.got.length = 0
   for (const size of [15, 42, 43, 511]) hand.send(datagram.hello(CONNECTION, 1200).subarray(0, size))
   world.pass(10)
   assert.strictEqual(hand.got.length, 0)
   assert.strictEqual(server.counts.ignored, 4)
-  // A token that nobody gave, that is another connection's, or another address's.
+  // An invalid token, that of another connection, or that of another address.
   const token = welcomed(world, hand)
   const wrong = Buffer.from(token)
   wrong[15] ^= 1
@@ -340,20 +341,20 @@ test('nobody gets more bytes than he sent before he has shown his address, and n
     assert.strictEqual(head.kind, Kind.UNKNOWN)
     assert.ok(from.got[0].length < bytes.length)
   }
-  // What asks for no answer gets none.
+  // Datagrams that ask for no answer get none.
   hand.got.length = 0
   hand.send(datagram.control(Kind.BYE, CONNECTION, token))
   hand.send(datagram.control(Kind.CANCEL, CONNECTION, token, 0))
   world.pass(10)
   assert.strictEqual(hand.got.length, 0)
   assert.deepStrictEqual([server.runs.size, server.core.connections.size, server.core.bytes], [0, 0, 0])
-  // And with the right one it runs.
+  // With the right token, the call runs.
   hand.send(request(0, token))
   world.pass(10)
   assert.strictEqual(server.runs.size, 1)
 })
 
-test('tokens end, and no call runs twice after its connection is forgotten', () => {
+test('tokens expire, and no call runs twice after its connection was removed', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   const bytes = request(0, token)
@@ -375,7 +376,7 @@ test('tokens end, and no call runs twice after its connection is forgotten', () 
   assert.ok(!tokens.check(made, CONNECTION, HOME, LIFETIME))
 })
 
-test('a datagram that is cut anywhere, or is no datagram, changes nothing', () => {
+test('a truncated or invalid datagram changes nothing', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   const metadata = Buffer.from([0, 5, 1, 97, 0, 1, 98])
@@ -390,7 +391,8 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
   const bye = datagram.control(Kind.BYE, CONNECTION, token)
   for (let end = 0; end < bye.length; end++) hand.send(bye.subarray(0, end))
   for (let at = 0; at < whole.length; at++) {
-    // Magic, version, kind, flags, connection, token, limit, time, metadata: all that may not be anything.
+    // Magic, version, kind, flags, connection, token, limit, time, metadata: all fields in which not every value is
+    // valid.
     const changed = Buffer.from(whole)
     changed[at] ^= 0xff
     hand.send(changed)
@@ -402,7 +404,7 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
     hand.send(bytes)
   world.pass(10)
   const names = new Set([...server.runs.keys()])
-  // Only those of another number, with all else as it was, are calls: its six bytes, and the two of a limit that is larger.
+  // A changed datagram is a valid call only if its number changed (6 bytes), or if its limit became larger (2 bytes).
   assert.ok([...names].every((name) => name.startsWith(CONNECTION.toString('hex'))))
   assert.ok(names.size <= 7, `${names.size}`)
   for (const slot of [97, 98, 99]) assert.ok(!names.has(`${CONNECTION.toString('hex')} ${slot} false`))
@@ -411,7 +413,7 @@ test('a datagram that is cut anywhere, or is no datagram, changes nothing', () =
   assert.ok(server.runs.has(`${CONNECTION.toString('hex')} 99 false`))
 })
 
-test('an answer that is cut anywhere is none, up to the message that may have any length', () => {
+test('a truncated answer is ignored, unless only the message, which may have any length, is cut', () => {
   const { world, client, server } = pair()
   server.handle = () => {}
   world.pass(100)
@@ -440,7 +442,7 @@ test('an answer that is cut anywhere is none, up to the message that may have an
   assert.strictEqual(client.ends[0].error.code, (5 << 8) | 1)
 })
 
-test('bytes by chance, and datagrams with bytes changed by chance, do no harm to either end', () => {
+test('random bytes, and datagrams with random changes, do no harm to either end', () => {
   const { world, server, client } = pair({ seed: 7 })
   const random = () => world.random()
   const noise = (base) => {
@@ -464,13 +466,13 @@ test('bytes by chance, and datagrams with bytes changed by chance, do no harm to
     world.pass(world.below(20))
   }
   world.pass(60_000)
-  // Some calls may have been answered by what was made up of real answers, or cut by what was made up of cancels: but each ended, once.
+  // Datagrams assembled from real ones may have answered or cancelled some calls, but each call ended exactly once.
   assert.strictEqual(client.ends.length, 100)
   assert.strictEqual(new Set(client.ends.map(({ text }) => text)).size, 100)
   assert.ok(server.core.connections.size <= 20)
 })
 
-test('answers reach who asked: those of another connection, of an old number, of another server are no answers', () => {
+test('answers of another connection, an old number or another server are ignored', () => {
   const { world, client, server } = pair()
   server.handle = () => {}
   world.pass(100)
@@ -488,9 +490,9 @@ test('answers reach who asked: those of another connection, of an old number, of
   assert.strictEqual(client.ends[0].reply, 'forged')
 })
 
-// ---- what is bounded
+// ---- limits
 
-test('connections are bounded: who comes then hears so, before and after his token', () => {
+test('connections are limited: a new client is told so, before and after it gets a token', () => {
   const { world, server, hand } = handServer({ maxConnections: 2 })
   const id = (i) => Buffer.from(`client ${i}`)
   const tokens = [0, 1, 2].map((i) => welcomed(world, hand, id(i)))
@@ -504,13 +506,13 @@ test('connections are bounded: who comes then hears so, before and after his tok
   hand.send(datagram.hello(id(3), 1200))
   world.pass(10)
   assert.strictEqual(datagram.readHead(hand.got[0]).kind, Kind.GOAWAY)
-  // Once the others are silent for long enough there is room.
+  // When the others have been silent long enough, there is room.
   world.pass(40_000)
   welcomed(world, hand, id(3))
   assert.strictEqual(server.core.connections.size, 0)
 })
 
-test('answers are bounded, in number and bytes: a call that would not be remembered is refused, not run', () => {
+test('stored answers are limited in number and bytes: a call whose answer could not be stored is refused, not run', () => {
   const { world, server, hand } = handServer({ maxAnswers: 3 })
   const token = welcomed(world, hand)
   for (let slot = 0; slot < 5; slot++) hand.send(request(slot, token))
@@ -527,7 +529,7 @@ test('answers are bounded, in number and bytes: a call that would not be remembe
     [Kind.ERROR, (8 << 8) | 4, '\0\x003 answers are kept already'],
   ])
   assert.strictEqual(server.runs.size, 3)
-  // A slot that is there takes the next call.
+  // A slot that exists takes the next call.
   hand.send(request(datagram.numberOf(1, 1), token))
   world.pass(10)
   assert.strictEqual(server.runs.size, 4)
@@ -542,7 +544,7 @@ test('answers are bounded, in number and bytes: a call that would not be remembe
   assert.match(read(small.hand.got[0])[2], /more than 2600 bytes of answers would be kept/)
 })
 
-test('a slot beyond what was told, and a connection of which too much waits, take no call', () => {
+test('a slot beyond the announced limit, or a connection with too much waiting, takes no call', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   hand.send(request(4096, token))
@@ -576,7 +578,7 @@ test('an answer is kept for its time, and after that its call still does not run
   eachRanOnce(server)
 })
 
-test('the counts of a slot go round, and the highest before the turn is the lower one', () => {
+test('the counts of a slot wrap around', () => {
   const { world, server, hand } = handServer()
   const token = welcomed(world, hand)
   for (const count of [2 ** 32 - 2, 2 ** 32 - 1, 0, 2 ** 32 - 1, 1, 2 ** 31]) {
@@ -587,7 +589,7 @@ test('the counts of a slot go round, and the highest before the turn is the lowe
   assert.deepStrictEqual(ran, [2 ** 32 - 2, 2 ** 32 - 1, 0, 1, 2 ** 31])
 })
 
-test('that an old token is unknown, as an answer which was late says, is no news', () => {
+test('a late answer that an old token is unknown is ignored', () => {
   const { world, client } = pair()
   world.pass(100)
   client.receive(datagram.unknown(client.core.connection, Buffer.alloc(16)), PLACE)
@@ -598,13 +600,13 @@ test('that an old token is unknown, as an answer which was late says, is no news
   assert.strictEqual(client.core.ready, true)
 })
 
-test('when to send again, and how much at once', () => {
+test('retransmission times, and how much is sent at once', () => {
   const pace = new Pace({ resendAfter: 250, maxResendAfter: 4000 }, () => 0.5)
   assert.deepStrictEqual(
     [1, 2, 3, 4, 5, 6].map((tries) => pace.wait(tries)),
     [250, 500, 1000, 2000, 4000, 4000],
   )
-  // RFC 6298: the first measurement, then the others.
+  // As in RFC 6298: the first measurement, then the others.
   pace.measured(100)
   assert.strictEqual(pace.delay, 100 + 4 * 50)
   pace.measured(100)
@@ -615,7 +617,7 @@ test('when to send again, and how much at once', () => {
   assert.strictEqual(pace.delay, 4000)
   for (let i = 0; i < 300; i++) pace.arrived(128)
   assert.strictEqual(pace.window, 128)
-  // What is lost together is one loss.
+  // Datagrams lost together count as one loss.
   pace.lost(10_000)
   pace.lost(10_001)
   assert.strictEqual(pace.window, 64)
@@ -631,7 +633,7 @@ test('when to send again, and how much at once', () => {
   )
 })
 
-test('a round trip is measured by what was sent once', () => {
+test('round trips are measured only with datagrams that were sent once', () => {
   let delay = 1
   const { world, client } = pair({ fate: () => [delay] })
   world.pass(100)
@@ -672,7 +674,7 @@ test('the window of numbers agrees with a set', () => {
   }
 })
 
-test('a server that closes answers what it has, gives back what it has not begun, and ends when nobody asks any more', () => {
+test('a closing server answers its calls, returns those it has not begun, and ends when nobody asks any more', () => {
   const { world, server, client } = pair()
   world.pass(100)
   client.call('1', 60_000)
@@ -693,10 +695,10 @@ test('a server that closes answers what it has, gives back what it has not begun
   assert.strictEqual(server.core.connections.size, 1)
   world.pass(900)
   assert.deepStrictEqual(client.ends[1], { text: '1', error: null, reply: 're 1' })
-  // Meanwhile who asks again is answered again.
+  // In the meantime, repeated requests are answered again.
   world.pass(3000)
   assert.strictEqual(server.core.connections.size, 0)
-  // And who says hello now is not answered at all: another server may be about to take the place.
+  // A new hello is not answered: another server may be about to use the address.
   const hand = byHand(world)
   hand.send(datagram.hello(CONNECTION, 1200))
   world.pass(100)

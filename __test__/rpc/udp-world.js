@@ -1,7 +1,7 @@
 'use strict'
 
-// Calls over UDP in a world that is made up: a clock that jumps from event to event, and a network that does what it is told. What decides
-// about datagrams is the real thing.
+// Calls over UDP in a simulated world: a clock that jumps from event to event, and a network that the test controls.
+// The code that handles datagrams is the real one.
 
 const { randomBytes } = require('node:crypto')
 const { ClientCore } = require('../../lib/rpc/udp/client-core.js')
@@ -22,7 +22,10 @@ const SERVER_UDP = {
   answerLifetime: 30_000,
 }
 
-/** `fate(bytes, index, world)` gives the delays of the copies of a datagram that arrive: `[1]` for one, after a millisecond. */
+/**
+ * `fate(bytes, index, world)` returns the delays of the copies of a datagram that arrive: `[1]` for one copy after a
+ * millisecond.
+ */
 class World {
   constructor({ seed = 1, fate = () => [1] } = {}) {
     this.random = randomOf(seed)
@@ -31,7 +34,7 @@ class World {
     this.events = []
     this.order = 0
     this.datagrams = 0
-    /** Who is reached at an address. */
+    /** Receivers by address. */
     this.places = new Map()
   }
 
@@ -46,7 +49,7 @@ class World {
   }
 
   send(bytes, from, to) {
-    // What is sent again is the same memory.
+    // A datagram that is sent again uses the same memory.
     const copy = Buffer.from(bytes)
     for (const delay of this.fate(copy, this.datagrams++, this)) {
       this.later(delay, () => this.places.get(keyOf(to))?.receive(Buffer.from(copy), from))
@@ -71,7 +74,7 @@ class World {
 
 const keyOf = ({ address, port }) => `${address} ${port}`
 
-/** Wakes whoever has asked for it, as `Deadlines` does. */
+/** Wakes its owner at the time it has asked for, as `Deadlines` does. */
 class Alarm {
   constructor(world, run) {
     this.world = world
@@ -96,7 +99,7 @@ class Alarm {
 }
 
 class SimServer {
-  /** `handle(text, answer)` answers with text, now or later. */
+  /** `handle(text, answer)` calls `answer` with a text, now or later. */
   constructor(world, place, handle, udp = {}, maxCalls = 4096) {
     this.world = world
     this.place = place
@@ -108,7 +111,7 @@ class SimServer {
     /** How often each call was run, by connection and number. */
     this.runs = new Map()
     this.cancels = []
-    /** Names of methods that there are not. */
+    /** Names of unknown methods that were called. */
     this.others = []
     this.opens = 0
     this.turned = 0
@@ -201,7 +204,7 @@ class SimClient {
     this.alarm.add(this.core.start(world.time))
   }
 
-  /** Makes a call; `end(error, reply)` is told of its end. */
+  /** Makes a call. `end(error, reply)` is called when it ends. */
   call(text, timeout, end) {
     const call = new Call(ECHO, Buffer.from(text), Infinity, (error, reply) => {
       this.ends.push({ text, error, reply })
@@ -245,7 +248,7 @@ class SimClient {
     this.pump()
   }
 
-  /** It is somewhere else, as behind a NAT that has forgotten it. */
+  /** Moves the client to another address, as a NAT that has forgotten it does. */
   move(place) {
     this.world.places.delete(keyOf(this.place))
     this.place = place
@@ -253,7 +256,7 @@ class SimClient {
   }
 
   receive(bytes, from) {
-    // The socket is connected.
+    // The socket is connected, so it receives only from the server.
     if (keyOf(from) !== keyOf(this.server)) return
     this.alarm.add(this.core.receive(bytes, this.world.time))
     this.pump()
@@ -303,7 +306,7 @@ class SimClient {
     this.counts[what]++
   }
 
-  /** Begins anew, with the calls that were under way. */
+  /** Connects anew, with the calls that were in flight. */
   lost(why) {
     this.lostWhy.push(why)
     const left = this.calls.slots.filter((call) => call !== undefined)

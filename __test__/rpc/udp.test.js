@@ -34,7 +34,7 @@ async function pair(t, serverOptions, clientOptions, host = '127.0.0.1') {
   return { server, client, port }
 }
 
-test('calls there and back: bodies, metadata, errors with all their parts, names that there are not', async (t) => {
+test('calls and answers: bodies, metadata, errors with all their parts, unknown methods', async (t) => {
   const { server, client } = await pair(t)
   assert.strictEqual(String(await client.call('echo', Buffer.from('hello'))), 'hello')
   assert.strictEqual((await client.call('echo')).length, 0)
@@ -96,7 +96,7 @@ test('services of a schema, interceptors on both sides, several calls at once', 
     ['course 1', 'course 2', 'course 3'],
   )
   assert.deepStrictEqual(seen, Array(3).fill('server /Catalog/Title secret'))
-  // What is a stream is for TCP, and says so.
+  // Streams need TCP; the error says so.
   const refusal = { code: 'IRONWIRE_RPC_UNSUPPORTED', sent: false, message: /no streams over UDP.*over TCP$/ }
   const stream = catalog.watch({ id: 1 })
   await assert.rejects(async () => {
@@ -141,7 +141,7 @@ test('beside TCP on one server, which closes with both', async (t) => {
   await server.close()
   assert.deepStrictEqual([closes, server.listening, server.udpAddress(), server.sessions.size], [1, false, null, 0])
   await assert.rejects(server.close(), { code: 'ERR_SERVER_NOT_RUNNING' })
-  // And again from the beginning.
+  // The same once more.
   await bind(server)
   await server.close()
   assert.strictEqual(closes, 2)
@@ -152,7 +152,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
   const room = (limit, name) => limit - 44 - name.length
   await client.call('echo')
   server.method('size', (request) => Buffer.from(`${request.length}`))
-  // The server takes less than the client would send.
+  // The server accepts less than the client would send.
   const most = room(700, 'size')
   assert.strictEqual(String(await client.call('size', Buffer.alloc(most))), `${most}`)
   const tooLarge = (length, limit) => ({
@@ -162,7 +162,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
     message: new RegExp(`its datagram of ${length} bytes is above the limit of ${limit} .*over TCP$`),
   })
   await assert.rejects(client.call('size', Buffer.alloc(most + 1)), tooLarge(701, 700))
-  // What the client itself would not send is refused before there is a server.
+  // What the client itself would not send is refused even without a server.
   const alone = rpc.connect('udp://127.0.0.1:9')
   t.after(() => alone.destroy())
   await assert.rejects(alone.call('size', Buffer.alloc(1200)), tooLarge(1248, 1200))
@@ -178,7 +178,7 @@ test('a datagram of exactly the limit passes, one more byte is refused, at eithe
     sent: true,
     message: /a reply of 680 bytes does not fit into a datagram of 700 .*TCP/,
   })
-  // An error's text is cut instead.
+  // The text of an error is cut instead.
   server.method('talks', (_request, callback) => callback(new Error('é'.repeat(5000))))
   await assert.rejects(client.call('talks'), (error) => /^é+$/.test(error.message) && error.message.length > 300)
 })
@@ -205,7 +205,7 @@ test('deadlines, cancellation and signals reach the handler', async (t) => {
   assert.strictEqual(error.code, 'IRONWIRE_RPC_ABORTED')
   await until(() => ended.length === 3)
   assert.deepStrictEqual(ended, ['DEADLINE_EXCEEDED', 'CANCELLED', 'CANCELLED'])
-  // One that goes away takes its calls with it.
+  // A client that leaves takes its calls with it.
   const gone = client.call('waits')
   await until(() => server.running === 1)
   client.destroy()
@@ -214,13 +214,13 @@ test('deadlines, cancellation and signals reach the handler', async (t) => {
   await until(() => server.sessions.size === 0)
 })
 
-test('who has calls started only to cancel them is dropped, and comes back', async (t) => {
+test('a client that keeps cancelling its calls is dropped, and comes back', async (t) => {
   const { server, client } = await pair(t, { maxCancelsPerSecond: 3 })
   await client.call('echo')
   const errors = []
   server.on('protocolError', (error) => errors.push(error.message))
   server.method('waits', () => {})
-  // Also where the next call in its place says that the last one is over: none of these gets to the server.
+  // Also if only the next call in the slot says that the last one is over: none of these cancels reaches the server.
   const core = [...client.links][0].core
   core.cancel = () => {}
   const disconnected = once(client, 'disconnect')
@@ -239,7 +239,7 @@ test('who has calls started only to cancel them is dropped, and comes back', asy
   )
 })
 
-test('connections end when they are old, and no call fails', async (t) => {
+test('connections end at their age limit, and no call fails', async (t) => {
   const { server, client } = await pair(t, { maxConnectionAge: 30 }, { reconnect: { initialDelay: 1 } })
   for (let i = 0; server.stats.aged < 3; i++) {
     assert.strictEqual(String(await client.call('echo', Buffer.from(`${i}`), { idempotent: false })), `${i}`)
@@ -248,7 +248,7 @@ test('connections end when they are old, and no call fails', async (t) => {
   assert.ok(client.stats.connections >= 2)
 })
 
-test('a call without a deadline has one over UDP', async (t) => {
+test('over UDP, a call without a deadline gets one', async (t) => {
   const { server, client } = await pair(t, {}, { timeout: Infinity })
   let remaining
   server.method('time', (_request, callback, call) => {
@@ -301,7 +301,7 @@ test('callbacks run once, never inside the call, and one that throws costs no ot
   assert.strictEqual(thrown.length, 10)
 })
 
-test('handlers work while as many as may be, the rest waits its turn', async (t) => {
+test('as many handlers run as allowed, the other calls wait their turn', async (t) => {
   const { server, client } = await pair(t, { maxConcurrency: 2 }, { maxInFlight: 50 })
   let most = 0
   server.method('slow', async (request) => {
@@ -349,7 +349,7 @@ test('requests of a client that wait take no more memory than they may', async (
   assert.strictEqual(String(await client.call('echo', Buffer.from('room'))), 'room')
 })
 
-test('what the system does not take is lost, and what it says of a datagram ends nobody', async (t) => {
+test('datagrams that the system refuses are lost, and its errors end no connection', async (t) => {
   const { server, client } = await pair(t, { maxOutgoingBytes: 1000 }, { udp: { resendAfter: 5, maxResendAfter: 10 } })
   await client.call('echo')
   const { socket } = server.udp
@@ -364,7 +364,7 @@ test('what the system does not take is lost, and what it says of a datagram ends
 
 // ---- networks and servers that fail
 
-/** Between a client and a server: `fate(bytes)` says how often each datagram passes. Returns its port. */
+/** A relay between client and server: `fate(bytes)` returns how often each datagram passes. Returns its port. */
 async function relay(t, port, fate) {
   const front = dgram.createSocket('udp4')
   const backs = new Map()
@@ -386,7 +386,7 @@ async function relay(t, port, fate) {
     front.close()
     for (const back of backs.values()) back.close()
   })
-  /** As a NAT does: what is sent from now on has another address. */
+  /** Like a NAT, it uses another address for everything sent from now on. */
   const forget = () => {
     for (const back of backs.values()) back.close()
     backs.clear()
@@ -394,7 +394,7 @@ async function relay(t, port, fate) {
   return { port: front.address().port, forget }
 }
 
-test('through a network that loses a tenth and doubles another', async (t) => {
+test('through a network that loses a tenth of the datagrams and doubles another tenth', async (t) => {
   const random = randomOf(3)
   const { server, port } = await pair(t)
   const runs = new Map()
@@ -423,7 +423,7 @@ async function freePort() {
   return port
 }
 
-test('where nobody is the system says so, and the client comes back by itself', async (t) => {
+test('the system reports that nobody listens, and the client reconnects by itself', async (t) => {
   const port = await freePort()
   const client = rpc.connect(`udp://127.0.0.1:${port}`, { reconnect: { initialDelay: 5, maxDelay: 20 } })
   t.after(() => client.destroy())
@@ -455,7 +455,7 @@ test('where nobody is the system says so, and the client comes back by itself', 
   assert.strictEqual(String(await early), 'early')
 })
 
-test('a server that is replaced under load: each call ends once, and those that may not run twice say what became of them', async (t) => {
+test('a server that is replaced under load: each call ends once, and the errors of calls that must not run twice say whether they were sent', async (t) => {
   const port = await freePort()
   const runs = new Map()
   const create = async (name) => {
@@ -495,7 +495,7 @@ test('a server that is replaced under load: each call ends once, and those that 
     const next = ends.size + 60
     for (let i = 0; i < 80; i++) make()
     await until(() => ends.size >= next)
-    // Killed, as far as its clients can see.
+    // To its clients, this looks as if it was killed.
     const old = server
     const closed = old.close()
     old.closeAllConnections()
@@ -511,7 +511,7 @@ test('a server that is replaced under load: each call ends once, and those that 
   assert.ok([...ends.values()].filter(([end]) => typeof end === 'string').length > made / 2)
 })
 
-test('closeAllConnections cuts what is at work, and the clients find out', async (t) => {
+test('closeAllConnections() ends running calls, and the clients notice', async (t) => {
   const { server, client } = await pair(t, {}, { udp: { resendAfter: 10, maxResendAfter: 20 } })
   let runs = 0
   server.method('once', (_request, callback) => {
@@ -530,7 +530,7 @@ test('closeAllConnections cuts what is at work, and the clients find out', async
   assert.deepStrictEqual([server.stats.connections, neverRuns], [2, 1])
 })
 
-test('without retries no call is made again at a server that has begun anew', async (t) => {
+test('without retries, no call is repeated at a restarted server', async (t) => {
   const { server, client } = await pair(t, {}, { retry: false, udp: { resendAfter: 10, maxResendAfter: 20 } })
   let runs = 0
   server.method('once', () => {
@@ -543,7 +543,7 @@ test('without retries no call is made again at a server that has begun anew', as
   assert.strictEqual(runs, 1)
 })
 
-test('a client that gets another address on the way is known there, too', async (t) => {
+test('a client whose address changes is recognized', async (t) => {
   const { server, port } = await pair(t)
   const peers = []
   let finish
@@ -557,7 +557,7 @@ test('a client that gets another address on the way is known there, too', async 
   const first = client.call('where')
   await until(() => finish !== undefined)
   forget()
-  // Nobody there has the old address any more; the client asks again from the new one.
+  // Nobody has the old address any more, so the client asks again from the new one.
   await until(
     () => server.stats.duplicates > 0 && server.udp.core.connections.values().next().value.from.port !== peers[0],
   )
@@ -571,7 +571,7 @@ test('a client that gets another address on the way is known there, too', async 
   assert.deepStrictEqual([server.stats.connections, server.stats.calls], [1, 2])
 })
 
-test('a server that closes answers what is at work; what comes then goes to the next', async (t) => {
+test('a closing server answers running calls; later ones go to the next server', async (t) => {
   const { server, client, port } = await pair(t, {}, { reconnect: { initialDelay: 2, maxDelay: 20 } })
   let finish
   server.method('slow', (_request, callback) => {
@@ -616,7 +616,7 @@ test('a client closes when its calls have ended, and its server forgets it', asy
   await until(() => server.sessions.size === 0)
 })
 
-// ---- what is refused
+// ---- refusals
 
 test('several servers on one port, where Node can do it', async (t) => {
   const [major, minor] = process.versions.node.split('.').map(Number)
@@ -647,7 +647,7 @@ test('several servers on one port, where Node can do it', async (t) => {
 })
 
 test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
-  // However slow this machine is, nothing is sent twice.
+  // Nothing is sent twice, however slow this machine is.
   t.mock.method(Pace.prototype, 'measured', () => {})
   const { server, client } = await pair(
     t,
@@ -689,7 +689,7 @@ test('calls, bytes, limits and refusals are counted as over TCP', async (t) => {
   }
 })
 
-test('a server with as many clients as it may have says so, and takes the next one later', async (t) => {
+test('a server with its maximum of clients says so, and accepts the next one later', async (t) => {
   const { server, client, port } = await pair(t, { udp: { maxConnections: 1 } })
   await client.call('echo')
   const drop = once(server, 'drop')
@@ -704,7 +704,7 @@ test('a server with as many clients as it may have says so, and takes the next o
   assert.strictEqual(String(await call), 'now')
 })
 
-test('options and targets that make no sense are refused by name', async (t) => {
+test('invalid options and targets are refused by name', async (t) => {
   for (const [options, message] of [
     [{ udp: { maxDatagramBytes: 100 } }, /options\.udp\.maxDatagramBytes.*>= 512/],
     [{ udp: { maxDatagramBytes: 70_000 } }, /<= 65_?507/],
@@ -734,7 +734,7 @@ test('options and targets that make no sense are refused by name', async (t) => 
   }
   assert.throws(() => rpc.connect(['udp://a:1']), { message: /is over UDP: .* not in a list/ })
   assert.throws(() => new rpc.Client('udp://a:1'), { message: /is over UDP: 'rpc.connect' takes it alone/ })
-  // A secret would protect nothing here.
+  // A secret would protect nothing over UDP.
   const refusal = { code: 'ERR_INVALID_ARG_VALUE', message: /'options.secret' works over TCP only/ }
   const secret = 'correct horse battery staple'
   assert.throws(() => rpc.connect('udp://127.0.0.1:1', { secret }), refusal)
@@ -754,7 +754,7 @@ test('options and targets that make no sense are refused by name', async (t) => 
   assert.strictEqual(second.listening, false)
 })
 
-test('what is no datagram of ours is counted and passed over, by a server and by a client', async (t) => {
+test('foreign datagrams are counted and ignored, by servers and clients', async (t) => {
   const { server, client, port } = await pair(t)
   await client.call('echo')
   const socket = dgram.createSocket('udp4')
@@ -776,7 +776,7 @@ function child(program) {
   return stdout
 }
 
-test('a process ends when its servers and clients are closed, or let go of', () => {
+test('a process ends when its servers and clients are closed or unref’d', () => {
   const begin = `const server = rpc.createServer(); server.method('echo', (r) => r)
     server.bindUdp(0, async () => {
       const client = rpc.connect('udp://127.0.0.1:' + server.udpAddress().port)

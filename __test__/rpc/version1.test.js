@@ -1,6 +1,6 @@
 'use strict'
 
-// Peers of version 1 of the protocol: unary calls as ever, and a clear error for what they do not have.
+// Peers that speak version 1 of the protocol: unary calls work, and features that it lacks give a clear error.
 
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
@@ -8,7 +8,7 @@ const test = require('node:test')
 const { rpc } = require('../../index.js')
 const { Kind, Flag, preface, frame, handServer, handClient, method } = require('./tools.js')
 
-test('a client sends a server of version 1 nothing that is new to it', async (t) => {
+test('a client sends a server of version 1 nothing newer', async (t) => {
   const units = []
   const { port } = await handServer(t, (unit, socket) => {
     units.push(unit)
@@ -72,13 +72,13 @@ test('a server answers a client of version 1 in its version', async (t) => {
   assert.ok(text.startsWith('\0\x07\0\x18IRONWIRE_RPC_UNSUPPORTEDthe method streams its answer'), text)
   assert.deepEqual(await answer(3, 5), [Kind.ERROR, 0, '\0\x03\0\0'])
   assert.deepEqual(await answer(4), [Kind.ERROR, 0, '\0\x02\0\0'])
-  // What version 1 does not have breaks it.
+  // A feature that version 1 lacks is a protocol error.
   socket.write(frame(Kind.REQUEST, 9, { code: 1, flags: Flag.METADATA, body: '\0\0' }))
   const { payload } = await next((unit) => unit.kind === Kind.GOAWAY)
   assert.match(payload.toString('latin1', 2), /flags 0x02 on a frame of kind Request/)
 })
 
-test('a peer of a version to come is spoken to in this one', async (t) => {
+test('a peer of a future version is addressed in the current one', async (t) => {
   const server = rpc.createServer()
   server.method('up', { clientStreaming: true }, async (requests) => {
     const parts = []

@@ -1,6 +1,6 @@
 'use strict'
 
-// Connections that wait equally long share a timer.
+// Connections that wait for the same time share a timer.
 
 const test = require('node:test')
 const assert = require('node:assert/strict')
@@ -12,13 +12,13 @@ const { Deadlines } = require('../../lib/rpc/deadlines.js')
 const { now } = require('../../lib/rpc/tick.js')
 const { Watched } = require('../../lib/rpc/watch.js')
 
-/** Keeps the process running, as what waits does not. */
+/** Keeps the process running, because the waiting connections do not. */
 async function alive(run) {
   const timer = setInterval(() => {}, 1000)
   await run().finally(() => clearInterval(timer))
 }
 
-test('each is called once, in turn, and those that wait equally long by one timer', () =>
+test('each action runs once, in order, with one timer for equal delays', () =>
   alive(async () => {
     const lists = new Map()
     const called = []
@@ -35,11 +35,11 @@ test('each is called once, in turn, and those that wait equally long by one time
       assert.deepEqual([...lists.keys()], [20, 1])
     })
     assert.deepEqual(called, ['c', 'a', 'd'])
-    // Lists go with the last who waits.
+    // A list disappears with its last connection.
     assert.equal(lists.size, 0)
   }))
 
-test('one that is called may wait again, or have others wait or not', () =>
+test('an action may add and remove waits', () =>
   alive(async () => {
     const lists = new Map()
     const [first, second, third] = [1, 2, 3].map(() => new Watched(lists))
@@ -77,7 +77,7 @@ test('an action that throws costs the others nothing', () =>
     }
   }))
 
-test('what has come in time is read before, also where the process has not run for a while', async (t) => {
+test('data that arrived in time is read first, also after the process was blocked', async (t) => {
   const server = net.createServer()
   await once(server.listen(0, '127.0.0.1'), 'listening')
   const socket = net.connect(server.address().port, '127.0.0.1')
@@ -105,7 +105,7 @@ test('what has come in time is read before, also where the process has not run f
   assert.deepEqual(told, ['data', 'watched', 'expired'])
 })
 
-test('the end of a silent connection has the context of its client, not that of another one', async () => {
+test('a silent connection ends in the async context of its own client', async () => {
   const storage = new AsyncLocalStorage()
   const silent = net.createServer((socket) => socket.on('error', () => {}).resume())
   await once(silent.listen(0, '127.0.0.1'), 'listening')

@@ -3,13 +3,16 @@
 const process = require('node:process')
 const { Inbox } = require('./inbox.js')
 
-/** The reader of a call's messages that is to be asked for each of them: behind `ask()`, `tell(message)` is called for one. */
+/**
+ * A reader of a call's messages for interceptors, which ask for each message: every `ask()` leads to at most one
+ * `tell(message)`.
+ */
 class Asker {
   constructor(call, tell) {
     this.inbox = new Inbox(call, this)
     this.inbox.paused = true
     this.tell = tell
-    /** One is wanted. */
+    /** Whether a message was asked for and has not been told yet. */
     this.asked = false
   }
 
@@ -19,7 +22,7 @@ class Asker {
     process.nextTick(read, this)
   }
 
-  /** From the inbox. Returns whether there may be another. */
+  /** Called by the inbox. Returns whether `tell()` has asked for another message. */
   push(message) {
     this.asked = false
     this.tell(message)
@@ -27,7 +30,7 @@ class Asker {
   }
 }
 
-/** Unless that has been told meanwhile. */
+/** Not if a message has arrived in the meantime. */
 function read({ asked, inbox }) {
   if (asked) inbox.read()
 }

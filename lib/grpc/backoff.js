@@ -1,6 +1,7 @@
 'use strict'
 
-// Pauses between attempts, each longer than the last. See gRPC's `connection-backoff.md`.
+// The pauses between connection attempts, each longer than the last one. See gRPC's `connection-backoff.md`. Times are
+// in milliseconds.
 
 const { clearTimeout, setTimeout } = require('node:timers')
 
@@ -8,10 +9,10 @@ const INITIAL = 1000
 const MAX = 120_000
 const FACTOR = 1.6
 const JITTER = 0.2
-/** Of a pause, so that Node's timers take it with what chance adds. */
+/** Limit of a pause. With jitter added, it is still within the range of Node's timers. */
 const LONGEST = 2 ** 30
 
-/** Milliseconds, give or take a fifth: those who have failed together do not come back together. */
+/** The time changed at random by up to a fifth, so that clients that failed together do not retry together. */
 const jittered = (time) => time * (1 + (Math.random() * 2 - 1) * JITTER)
 
 class Backoff {
@@ -27,7 +28,7 @@ class Backoff {
     return this.timer !== undefined
   }
 
-  /** A pause begins, after which `callback` is called. */
+  /** Starts a pause. `callback` is called at its end. */
   start() {
     clearTimeout(this.timer)
     this.timer = setTimeout(() => {
@@ -37,7 +38,7 @@ class Backoff {
     this.next = jittered(Math.min(this.next * FACTOR, Math.max(this.most, this.least)))
   }
 
-  /** What was tried has gone well. */
+  /** Ends a pause without calling `callback`. The next pause has the initial length again. */
   reset() {
     clearTimeout(this.timer)
     this.timer = undefined

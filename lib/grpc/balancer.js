@@ -1,6 +1,7 @@
 'use strict'
 
-// Between a channel and its connections: the resolver says where servers are and how they want to be called, a policy takes connections to them.
+// Stands between a channel and its connections: the resolver finds the servers' addresses and the service config, and a
+// load-balancing policy opens connections to them.
 
 const { Backoff } = require('./backoff.js')
 const { connectivityState } = require('./constants.js')
@@ -17,34 +18,37 @@ require('./round-robin.js')
 
 const { IDLE, CONNECTING, TRANSIENT_FAILURE } = connectivityState
 
-/** Where a service config names none that there is. */
+/** The policy if the service config names none that is known. */
 const STANDARD = { Policy: PickFirst, config: PickFirst.read({}) }
 
 class Balancer {
-  /** `channel` has `target`, `route`, `options`, `channelCredentials` and `tls`, and hears `configured(config)` and `update(state, picker)`. */
+  /**
+   * `channel` has `target`, `route`, `options`, `channelCredentials`, `tls`, `state` and `trace`. The balancer calls
+   * its `configured(config)` and `update(state, picker)`.
+   */
   constructor(channel) {
     const { route, options } = channel
     this.channel = channel
     this.pool = options['grpc.use_local_subchannel_pool'] ? new SubchannelPool() : globalPool
     const text = options['grpc.service_config']
     this.standard = parseServiceConfig(text ? JSON.parse(text) : {})
-    /** The last one that a resolver gave. */
+    /** The service config in use, or null before there is one. */
     this.config = null
     this.resolver = createResolver(route, (...result) => this.heard(...result), options)
-    /** Whether the resolver has been asked, and not destroyed. */
+    /** True from the first request to the resolver until the resolver is destroyed. */
     this.resolves = false
     this.backoff = new Backoff(options, () => this.ask())
     this.policies = new PolicyHolder(this)
   }
 
-  /** There are calls, or will be. */
+  /** Called when there are calls, or when the program wants the channel to connect. */
   connect() {
     this.resolve()
     if (this.channel.state === IDLE) this.channel.update(CONNECTING, QUEUE)
     this.policies.connect()
   }
 
-  /** There will be none for some time. */
+  /** Releases the connections and stops the resolver: called when the channel becomes idle or is closed. */
   stop() {
     this.policies.destroy()
     const { resolves } = this
@@ -54,7 +58,7 @@ class Balancer {
     if (resolves) this.resolver.destroy()
   }
 
-  // --- names
+  // ---- name resolution
 
   resolve() {
     if (this.backoff.isRunning) return
@@ -70,7 +74,9 @@ class Balancer {
     }
   }
 
-  /** Whether what the resolver has found is of use; if not, it is asked again after a while. */
+  /**
+   * The resolver's listener. Returns whether the result was usable; if not, the resolver is asked again after a pause.
+   */
   heard(endpoints, _attributes, serviceConfig, note) {
     if (!this.resolves) return false
     const found = isResult(endpoints) ? endpoints : unavailable('What the resolver has given is no list of endpoints')
@@ -86,7 +92,7 @@ class Balancer {
     let config = this.standard
     if (serviceConfig !== null && serviceConfig !== undefined) {
       const { error, value } = read(serviceConfig)
-      // What was right serves until what is wrong is mended.
+      // If the new config is invalid, the previous one stays in use.
       config = value ?? this.config
       if (config === null) return this.unresolved(error)
     }
@@ -103,7 +109,7 @@ class Balancer {
     return false
   }
 
-  // --- for policies
+  // ---- for the policies
 
   take(address) {
     const { target, options, channelCredentials: credentials, tls } = this.channel
@@ -121,13 +127,16 @@ class Balancer {
   }
 }
 
-/** What a program's resolver gives may be anything. */
+/** A program can register resolvers of its own, so the shape of their results is checked. */
 const isResult = (result) =>
   result?.ok === true ? Array.isArray(result.value) && result.value.every(isEndpoint) : Boolean(result?.error)
 
 const isEndpoint = (endpoint) => Array.isArray(endpoint?.addresses) && endpoint.addresses.every(Boolean)
 
-/** A service config of a resolver's, which is `{ ok, value }` or `{ ok, error }`. */
+/**
+ * Parses the service config of a resolver, which is `{ ok: true, value }` or `{ ok: false, error }`. Returns `{ value
+ * }` or `{ error }`.
+ */
 function read(serviceConfig) {
   if (!serviceConfig.ok) return { error: serviceConfig.error }
   try {

@@ -1,9 +1,10 @@
 'use strict'
 
-// Rows of the table that Rust fills (src/binding/grpc.rs) become calls of links and of their calls.
+// Reads the events that Rust writes into a shared table (src/binding/grpc.rs) and passes each one to its link or to the
+// link's call.
 //
-// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
-// promise jobs run, and what is sent in a batch leaves with its end.
+// One entry into JavaScript delivers the events of all connections that received something in one turn of the event
+// loop. Ticks and promise jobs run between two connections. What is sent during a batch leaves at the end of the batch.
 
 const { Buffer } = require('node:buffer')
 const { native, ownerOf, shared } = require('../engine.js')
@@ -11,7 +12,7 @@ const { runTicks } = require('../ticks.js')
 const { enterBatch, leaveBatch, now } = require('../rpc/tick.js')
 const constants = require('../constants.js')
 
-/** The code of HTTP/2 for what is not needed any more. */
+/** HTTP/2's error code for a stream that is no longer needed. */
 const CANCEL = 8
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
@@ -57,7 +58,7 @@ function handle(link, at, text, body) {
       const method = words[at + METHOD]
       const path = text.slice(part, metadata)
       const hasBegun = link.onCall(stream, method, path, words[at + TIMEOUT], text.slice(metadata, end))
-      // A handler that awaits what is there already has gone on before it hears of the caller's messages.
+      // A handler that awaits something already settled continues before it gets the caller's messages.
       if (hasBegun) runTicks()
       return
     }
@@ -88,7 +89,7 @@ function handle(link, at, text, body) {
       const message = text.slice(part, metadata)
       const call = link.calls.get(stream)
       link.traffic.succeeded++
-      // A stream that our side has not ended, ends with this.
+      // If our side has not ended the stream, it is reset.
       if ((first & OPEN) === 0) link.closed(stream)
       else link.reset(stream, CANCEL)
       call?.scope.run(call, call.onStatus, words[at + CODE], message, text.slice(metadata, end), words[at + HTTP])

@@ -1,6 +1,9 @@
 'use strict'
 
-/** A class of objects that put another one together: each method sets the part that `parts` has for its name. */
+/**
+ * Makes a builder class. `parts` maps its methods to the names under which they store their argument; `build()` returns
+ * what was stored.
+ */
 function builder(parts) {
   class Builder {
     constructor() {

@@ -1,6 +1,6 @@
 'use strict'
 
-// `CallCredentials` as in @grpc/grpc-js: what says, with each call, on whose behalf it is made.
+// `CallCredentials` as in @grpc/grpc-js: metadata that says on whose behalf a call is made, for example a token.
 
 const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
@@ -13,12 +13,12 @@ const { hostOf } = require('./uri.js')
 const AUTHORIZATION = 'authorization'
 
 class CallCredentials {
-  /** `generate({ method_name, service_url }, callback)` calls back with metadata. */
+  /** `generate({ method_name, service_url }, callback)` calls `callback(error, metadata)`. */
   static createFromMetadataGenerator(generate) {
     return new Generated(generate)
   }
 
-  /** `client` is one of google-auth-library's, or one that is like them. */
+  /** `client` is an auth client of google-auth-library, or an object with the same methods. */
   static createFromGoogleCredential(client) {
     return new Generated(({ service_url: url }, callback) => {
       headersOf(client, url).then((headers) => callback(null, metadataOf(headers)), callback)
@@ -29,13 +29,13 @@ class CallCredentials {
     return new Empty()
   }
 
-  /** Both. */
+  /** Returns credentials that add the metadata of both. */
   compose(other) {
     return other instanceof Empty ? this : new Composed([this, other])
   }
 }
 
-/** Old ones have a callback. */
+/** Old versions of google-auth-library have `getRequestMetadata()` with a callback instead. */
 function headersOf(client, url) {
   if (typeof client.getRequestHeaders === 'function') return client.getRequestHeaders(url)
   return new Promise((resolve, reject) => {
@@ -47,7 +47,7 @@ function headersOf(client, url) {
   })
 }
 
-/** Newer ones give an object of `Headers`. */
+/** Newer versions return a `Headers` object, older ones a plain object. */
 function metadataOf(headers) {
   const metadata = new Metadata()
   const fields = typeof headers.entries === 'function' ? headers.entries() : Object.entries(headers)
@@ -119,13 +119,16 @@ class Empty extends CallCredentials {
   }
 }
 
-/** What a call's credentials are, together with those of its channel; null for none. */
+/** The credentials of a call combined with those of its channel, or null if there are none. */
 function credentialsOf(ofCall, ofChannel) {
   const credentials = ofCall ? ofCall.compose(ofChannel ?? new Empty()) : ofChannel
   return credentials instanceof Empty ? null : credentials
 }
 
-/** Has a call's credentials say on whose behalf it is made; with that it goes on. */
+/**
+ * Asks the call's credentials for their metadata and then begins the call with it. The call's deadline applies
+ * meanwhile.
+ */
 function vouch(call) {
   const { channel, credentials, expires, host = channel.authority, method } = call
   const wait = Math.min(Math.max(expires - now(), 0), MAX_DELAY)
@@ -136,7 +139,7 @@ function vouch(call) {
     if (!call.over) code(call, value)
   }
   const about = { method_name: method.path, service_url: `https://${hostOf(host)}/${service}` }
-  // A program's own credentials may do anything.
+  // In the promise's constructor, because a program's own credentials may throw.
   new Promise((resolve) => resolve(credentials.generateMetadata(about)))
     .then(checked)
     .then(proceed(vouched), proceed(refused))

@@ -1,17 +1,17 @@
 'use strict'
 
-// Certificates that change while they are in use, as in @grpc/grpc-js's `experimental`: who listens to a provider is told of each that it gives, and of null
-// where there is none.
+// Certificate providers, as in `experimental` of @grpc/grpc-js: they supply certificates that change while in use. A
+// provider calls its listeners with each update, or with null if it has no certificate.
 
 const { readFile } = require('node:fs/promises')
 const process = require('node:process')
 const { clearInterval, setInterval } = require('node:timers')
 const { isDeepStrictEqual } = require('node:util')
 
-/** Reads files again and again, while somebody listens. */
+/** Reads certificate files at regular intervals, as long as it has listeners. */
 class FileWatcherCertificateProvider {
   #config
-  /** What was read, by kind; undefined for what has not been. */
+  /** The last content of the files, by kind; undefined before they were read. */
   #latest = { ca: undefined, identity: undefined }
   #listeners = { ca: new Set(), identity: new Set() }
   #timer
@@ -64,7 +64,7 @@ class FileWatcherCertificateProvider {
     if (this.#timer !== undefined) return
     const { refreshIntervalMs } = this.#config
     const age = Date.now() - this.#readAt
-    // Nobody has looked for a while.
+    // Nobody has listened for a while, so the content may be out of date.
     if (age > 2 * refreshIntervalMs) this.#latest = { ca: undefined, identity: undefined }
     if (age > refreshIntervalMs) this.#read()
     this.#timer = setInterval(() => this.#read(), refreshIntervalMs).unref()
@@ -89,7 +89,7 @@ class FileWatcherCertificateProvider {
   }
 }
 
-/** What is in a file; null where there is none. */
+/** The content of a file; null if there is no path or the file cannot be read. */
 async function contentOf(path) {
   if (path === undefined) return null
   try {
@@ -99,9 +99,11 @@ async function contentOf(path) {
   }
 }
 
-/** What providers have given last, for who holds on to it. */
+/** The latest updates of a CA provider and an identity provider. It listens to them while it is held. */
 class Provided {
-  /** `onUpdate` is called when all that there is to be is there, and with each change. */
+  /**
+   * Either provider may be null. `onUpdate` is called when the last missing update has arrived, and after each change.
+   */
   constructor(caProvider, identityProvider, onUpdate) {
     this.caProvider = caProvider
     this.identityProvider = identityProvider
@@ -125,7 +127,7 @@ class Provided {
     this.identityProvider?.removeIdentityCertificateListener(this.onIdentity)
   }
 
-  /** Who gives the same again changes nothing. */
+  /** An update without a change is not passed on. */
   update(change) {
     const { ca, identity } = this
     Object.assign(this, change)
@@ -133,12 +135,12 @@ class Provided {
     if (this.isThere && isOther) this.onUpdate()
   }
 
-  /** All has come, be it that there is none. */
+  /** Whether every provider has reported, even if it reported null. */
   get isThere() {
     return this.ca !== undefined && this.identity !== undefined
   }
 
-  /** `{ ca, cert, key }`, or null where something is missing. */
+  /** `{ ca, cert, key }`, or null if a provider has no certificate. */
   get options() {
     const { ca, caProvider, identity, identityProvider } = this
     if ((caProvider !== null && !ca) || (identityProvider !== null && !identity)) return null

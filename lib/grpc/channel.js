@@ -1,6 +1,7 @@
 'use strict'
 
-// `Channel` as in @grpc/grpc-js: calls to a target, which go where its balancer says.
+// `Channel` as in @grpc/grpc-js: makes calls to a target. Its balancer (balancer.js) supplies a picker, which chooses
+// the connection of each call.
 
 const process = require('node:process')
 const { isDate } = require('node:util/types')
@@ -26,17 +27,17 @@ const { hostOf, shownUri, uriToString } = require('./uri.js')
 const binding = require('../../binding.js')
 
 const { IDLE, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
-/** Milliseconds without a call after which connections end. */
+/** Milliseconds without a call after which the channel releases its connections. */
 const IDLE_TIMEOUT = 30 * 60_000
 const MIN_IDLE_TIMEOUT = 1000
 const NUL = '\0'
-/** Methods of which it is kept how their calls begin: who makes names up must not fill the memory. */
+/** Number of methods whose header fields are cached. Without a limit, made-up method names could fill the memory. */
 const MAX_HEADS = 1000
 
 const RETRY_BUFFER = 16 * 1024 * 1024
 const CALL_RETRY_BUFFER = 1024 * 1024
 
-/** Throttles of retries by their targets: a service that is in need is so for all of its channels. */
+/** Retry throttles by target. All channels to a target share one, because it is the service that is overloaded. */
 const throttles = new Map()
 
 function throttleOf(target, throttling) {
@@ -55,38 +56,44 @@ class Channel {
     if (options === null || typeof options !== 'object') throw new TypeError('Channel options must be an object')
     refuseMissing(options)
     this.channelCredentials = credentials
-    /** What the credentials add to each call, or null for nothing. */
+    /** The call credentials that are part of the channel credentials, or null. */
     this.credentials = credentials._ofCalls()
     this.compression = compressionOf(options)
     this.target = parseTarget(target)
-    /** What is connected to for that, and how: a proxy may stand before it. */
+    /** The target and the options that connections use: those of a proxy, if there is one. */
     const way = routeOf(this.target, options)
     this.route = way.target
     this.options = way.options
     const authority = getDefaultAuthority(this.target)
     this.authority = options['grpc.default_authority'] ?? authority
-    /** TLS with the servers, or null for none: it knows how to go on with them. */
+    /** TLS to the servers, or null for none. It keeps their sessions for resumption. */
     this.tls = credentials._towards(hostOf(authority), options)
     this.state = IDLE
     this.picker = QUEUE
     this.balancer = new Balancer(this)
-    /** What methods want, if anything does. It is not known before there are addresses. */
+    /**
+     * The service config, null before it is known. `methods` is null if it has no method configs, `throttle` if it has
+     * no retry throttling.
+     */
     this.config = null
     this.methods = null
     this.throttle = null
     this.maxSend = options['grpc.max_send_message_length'] >= 0 ? options['grpc.max_send_message_length'] : Infinity
     this.retries = options['grpc.enable_retries'] !== 0
-    /** Bytes that all calls may keep for their next attempts, and one of them. */
+    /** Bytes that calls may keep to be sent again: all calls together, and a single call. */
     this.mostRetained = options['grpc.retry_buffer_size'] ?? RETRY_BUFFER
     this.mostKept = options['grpc.per_rpc_retry_buffer_size'] ?? CALL_RETRY_BUFFER
     this.retained = 0
-    /** Calls that wait for a connection, or for room on one, and what keeps the process meanwhile. */
+    /** Calls that wait for a connection or for room on one, and a timer that keeps the process running meanwhile. */
     this.pending = new Set()
     this.holder = undefined
     this.deadlines = new Deadlines((now) => this.expire(now))
     this.watchers = new Set()
     this.heads = new Map()
-    /** Calls that have not ended; when the last one has, and what looks whether that is long ago. */
+    /**
+     * The number of calls that have not ended, when the last one ended (as `Date.now()`), and the timer that checks for
+     * idleness.
+     */
     this.active = 0
     this.restedAt = 0
     const idleTimeout = Math.max(options['grpc.client_idle_timeout_ms'] ?? IDLE_TIMEOUT, MIN_IDLE_TIMEOUT)
@@ -98,7 +105,7 @@ class Channel {
       options['grpc.secondary_user_agent'],
     ]
     this.agent = agents.filter(Boolean).join(' ')
-    /** What channelz tells. */
+    /** Data for channelz. */
     this.counts = new Calls()
     this.trace = new Trace()
     this.trace.add('Channel created')
@@ -118,7 +125,7 @@ class Channel {
     return state
   }
 
-  /** Calls back when the state is not `current` any more, or with an error at the deadline. */
+  /** Calls back when the state differs from `current`, or with an error at the deadline. */
   watchConnectivityState(current, deadline, callback) {
     if (this.state === SHUTDOWN) throw new Error('Channel has been shut down')
     if (this.state !== current) return process.nextTick(callback)
@@ -151,7 +158,7 @@ class Channel {
     return this.channelz
   }
 
-  /** A call whose messages are bytes. */
+  /** A call that sends and receives bytes. */
   createCall(path, deadline, host, parent, propagateFlags) {
     if (typeof path !== 'string') throw new TypeError('Channel#createCall: method must be a string')
     if (typeof deadline !== 'number' && !isDate(deadline)) {
@@ -173,9 +180,9 @@ class Channel {
     }
   }
 
-  // --- calls
+  // ---- calls
 
-  /** The fields that all calls of a method begin with. */
+  /** The header fields that all calls of a method have in common, as `name NUL value NUL …`. */
   head(path, host) {
     if (host !== undefined) return this.makeHead(path, host)
     let head = this.heads.get(path)
@@ -195,18 +202,18 @@ class Channel {
     return fields.join(NUL)
   }
 
-  /** Begins a call as soon as it can. */
+  /** Begins a call, at once if there is a connection for it. */
   begin(call) {
     if (this.state === SHUTDOWN) return call.fail(status.UNAVAILABLE, 'Channel closed before call started')
     if (this.methods !== null && this.configure(call)) return
     if (this.pending.size === 0 && this.place(call)) return
-    // It may be there at once, if another channel has it.
+    // If another channel has connected already, `connect()` begins the call.
     this.wait(call)
     this.connect()
     if (this.pending.has(call)) this.refuse(call)
   }
 
-  /** Begins a call on a connection, if there is one that takes it. */
+  /** Begins a call on a connection that takes it. Returns false if the call has to wait. */
   place(call) {
     const { picker } = this
     for (let left = picker.count; left > 0; left--) {
@@ -216,7 +223,7 @@ class Channel {
     return false
   }
 
-  /** Ends a call that cannot have a connection and does not wait for one. */
+  /** Ends a call if there is no connection to wait for, unless it waits for ready. Returns whether it did. */
   refuse(call) {
     const failed = this.picker.status
     if (failed === null || call.waitsForReady) return false
@@ -231,14 +238,14 @@ class Channel {
     if (call.expires !== Infinity) this.deadlines.add(call.expires)
   }
 
-  /** A call waits no more. */
+  /** Takes a call off the list of those that wait. */
   drop(call) {
     if (!this.pending.delete(call) || this.pending.size > 0) return
     clearInterval(this.holder)
     this.holder = undefined
   }
 
-  /** Begins those that wait, as far as there is room. */
+  /** Begins waiting calls, as many as connections have room for. */
   pump() {
     for (const call of this.pending) {
       if (!this.place(call)) return
@@ -255,9 +262,9 @@ class Channel {
     return next
   }
 
-  // --- when there are no calls
+  // ---- idleness
 
-  /** A call has ended. */
+  /** Called when a call has ended. */
   ended() {
     if (--this.active === 0) this.rest()
   }
@@ -268,7 +275,7 @@ class Channel {
     this.idleTimer ??= setTimeout(() => this.look(), this.idleTimeout).unref()
   }
 
-  /** Lets connections go that have not been used for a while. */
+  /** Releases the connections if there was no call for `idleTimeout`. */
   look() {
     this.idleTimer = undefined
     if (this.active > 0 || this.state === SHUTDOWN) return
@@ -280,13 +287,13 @@ class Channel {
     }
   }
 
-  // --- from the balancer
+  // ---- from the balancer
 
   connect() {
     if (this.state === IDLE || this.state === TRANSIENT_FAILURE) this.balancer.connect()
   }
 
-  /** What is wanted of clients is known. */
+  /** Called with the service config that applies from now on. */
   configured(config) {
     if (config === this.config) return
     this.config = config
@@ -295,12 +302,15 @@ class Channel {
     if (this.methods !== null) for (const call of [...this.pending]) this.configure(call)
   }
 
-  /** Whether a call begins by itself, with what its method's config says. */
+  /** Applies the method's config to a call, once. Returns true if this has begun the call (hedging) or ended it. */
   configure(call) {
     return call.config === undefined && apply(configOf(this.methods, call.method.path), call)
   }
 
-  /** Keeps bytes of a call that keeps so many, for its next attempt; false if they are too many. */
+  /**
+   * Reserves memory to keep bytes of a call that already keeps `kept` bytes. Returns false if that is more than the
+   * limits allow.
+   */
   retain(bytes, kept) {
     if (kept + bytes > this.mostKept || this.retained + bytes > this.mostRetained) return false
     this.retained += bytes

@@ -1,14 +1,14 @@
 'use strict'
 
-// What channelz can be asked for: see channelz.js.
+// The registry of everything that channelz reports; the service itself is in channelz.js.
 
 const { shared } = require('../engine.js')
 
 const OPTION = 'grpc.enable_channelz'
 
 /**
- * Things by their numbers, which grow: channels, subchannels, servers and sockets, of all copies of this version. They are not held: a channel that
- * nobody has any more is nobody's concern.
+ * Channels, subchannels, servers and sockets by id, in ascending order. All copies of this version share it. References
+ * are weak, so that channels and servers which nobody uses are garbage-collected.
  */
 const registry = shared('channelz', () => {
   const kinds = { channel: new Map(), subchannel: new Map(), server: new Map(), socket: new Map() }
@@ -16,12 +16,12 @@ const registry = shared('channelz', () => {
   return { kinds, dropped, last: 0 }
 })
 
-/** Has `owner` be told of, unless its options do not want that; gives what it is known by. */
+/** Registers `owner`, unless its options disable channelz. Returns its reference in any case. */
 function register(kind, name, owner, options) {
   const ref = { kind, id: ++registry.last, name }
   if (options[OPTION] === 0) return ref
   registry.kinds[kind].set(ref.id, { ref, owner: new WeakRef(owner) })
-  // The others say when they end.
+  // Subchannels and sockets always unregister themselves when they end.
   if (kind === 'channel' || kind === 'server') registry.dropped.register(owner, ref)
   return ref
 }
@@ -30,10 +30,10 @@ function unregister(ref) {
   if (ref !== null) registry.kinds[ref.kind].delete(ref.id)
 }
 
-/** The thing of a number; nothing if there is none. */
+/** The object with an id; undefined if there is none. */
 const find = (kind, id) => registry.kinds[kind].get(Number(id))?.owner.deref()
 
-/** Things from a number on. */
+/** The objects whose id is `start` or higher. */
 function* from(kind, start) {
   for (const [id, { owner }] of registry.kinds[kind]) {
     const thing = owner.deref()

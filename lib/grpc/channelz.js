@@ -1,7 +1,8 @@
 'use strict'
 
-// channelz: a service that tells of the process's channels, servers and connections (grpc.channelz.v1), with the API of @grpc/grpc-js. What can be asked
-// for is registered (see channelz-registry.js); most of what is said is looked up when somebody asks. See gRPC's proposal A14.
+// channelz: a service that reports the channels, servers and connections of the process (grpc.channelz.v1), with the
+// API of @grpc/grpc-js. Objects are registered in channelz-registry.js; most data is collected when it is requested.
+// See gRPC's proposal A14.
 
 const { Buffer } = require('node:buffer')
 const { isIPv4, isIPv6 } = require('node:net')
@@ -12,7 +13,7 @@ const { connectivityState, status } = require('./constants.js')
 const { timeOf } = require('./counts.js')
 const { definitionOf } = require('./definition.js')
 
-/** What one answer lists, if the question does not say. */
+/** Length of a list in a response, if the request does not say. */
 const MOST = 100
 
 const SOURCE = `syntax = "proto3";
@@ -265,16 +266,16 @@ message GetSocketResponse {
 }
 `
 
-// --- what is listed
+// ---- lists
 
-/** As many of a list as a question asks for, and whether those are all. */
+/** The part of a list that fits into a response, and whether that is all of it. */
 function page(things, most) {
   const all = [...things]
   const count = Number(most) || MOST
   return [all.slice(0, count), all.length <= count]
 }
 
-// --- what is said of it
+// ---- messages
 
 const refs = {
   channel: ({ id, name }) => ({ channel_id: id, name }),
@@ -359,7 +360,7 @@ function connectionOf(link) {
 }
 
 function placesOf({ id, place }) {
-  // A client's, with a path: sockets say nothing of themselves there.
+  // A client's connection to a path: its socket has no addresses to ask for.
   if (place?.path !== undefined) return { remote: addressOf(place.path) }
   const [local, remote] = [{}, {}]
   fillAddress(local, native.localAddress(id))
@@ -367,7 +368,7 @@ function placesOf({ id, place }) {
   return { local: addressOf(local), remote: addressOf(remote) }
 }
 
-/** Of `{ address, port }`, or of a path; null where neither is known. */
+/** The `Address` message for `{ address, port }` or for a path; null if neither is known. */
 function addressOf(place) {
   if (typeof place === 'string') return { address: 'uds_address', uds_address: { filename: place } }
   const { address, port } = place
@@ -375,7 +376,7 @@ function addressOf(place) {
   return { address: 'tcpip_address', tcpip_address: { ip_address: bytesOf(address), port } }
 }
 
-/** Of an address of IPv4 or IPv6; those of the former that are written as the latter are what they stand for. */
+/** The bytes of an IPv4 or IPv6 address. An IPv4-mapped IPv6 address gives the bytes of the IPv4 address. */
 function bytesOf(text) {
   const address = text.replace(/%.*$/, '')
   const mapped = /^::ffff:([\d.]+)$/i.exec(address)
@@ -397,9 +398,9 @@ function securityOf({ id, tlsPeer }) {
   return { model: 'tls', tls: { ...name, local_certificate: local, remote_certificate: remote } }
 }
 
-// --- the service
+// ---- the service
 
-/** An answer about one thing. */
+/** Makes a handler that returns one object of a kind. */
 const answering = (kind) => (call, callback) => {
   const id = call.request[`${kind}_id`]
   const thing = find(kind, id)
@@ -407,7 +408,7 @@ const answering = (kind) => (call, callback) => {
   else callback({ code: status.NOT_FOUND, details: `No ${kind} data found for id ${id}` })
 }
 
-/** An answer that lists them. */
+/** Makes a handler that lists the objects of a kind. */
 const listing = (kind) => (call, callback) => {
   const { [`start_${kind}_id`]: start, max_results: most } = call.request
   const [things, end] = page(from(kind, Number(start)), most)
@@ -438,7 +439,7 @@ const getChannelzHandlers = () => ({
 
 let definition
 
-/** The service, for servers and clients: compiled when it is first asked for. */
+/** The service definition, for servers and clients. It is compiled on first use. */
 function getChannelzServiceDefinition() {
   if (definition === undefined) {
     const { parse } = require('../protobuf/index.js')
@@ -450,7 +451,7 @@ function getChannelzServiceDefinition() {
 
 const adminServices = [[getChannelzServiceDefinition, getChannelzHandlers]]
 
-/** Another service for those who look after a server. */
+/** Adds a service to those that `addAdminServicesToServer()` installs. */
 function registerAdminService(getServiceDefinition, getHandlers) {
   adminServices.push([getServiceDefinition, getHandlers])
 }

@@ -1,6 +1,7 @@
 'use strict'
 
-// Calls as clients have them: what stands between a channel and the objects that callers get.
+// The client's side of calls: `ClientCall`, which does the work between a channel and a connection, and the objects
+// that callers get.
 
 const { Buffer } = require('node:buffer')
 const EventEmitter = require('node:events')
@@ -26,10 +27,10 @@ const { END, FRAMES, MESSAGE } = constants.grpcSend
 const { NONE } = constants.grpcStatus
 const EMPTY = Buffer.alloc(0)
 const ignore = () => {}
-/** From here on a connection has too few numbers for further streams. */
+/** Stream numbers end at 2³¹ - 1: from this one on, the connection takes no new calls. */
 const LAST_STREAM = 2 ** 31 - 1000
 
-/** Codes of HTTP/2 that streams are reset with. */
+/** HTTP/2's error codes, for streams that are reset. */
 const NO_ERROR = 0
 const INTERNAL_ERROR = 2
 const REFUSED_STREAM = 7
@@ -37,7 +38,10 @@ const CANCEL = 8
 const ENHANCE_YOUR_CALM = 11
 const INADEQUATE_SECURITY = 12
 
-/** How often a call is made again that no server has seen: one refused it alone, or its connection had ended. */
+/**
+ * How often a call is repeated that a server has refused unseen: on a connection that stays open, and on one that is
+ * ending.
+ */
 const MAX_REFUSED = 1
 const MAX_UNSEEN = 5
 
@@ -54,7 +58,7 @@ const STATUS_OF_HTTP = {
 
 const ofHttp = (http) => [STATUS_OF_HTTP[http] ?? status.UNKNOWN, `Received HTTP status code ${http}`]
 
-/** What a stream that was reset says. */
+/** The status of a call whose stream was reset with `code`. */
 function ofReset(code) {
   switch (code) {
     case NO_ERROR:
@@ -74,7 +78,7 @@ function ofReset(code) {
   }
 }
 
-/** One call, and the stream that it is on, if any. */
+/** One call, and the stream that it uses, if any. */
 class ClientCall {
   constructor(channel, method, metadata, options) {
     if (channel.state === connectivityState.SHUTDOWN) throw new Error('Channel has been shut down')
@@ -85,44 +89,49 @@ class ClientCall {
     this.method = method
     this.fields = fieldsOf(metadata)
     const { compression } = channel
-    /** How its messages are compressed, or null for not at all. */
+    /** How messages are compressed, or null for no compression. */
     this.compression = compression?.isTaken ? compression : null
     if (this.compression !== null) this.fields += compression.field
     this.credentials = credentialsOf(options.credentials, channel.credentials)
-    /** What the caller has given, and whether the credentials have added something to that for the next attempt. */
+    /**
+     * The fields without those of the credentials, and whether the credentials have added theirs for the next attempt.
+     */
     this.ownFields = this.fields
     this.isVouchedFor = false
-    /** Undefined: as its service says. */
+    /** Undefined: the method config decides. */
     this.waitsForReady = metadata?.options.waitForReady
-    /** What its service says of it, when that is known, or null for nothing. */
+    /** The method config; undefined until it is known, null if there is none. */
     this.config = undefined
     this.maxSend = channel.maxSend
     this.maxReceive = Infinity
-    /** What makes it again when it fails, or null for nothing; and how often that was. */
+    /** The retry or hedging policy, or null; and the number of earlier attempts. */
     this.policy = null
     this.previous = 0
     this.host = options.host
-    /** The call that it ends with, if any. */
+    /** The server call with which this call is cancelled, or null. */
     this.parent = null
-    /** Runs while its credentials are asked. */
+    /** The deadline's timer while the credentials are asked. */
     this.vouching = undefined
     this.deadline = Infinity
     this.expires = Infinity
     this.link = null
     this.stream = 0
-    /** Who are told how the attempt ends, or null for nobody: what counts the server's calls, and who wants to know. */
+    /** Counters for the end of the attempt, or null: the subchannel's, and the endpoint's for outlier detection. */
     this.attempted = null
     this.watcher = null
     this.over = false
-    /** Something has come of the response. */
+    /** Whether anything of the response has arrived. */
     this.begun = false
-    /** How often no server has seen it. */
+    /** How often the call was repeated because a server refused it unseen. */
     this.refused = 0
-    /** A server may have seen it. */
+    /** False if certainly no server has seen the call. */
     this.sent = false
     this.encoding = undefined
     this.http = 0
-    /** The request, until something has come: a server may not have seen it. Nothing for one that is a stream. */
+    /**
+     * The single request message, kept until a response begins, because a server may not have seen it. Undefined for a
+     * request stream.
+     */
     this.message = undefined
     this.ends = false
     this.view = undefined
@@ -148,7 +157,7 @@ class ClientCall {
     this.expires = now() + until - Date.now()
   }
 
-  /** Has `view` be what its caller has of it. */
+  /** Connects the call with `view`, the object that its caller gets. */
   show(view) {
     const { requestStream, responseStream } = this.method
     this.view = view
@@ -157,13 +166,12 @@ class ClientCall {
     if (requestStream) this.outbox = new Outbox(this, this.channel.retries)
   }
 
-  /** Begins. */
   start() {
     if (this.expires <= now()) process.nextTick(() => this.onDeadline())
     else this.channel.begin(this)
   }
 
-  /** Begins on a connection; false when it takes no more calls now. */
+  /** Begins the call on a connection. Returns false if that takes no more calls now. */
   attempt(link) {
     if (this.over) return true
     if (link.closing || link.draining || link.ended) return false
@@ -180,7 +188,8 @@ class ClientCall {
         ? native.grpcCall(link.id, head, timeout, this.fields, 0, EMPTY, 0)
         : native.grpcCall(link.id, head, timeout, this.fields, MESSAGE | END, message, message.length)
     if (stream < 0) {
-      // Either there is no room, or these fields are none, and then others need not wait for this call.
+      // Either the connection has no room, or a field is invalid. In the latter case, other calls need not wait for
+      // this one.
       const wrong = findWrong(head) ?? findWrong(this.fields)
       if (wrong === undefined) {
         link.waiters.add(this.channel)
@@ -203,13 +212,13 @@ class ClientCall {
     return true
   }
 
-  /** Whether the request is still there, all of it. */
+  /** Whether the call can be repeated: no response has begun, and the whole request is still kept. */
   get isRepeatable() {
     if (this.begun || !this.channel.retries) return false
     return this.outbox === null ? this.message !== undefined : this.outbox.kept !== null
   }
 
-  /** Begins again. */
+  /** Begins another attempt. */
   repeat() {
     this.link = null
     this.stream = 0
@@ -219,7 +228,7 @@ class ClientCall {
     this.channel.begin(this)
   }
 
-  /** An attempt begins. */
+  /** Counts the beginning of an attempt. */
   count(link) {
     const { traffic, owner } = link
     traffic.started++
@@ -231,7 +240,7 @@ class ClientCall {
     if (watch !== null) this.watcher = watch.of(link)
   }
 
-  /** It has ended. */
+  /** Counts the end of an attempt. */
   counted(code) {
     const { attempted, watcher } = this
     if (attempted === null) return
@@ -241,16 +250,16 @@ class ClientCall {
     watcher?.ended(code)
   }
 
-  /** There is no connection, or none any more. */
+  /** Ends an attempt that has no connection, or whose connection was lost. The policy may make another attempt. */
   unplaced(end) {
     this.counted(end.code)
     if (this.over || this.policy?.takes(this, end)) return
     this.fail(end.code, end.details, end.metadata)
   }
 
-  // --- from the caller
+  // ---- from the caller
 
-  /** The request, which is one message. */
+  /** Sends the request of a call with one request message. */
   send(argument) {
     const bytes = this.encode(argument)
     if (bytes === undefined) return
@@ -259,7 +268,9 @@ class ClientCall {
     this.start()
   }
 
-  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  /**
+   * Serializes a message, and frames it if messages are compressed. If that fails, ends the call and returns undefined.
+   */
   encode(value, flags) {
     let bytes
     try {
@@ -304,7 +315,7 @@ class ClientCall {
     return this.link?.getAuthContext() ?? null
   }
 
-  // --- from the link
+  // ---- from the link
 
   onMetadata(text, http) {
     if (!this.begun) this.begin()
@@ -320,7 +331,7 @@ class ClientCall {
     this.view.emit('metadata', metadata)
   }
 
-  /** There is an answer: no other is asked for. */
+  /** A response has begun, so the call is not repeated any more. */
   begin() {
     this.begun = true
     this.message = undefined
@@ -338,7 +349,7 @@ class ClientCall {
     this.response = this.decode(bytes, compressed)
   }
 
-  /** A message that was received; nothing if the call has failed with it. */
+  /** Decompresses and deserializes a message. If that fails, ends the call and returns undefined. */
   decode(bytes, compressed) {
     let content = bytes
     if (compressed) {
@@ -382,14 +393,14 @@ class ClientCall {
     this.link = null
     this.stream = 0
     if (this.over) return
-    // Of attempts before this one nobody knows.
+    // A server may have seen earlier attempts.
     if (code === REFUSED_STREAM && !this.begun) this.sent = this.previous > 0
     if (code === REFUSED_STREAM && this.isRepeatable && this.refused < (draining ? MAX_UNSEEN : MAX_REFUSED)) {
       this.refused++
       this.counted(status.UNAVAILABLE)
       return this.repeat()
     }
-    // Why it is refused is said by what the server has ended the connection with.
+    // The error code with which the server ended the connection is the reason for the refusal.
     const [number, details] = ofReset(code === REFUSED_STREAM && goaway !== NO_ERROR ? goaway : code)
     this.end({ code: number, details, metadata: new Metadata() })
   }
@@ -410,9 +421,12 @@ class ClientCall {
     this.outbox?.onDrained()
   }
 
-  // --- the end
+  // ---- the end
 
-  /** The call ends here. It is told by itself, when whoever ends it has gone on: often several end together, and what one caller throws is no other's. */
+  /**
+   * Ends the call from this side. The caller hears of it in a later tick: often several calls end together, and an
+   * exception that one caller throws must not affect the others.
+   */
   fail(code, details, metadata = new Metadata()) {
     if (this.over) return
     this.counted(code)
@@ -428,7 +442,7 @@ class ClientCall {
     else if (link.calls.get(stream) === this) link.reset(stream, CANCEL)
   }
 
-  /** The server has ended the call. */
+  /** Called when the server has ended the call. */
   end(end) {
     this.counted(end.code)
     if (this.over || this.policy?.takes(this, end)) return
@@ -437,7 +451,7 @@ class ClientCall {
     if (this.previous > 0 && !this.begun) tellPrevious(end.metadata, this.previous)
     this.expires = Infinity
     if (end.code === status.OK && this.inbox !== null) {
-      // All messages come before that; they are for the reader to keep.
+      // All messages come before the status. The ones that wait no longer count for the connection.
       this.inbox.disown()
       this.inbox.end(() => this.finish(end))
       return
@@ -473,24 +487,24 @@ class ClientCall {
   }
 }
 
-/** An attempt of one is none. */
+/** False for an attempt of a hedged call, which is only a part of a call. */
 ClientCall.prototype.isWhole = true
 
-/** The end of a call with one response, for whoever waits for that. */
+/** Reports the end of a call with one response to its callback. */
 function answer(callback, end, responded, response) {
   if (end.code !== status.OK) callback(callError(end))
   else if (responded) callback(null, response)
   else callback(callError({ ...end, code: status.UNIMPLEMENTED, details: 'No message received' }))
 }
 
-/** The end of a call whose responses are a stream. */
+/** Reports the end of a call to its stream of responses. */
 function endStream(view, end) {
   if (view.destroyed) return
   view.push(null)
   if (end.code !== status.OK) view.emit('error', callError(end))
 }
 
-/** What all that callers get has in common. */
+/** Methods that all objects for callers have. */
 const common = {
   cancel() {
     this.call.cancelWithStatus(status.CANCELLED, 'Cancelled on client')
@@ -535,14 +549,14 @@ const read = {
   _read() {
     this.call.startRead()
   },
-  /** Whoever destroys the stream, as `break` in `for await` does, wants nothing more of the call. */
+  /** Destroying the stream, as `break` in `for await` does, cancels the call. */
   _destroy(error, callback) {
     this.cancel()
     callback(error)
   },
 }
 
-/** The response of a call may still be to come when its stream has ended. */
+/** A stream that has sent all requests is destroyed by Node, but the response may still be on its way. */
 const sending = {
   _destroy(error, callback) {
     if (!this.writableFinished) this.cancel()

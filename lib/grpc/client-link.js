@@ -1,6 +1,6 @@
 'use strict'
 
-// A connection as clients have it.
+// The client's side of a connection: connecting, also through a proxy, and offering room to calls that wait.
 
 const { Buffer } = require('node:buffer')
 const dns = require('node:dns')
@@ -13,23 +13,23 @@ const { Link } = require('./link.js')
 const { Tunnel } = require('./proxy.js')
 
 const FastBuffer = Buffer[Symbol.species]
-/** Milliseconds after which a server that has not answered is given up. */
+/** Milliseconds that a server has to accept the connection and to send its settings. */
 const CONNECT_TIMEOUT = 20_000
 const ENHANCE_YOUR_CALM = 11
 const TOO_MANY_PINGS = 'too_many_pings'
 
 class ClientLink extends Link {
-  /** `owner` has `options`, and hears `connected`, `left`, `calm` and `lost`. */
+  /** `owner` is a subchannel. It has `options`, and is notified through `connected`, `left`, `calm` and `lost`. */
   constructor(id, owner, place) {
     super(id, false, owner.options)
     this.owner = owner
     this.place = place
-    /** Channels whose calls have found no room. */
+    /** Channels with calls that found no room on this connection. */
     this.waiters = new Set()
     this.settled = false
-    /** Through a proxy, until that leads to the server. */
+    /** Set until the proxy has opened the way to the server; null without a proxy. */
     this.tunnel = Tunnel.of(owner.options)
-    /** Why the server takes no more calls, as a code of HTTP/2. */
+    /** The HTTP/2 error code of the server's GOAWAY; 0 if there was no error. */
     this.goaway = 0
     this.patience = setTimeout(() => {
       this.lose(new Error('Connection timed out'))
@@ -98,7 +98,7 @@ class ClientLink extends Link {
     if (this.calls.size === 0) this.finish()
   }
 
-  /** Its streams have used up their numbers, or nearly: the next calls have another connection. */
+  /** Called when the stream numbers are nearly used up: the next calls use another connection. */
   retire() {
     this.owner.left(this)
     this.drain()
@@ -110,7 +110,7 @@ class ClientLink extends Link {
     if (this.waiters.size > 0) this.offer()
   }
 
-  /** There may be room for calls that wait: channels take turns. */
+  /** Calls that wait may find room now. Channels take turns. */
   offer() {
     for (const channel of [...this.waiters]) {
       this.waiters.delete(channel)
@@ -119,7 +119,10 @@ class ClientLink extends Link {
     }
   }
 
-  /** There are no calls: what has not left by then is of no use, to a server that does not read. */
+  /**
+   * There are no calls left, so unsent data is of no use: a server that does not read it is not waited for without
+   * limit.
+   */
   finish() {
     super.finish()
     if (!this.closing) this.linger()
@@ -130,7 +133,7 @@ class ClientLink extends Link {
     if (!this.closing) this.unref()
   }
 
-  /** What is to come goes elsewhere at once, however long the server keeps the connection. */
+  /** New calls use another connection at once, however long the server keeps this one open. */
   onFailed(code, why) {
     super.onFailed(code, why)
     this.onLost(this.failure)

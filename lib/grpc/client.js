@@ -1,6 +1,6 @@
 'use strict'
 
-// `Client` as in @grpc/grpc-js.
+// `Client` as in @grpc/grpc-js: the base class of all service clients.
 
 const { setImmediate } = require('node:timers')
 const { Channel } = require('./channel.js')
@@ -18,7 +18,7 @@ const MANY_EACH = { requestStream: true, responseStream: true }
 
 const isObject = (value) => typeof value === 'object' && value !== null
 
-/** `(metadata?, options?, callback?)`. */
+/** Sorts the arguments `(metadata?, options?, callback?)`. */
 function withCallback(first, second, third) {
   if (typeof first === 'function') return { metadata: undefined, options: NOTHING, callback: first }
   if (typeof second === 'function') return { ...withoutCallback(first, undefined), callback: second }
@@ -29,7 +29,7 @@ function withCallback(first, second, third) {
   throw new Error('Incorrect arguments passed')
 }
 
-/** The response of a call whose caller gives no callback. */
+/** A promise of the response, for a call without a callback. */
 function promised(given) {
   return new Promise((resolve, reject) => {
     given.callback = (error, value) => (error === null ? resolve(value) : reject(error))
@@ -45,7 +45,10 @@ class Client {
   #channel
   #interceptors
   #transform
-  /** Whether all calls go by way of interceptors, where what is unusual is done. */
+  /**
+   * Whether all calls go through interceptors.js, which handles everything unusual, also call transformers and foreign
+   * channels.
+   */
   #isUnusual
 
   constructor(address, credentials, options = {}) {
@@ -113,7 +116,8 @@ class Client {
     const given = withCallback(...rest)
     if (given.callback !== undefined) return this.#begin(new ClientWritableStream(), method, given)
     const response = promised(given)
-    // Whoever still writes hears of it when he asks.
+    // A caller that is still writing may await `response` later, so a failure before that is not an unhandled
+    // rejection.
     response.catch(() => {})
     return Object.assign(this.#begin(new ClientWritableStream(), method, given), { response })
   }
@@ -126,7 +130,7 @@ class Client {
     return this.#begin(new ClientDuplexStream(), method, withoutCallback(...rest))
   }
 
-  /** Begins a call, of which the caller has `view`. */
+  /** Begins a call. `view` is the object that the caller gets. */
   #begin(view, method, { metadata, options, callback }, argument) {
     if (this.#isUnusual || options.interceptors !== undefined || options.interceptor_providers !== undefined) {
       return this.#intercept(view, method, { metadata, options, callback }, argument)
@@ -145,7 +149,7 @@ class Client {
     return begin(this.#interceptors, this.#transform?.(properties) ?? properties)
   }
 
-  /** The function that calls a method. */
+  /** Makes the client's function for a method of the service. */
   static methodOf(method) {
     const { requestStream, responseStream } = method
     if (requestStream && responseStream) {

@@ -1,6 +1,6 @@
 'use strict'
 
-// Messages that are compressed. They are small, and packed and unpacked where they are, so that none overtakes another.
+// Compressed messages. Messages are small, so compression is synchronous, which also keeps them in order.
 
 const { Buffer } = require('node:buffer')
 const zlib = require('node:zlib')
@@ -10,22 +10,22 @@ const { log } = require('./logging.js')
 const PACK = { gzip: zlib.gzipSync, deflate: zlib.deflateSync }
 const UNPACK = { gzip: zlib.gunzipSync, deflate: zlib.inflateSync }
 
-/** Bytes before each message on a stream: whether it is compressed, and how long it is. */
+/** Bytes before each message on a stream: a flag for compression and the message's length. */
 const HEAD = 5
-/** A flag of messages that are not to be. */
+/** The write flag for messages that must not be compressed. */
 const NO_COMPRESS = 2
 
-/** How messages are compressed that are sent. */
+/** How outgoing messages are compressed. */
 class Compression {
   constructor(encoding) {
     this.encoding = encoding
-    /** What says so. */
+    /** The header field that announces the encoding. */
     this.field = `grpc-encoding\0${encoding}\0`
-    /** A client's: the server has not said that it does not take it. */
+    /** False once a server has said that it does not accept the encoding. */
     this.isTaken = true
   }
 
-  /** A message as it stands on a stream. */
+  /** A message with its head, as it is sent on a stream. */
   frame(bytes, flags = 0) {
     const packs = this.isTaken && (flags & NO_COMPRESS) === 0
     const content = packs ? PACK[this.encoding](bytes) : bytes
@@ -36,18 +36,18 @@ class Compression {
     return framed
   }
 
-  /** Whether it is among the encodings that a peer says it takes. */
+  /** Whether a peer's list of accepted encodings contains this one. */
   isAmong(list = '') {
     return list.split(',').some((name) => name.trim() === this.encoding)
   }
 
-  /** What a server has said, if it has. */
+  /** Called with a server's list of accepted encodings; undefined if the server sent none. */
   learn(list) {
     if (list !== undefined) this.isTaken = this.isAmong(list)
   }
 }
 
-/** How a channel or a server of `options` compresses; null for not at all. */
+/** The compression in the options of a channel or a server; null for none. */
 function compressionOf({ 'grpc.default_compression_algorithm': algorithm }) {
   if (algorithm === undefined) return null
   const encoding = typeof algorithm === 'number' ? compressionAlgorithms[algorithm] : undefined
@@ -58,7 +58,10 @@ function compressionOf({ 'grpc.default_compression_algorithm': algorithm }) {
   return Object.hasOwn(PACK, encoding ?? '') ? new Compression(encoding) : null
 }
 
-/** The message, or the status that a call ends with for it. `limit` is that of its size, and `what` it is called when it cannot be unpacked. */
+/**
+ * Returns `{ bytes }`, the decompressed message, or `{ failure }`, the status with which the call ends. `limit` is the
+ * largest decompressed size in bytes. `what` names the message in an error.
+ */
 function unpack(bytes, encoding, limit, what = 'message') {
   if (encoding === undefined || encoding === 'identity') {
     return failed(13, `Received compressed message but "grpc-encoding" header was ${encoding ?? 'missing'}`)

@@ -1,6 +1,6 @@
 'use strict'
 
-// Enumerations of @grpc/grpc-js, which have their numbers by name and their names by number.
+// The enumerations of @grpc/grpc-js. Each maps names to numbers and numbers to names.
 
 const { status: statuses } = require('../rpc/status.js')
 
@@ -25,6 +25,6 @@ module.exports = {
     CANCELLATION: 8,
     DEFAULTS: 65535,
   }),
-  /** Bytes of a received message, if no option says otherwise. */
+  /** Default limit for the size of a received message, in bytes. */
   MAX_RECEIVE: 4 * 1024 * 1024,
 }

@@ -1,17 +1,17 @@
 'use strict'
 
-// What channelz tells of: how many calls there were, and what has happened.
+// Counters and event logs for channelz.
 
 const { now } = require('../rpc/tick.js')
 const { status } = require('./constants.js')
 
-/** Events that are kept, and twice as many at most. */
+/** At least this many of the latest events are kept, and always fewer than twice as many. */
 const KEPT = 32
 
-/** By the clock of deadlines, which is cheap, and -1 for never; told as what it was for everybody. */
+/** Converts a reading of `now()`, which is cheap, to the time of `Date.now()`; null for -1, which means never. */
 const timeOf = (time) => (time < 0 ? null : Date.now() - (now() - time))
 
-/** Calls of a channel, a subchannel or a server. */
+/** Counts the calls of a channel, a subchannel or a server. */
 class Calls {
   constructor() {
     this.started = 0
@@ -35,7 +35,7 @@ class Calls {
   }
 }
 
-/** What goes over a connection. */
+/** Counts what passes over a connection. */
 class Traffic {
   constructor() {
     /** Streams. */
@@ -49,7 +49,7 @@ class Traffic {
     this.lastSent = -1
     this.lastReceived = -1
     this.pings = 0
-    /** When something has come: read once for all of it. */
+    /** When data last arrived; set once per batch, for all its messages. */
     this.heard = -1
   }
 
@@ -64,7 +64,7 @@ class Traffic {
   }
 }
 
-/** What has happened to something, the newest last. */
+/** The event log of a channel, a subchannel or a server. The newest event is the last one. */
 class Trace {
   constructor() {
     this.created = Date.now()
@@ -72,7 +72,7 @@ class Trace {
     this.events = []
   }
 
-  /** `child` is what it has happened with, if anything. */
+  /** `child` is the channelz reference of another object that the event concerns, if any. */
   add(description, child = null, severity = 'CT_INFO') {
     this.count++
     this.events.push({ description, severity, time: Date.now(), child })

@@ -1,13 +1,13 @@
 'use strict'
 
-// `ChannelCredentials` and `ServerCredentials` as in @grpc/grpc-js.
+// `ChannelCredentials` and `ServerCredentials` as in @grpc/grpc-js. The TLS that they stand for is in tls.js.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { isDeepStrictEqual: isSame } = require('node:util')
 const { Provided } = require('./certificate-provider.js')
 
-/** Loaded where there is TLS: a Node that was built without OpenSSL has none. */
+/** Loaded on first use: a Node that was built without OpenSSL has no TLS. */
 const tls = () => require('./tls.js')
 
 function checkBuffer(value, what) {
@@ -33,17 +33,17 @@ class ChannelCredentials {
     return new SecureChannel(tls().ClientTls.ofContext(secureContext, verifyOptions))
   }
 
-  /** With what each call over the channel says. */
+  /** Returns credentials that also add call credentials to each call. */
   compose(callCredentials) {
     return new ComposedChannel(this, callCredentials)
   }
 
-  /** TLS with the server of that name, or null for none. */
+  /** TLS to the server with this name, or null for none. */
   _towards(_name, _options) {
     return null
   }
 
-  /** What each call says, or null for nothing. */
+  /** The call credentials of each call, or null for none. */
   _ofCalls() {
     return null
   }
@@ -84,7 +84,7 @@ class SecureChannel extends ChannelCredentials {
   }
 }
 
-/** With certificates that change. */
+/** Channel credentials whose certificates come from providers and can change. */
 class ProvidedChannel extends SecureChannel {
   #made
 
@@ -144,7 +144,10 @@ class ServerCredentials {
   #identity
   #tls
 
-  /** Options of TLS that stay, or null for no TLS; and `{ ca, cert, key }`, which may become others, or null for none yet. */
+  /**
+   * `settings` are TLS options that never change, or null for no TLS. `identity` is `{ ca, cert, key }`, which can be
+   * replaced, or null while there is none.
+   */
   constructor(settings = null, identity = null) {
     this.#settings = settings
     this.#identity = identity
@@ -182,25 +185,28 @@ class ServerCredentials {
     return this.#identity
   }
 
-  /** For classes of programs' own: connections to come are shown this, or ended where it is null. */
+  /** Replaces the identity, also from subclasses in programs. New connections use it, or are closed if it is null. */
   updateSecureContextOptions(identity) {
     this.#identity = identity
     this.#tls = undefined
   }
 
-  /** TLS with a client that comes now: null for none, and nothing where there is nothing to show. Throws what is wrong with what it is made of. */
+  /**
+   * TLS for a new connection: null for no TLS, undefined while there is no identity. Throws if the identity or the
+   * settings are invalid.
+   */
   _acceptance() {
     if (this.#settings === null) return null
     if (this.#identity !== null) this.#tls ??= new (tls().ServerTls)(this.#identity, this.#settings)
     return this.#tls
   }
 
-  /** Of calls that come this way, besides those of the server. */
+  /** Interceptors for calls on ports with these credentials, in addition to the server's own. */
   _getInterceptors() {
     return []
   }
 
-  /** A port has them, and has them no more. */
+  /** Called when a port begins and stops using these credentials. */
   _hold() {}
   _release() {}
 }
@@ -224,7 +230,7 @@ class SecureServer extends ServerCredentials {
   }
 }
 
-/** With certificates that change. */
+/** Server credentials whose certificates come from providers and can change. */
 class ProvidedServer extends ServerCredentials {
   #made
   #provided
@@ -254,7 +260,7 @@ class ProvidedServer extends ServerCredentials {
 const createCertificateProviderServerCredentials = (identityProvider, caProvider, requireClientCertificate) =>
   new ProvidedServer(identityProvider, caProvider, requireClientCertificate)
 
-/** Others, with interceptors. */
+/** Wraps other credentials and adds interceptors. */
 class InterceptorServer extends ServerCredentials {
   #credentials
   #interceptors

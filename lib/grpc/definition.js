@@ -1,12 +1,13 @@
 'use strict'
 
-// Services: what @grpc/proto-loader makes of a schema, and what our `protobuf` does.
+// Service definitions, from schemas of @grpc/proto-loader or of ironwire's `protobuf`, and the client classes made from
+// them.
 
 const { Client } = require('./client.js')
 
 const lowerFirst = (name) => name[0].toLowerCase() + name.slice(1)
 
-/** A method of a schema of our `protobuf`. */
+/** The definition of a method in a schema of ironwire's `protobuf`. */
 function methodOf({ name, path, clientStreaming, serverStreaming, requestType, responseType }) {
   return {
     path,
@@ -20,14 +21,14 @@ function methodOf({ name, path, clientStreaming, serverStreaming, requestType, r
   }
 }
 
-/** Methods by name, whatever the service comes from. */
+/** The methods of a service by name, from either kind of schema. */
 function definitionOf(service) {
   const { methods, fullName } = service
   if (typeof fullName !== 'string' || typeof methods !== 'object' || methods === null) return service
   return Object.fromEntries(Object.entries(methods).map(([name, method]) => [name, methodOf(method)]))
 }
 
-/** Names that an object has from elsewhere. */
+/** Names that objects have already. */
 const isReserved = (name) => name === '__proto__' || name === 'prototype' || name === 'constructor'
 
 function makeClientConstructor(service, serviceName) {

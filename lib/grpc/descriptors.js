@@ -1,6 +1,7 @@
 'use strict'
 
-// The files that services come from, as reflection hands them out: by name, by what they declare, and by what they extend.
+// The files in which services are declared, for the reflection service: found by file name, by declared symbol and by
+// extension.
 
 const { Buffer } = require('node:buffer')
 const { isUint8Array } = require('node:util/types')
@@ -17,7 +18,7 @@ const { LABEL_REQUIRED, TYPE_GROUP } = { LABEL_REQUIRED: 2, TYPE_GROUP: 10 }
 
 let types
 
-/** What descriptors are read with, once there are some. */
+/** The message types that decode descriptors, compiled on first use. */
 function loaded() {
   if (types !== undefined) return types
   const { Files, google } = require('../protobuf/index.js').parse(SOURCE, { camelCase: true })
@@ -27,13 +28,14 @@ function loaded() {
 
 const schemaBehind = (source) => require('../protobuf/messages.js').findSchema(source) ?? source.reflection?.schema
 
-/** Calls `on.type(fullName, type)` and the like for all that a file declares; what is missing is passed over. */
+/** Calls `on.type(fullName, type)` and the like for everything that a file declares. Missing callbacks are skipped. */
 function walk(file, on) {
   const enums = (list, scope) => {
     for (const type of list) {
       on.type?.(scope + type.name, type)
       for (const { name } of type.value) {
-        // They are named beside their enum, and many ask as if they were within it.
+        // In protobuf, the values of an enum belong to the scope around it, but many clients look for them inside the
+        // enum.
         on.name?.(scope + name)
         on.name?.(`${scope + type.name}.${name}`)
       }
@@ -63,7 +65,9 @@ function walk(file, on) {
   }
 }
 
-/** The files behind a source, as bytes, with the names of those services that it is there for, if not for all. */
+/**
+ * The serialized files behind a source, and the names of the services that the source stands for; undefined for all.
+ */
 function filesOf(source) {
   const { Files } = loaded()
   if (isUint8Array(source)) return { files: Files.decode(source).file }
@@ -73,7 +77,8 @@ function filesOf(source) {
     const services = source.methods === undefined ? undefined : [source.fullName]
     return { files: Files.decode(schema.native.descriptors(false)).file, services }
   }
-  // Messages and enums of a package have them, and so have the messages of the methods of a service.
+  // In what @grpc/proto-loader returns, messages and enums of a package have the files, and so do the request types of
+  // a service's methods.
   const files = new Set()
   for (const value of Object.values(source)) {
     for (const holder of [
@@ -87,13 +92,13 @@ function filesOf(source) {
   return { files: [...files] }
 }
 
-/** Whether a message or an enum can only be proto2's. */
+/** Whether a message or an enum is possible in proto2 only. */
 function isOld({ value, field, extensionRange }) {
   if (value !== undefined) return value.length > 0 && value[0].number !== 0
   return extensionRange.length > 0 || field.some(({ label, type }) => label === LABEL_REQUIRED || type === TYPE_GROUP)
 }
 
-/** The whole name of a type that is written as seen from a scope. */
+/** The full name of a type whose name is relative to a scope. */
 function resolve(name, scope, types) {
   if (name.startsWith('.')) return name.slice(1)
   for (let outer = scope; outer !== ''; outer = outer.slice(0, outer.lastIndexOf('.', outer.length - 2) + 1)) {
@@ -103,16 +108,16 @@ function resolve(name, scope, types) {
 }
 
 class Descriptors {
-  /** Of each file `{ file, bytes }`, by name. */
+  /** Files by name: decoded (`file`), as sent to clients (`bytes`) and as given (`given`). */
   #files = new Map()
-  /** Names of files by what they declare. */
+  /** File names by declared symbol, and by declared type. */
   #symbols = new Map()
   #types = new Map()
-  /** Names of files by the number of an extension, by what it extends. */
+  /** By extended type: file names by extension number. */
   #extensions = new Map()
   services = new Set()
 
-  /** `services` are the names of those that are listed. */
+  /** `services` are the names of the services to list; undefined for all. */
   constructor(sources, services) {
     const listed = new Set(services)
     for (const source of Array.isArray(sources) ? sources : [sources]) this.#add(filesOf(source), services && listed)
@@ -123,7 +128,10 @@ class Descriptors {
     }
   }
 
-  /** Files of one source know each other by name. Another source may have others of the same names. */
+  /**
+   * The files of one source import each other by name. If another source has a different file with the same name, that
+   * file is renamed.
+   */
   #add({ files, services }, listed) {
     const { File } = loaded()
     const names = new Map()
@@ -171,8 +179,8 @@ class Descriptors {
   }
 
   /**
-   * Files of @grpc/proto-loader's do not say what they import, their names are relative, they are all proto3, and extensions stand among the
-   * fields, too: so nobody could build them.
+   * Files from @grpc/proto-loader have no imports, use relative names, are always proto3, and list extensions among the
+   * fields as well. This repairs them, because no client could build them otherwise.
    */
   #complete(name, entry) {
     const { file } = entry
@@ -213,7 +221,7 @@ class Descriptors {
     entry.bytes = loaded().File.encode(file)
   }
 
-  // --- what is asked for: bytes of files, the first of which is the one, or nothing
+  // ---- lookups: serialized files, the requested one first, then its imports; undefined if not found
 
   byName(name) {
     if (!this.#files.has(name)) return undefined
@@ -230,7 +238,7 @@ class Descriptors {
     return this.byName(this.#extensions.get(withoutDot(type))?.get(number))
   }
 
-  /** Numbers of a type's extensions. */
+  /** The numbers of a type's extensions; undefined if it has none. */
   extensionsOf(type) {
     const extensions = this.#extensions.get(withoutDot(type))
     return extensions && [...extensions.keys()]

@@ -1,17 +1,17 @@
 'use strict'
 
 /**
- * Where an interceptor, which may take its time, lets metadata, messages and the end of one direction of a call pass: metadata first, the end last.
- * `pass` is what passing on comes to.
+ * Keeps one direction of a call in order while an interceptor handles it asynchronously: metadata passes first, the end
+ * last. `pass` is the function that passes a part on.
  */
 class Gate {
   #hasMetadata = false
   #hasMessage = false
-  /** Messages that wait for the metadata. */
+  /** Messages that wait until the metadata has passed. */
   #messages = []
   #end = undefined
 
-  /** The interceptor has the metadata. */
+  /** The interceptor has got the metadata. */
   takeMetadata() {
     this.#hasMetadata = true
   }
@@ -23,7 +23,7 @@ class Gate {
     this.#finish()
   }
 
-  /** It has a message. */
+  /** The interceptor has got a message. */
   takeMessage() {
     this.#hasMessage = true
   }

@@ -1,6 +1,7 @@
 'use strict'
 
-// `grpc.health`: the service by which servers say whether they can serve (grpc.health.v1), with the API of npm `grpc-health-check`.
+// `grpc.health`: the service by which servers say whether they can serve (grpc.health.v1), with the API of npm
+// `grpc-health-check`.
 
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { status } = require('./constants.js')
@@ -37,7 +38,7 @@ service Health {
 }
 `
 const STATUSES = ['UNKNOWN', 'SERVING', 'NOT_SERVING']
-/** Services that one answer lists, as in `grpc-health-check`. */
+/** `List` fails if there are more services than this, as in `grpc-health-check`. */
 const MOST_LISTED = 100
 
 let schema
@@ -59,7 +60,7 @@ function checked(name, value) {
   return value
 }
 
-/** A client that wants to hear of a service. One that does not read hears only of the last change. */
+/** A client that watches a service. If it does not read, it only gets the last change later. */
 class Watcher {
   #call
   #latest
@@ -89,7 +90,7 @@ class HealthImplementation {
     for (const [name, value] of Object.entries(statuses)) this.#statuses.set(name, checked(name, value))
   }
 
-  /** The status of a service; that of `''` is the whole server's. */
+  /** Sets the status of a service. The name `''` stands for the whole server. */
   setStatus(name, value) {
     this.#statuses.set(name, checked(name, value))
     for (const watcher of this.#watchers.get(name) ?? []) watcher.tell(value)
@@ -130,11 +131,11 @@ class HealthImplementation {
 
 module.exports = {
   HealthImplementation,
-  /** The service, for clients: compiled when it is first asked for. */
+  /** The service definition, for clients. It is compiled on first use. */
   get service() {
     return serviceOf()
   },
-  /** Its schema as `protobuf.parse()` gives it, for `ReflectionService`. */
+  /** Its schema as `protobuf.parse()` returns it, for `ReflectionService`. */
   get schema() {
     return schemaOf()
   },

@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls that are made several times at once, of which the first answer counts. See gRPC's proposal A6.
+// Hedging: a call is made several times at once, and the first response counts. See gRPC's proposal A6.
 
 const { clearTimeout, setImmediate, setTimeout } = require('node:timers')
 const { now } = require('../rpc/tick.js')
@@ -13,13 +13,13 @@ const { mostOf, previousField, pushbackOf } = require('./retry.js')
 const NO_OPTIONS = {}
 const pass = () => {}
 
-/** One attempt, until something of an answer comes: then the call itself takes its place. */
+/** One attempt of a hedged call. When its response begins, the call takes its stream over. */
 class Attempt extends ClientCall {
   constructor(hedging) {
     const { call, started } = hedging
     super(call.channel, call.method, undefined, NO_OPTIONS)
     this.hedging = hedging
-    // It is told of as the call.
+    // The attempt runs in the async scope of the call.
     this.scope.emitDestroy()
     this.scope = call.scope
     this.host = call.host
@@ -87,19 +87,22 @@ class Hedging {
     this.live = new Set()
     this.timer = undefined
     this.waits = false
-    /** How the last attempt ended that did. */
+    /** The status of the attempt that ended last. */
     this.last = undefined
-    /** What the request has, if it is a stream, so far; its bytes; and that it is all. */
+    /**
+     * The request stream so far (null for a single request message), the bytes that are kept, and whether the request
+     * stream has ended.
+     */
     this.sent = call.outbox === null ? null : []
     this.bytes = 0
     this.ended = false
-    /** The writer that waits. */
+    /** The callback of a write that waits, or null. */
     this.held = null
     if (this.sent !== null) this.spread(call.outbox)
     else if (call.message !== undefined && !this.keeps(call.message.length)) this.most = 1
   }
 
-  /** Writers of the call write to all attempts. */
+  /** Takes the place of the call's outbox, so that every write goes to all attempts. */
   spread(outbox) {
     const { messages, ends } = outbox
     this.call.outbox = this
@@ -108,14 +111,14 @@ class Hedging {
     if (ends) this.end()
   }
 
-  /** Whether so many more bytes may be kept for further attempts. */
+  /** Reserves memory to keep `length` more bytes for further attempts. Returns false if the limits do not allow it. */
   keeps(length) {
     if (!this.call.channel.retain(length, this.bytes)) return false
     this.bytes += length
     return true
   }
 
-  // --- attempts
+  // ---- attempts
 
   start() {
     const { call, live, sent } = this
@@ -149,7 +152,7 @@ class Hedging {
     else if (this.live.size === 0) call.fail(last.code, last.details, last.metadata)
   }
 
-  /** Whether others go on, when one has ended so. */
+  /** Called when an attempt has ended. Returns whether other attempts continue the call. */
   takes(attempt, end) {
     const { policy, live } = this
     if (end.code === status.OK || !policy.codes.has(end.code)) return false
@@ -165,7 +168,7 @@ class Hedging {
     return live.size > 0 || this.waits
   }
 
-  /** The call goes on as one of its attempts, and the others end. */
+  /** The call continues as this attempt, and all others are cancelled. */
   choose(attempt) {
     const { call } = this
     const { link, stream } = attempt
@@ -202,11 +205,11 @@ class Hedging {
     for (const attempt of others) attempt.discard()
   }
 
-  // --- as the call's outbox
+  // ---- as the call's outbox
 
   write(message, callback) {
     const isKept = this.keeps(message.length)
-    // Who writes more than may be kept stays with the attempt that has got most.
+    // If the message cannot be kept, the call continues as its oldest attempt that has a stream.
     const chosen = isKept ? undefined : [...this.live].find(({ stream }) => stream !== 0)
     if (chosen !== undefined) return this.choose(chosen).outbox.write(message, callback)
     this.sent.push(message)
@@ -215,7 +218,7 @@ class Hedging {
     else this.held = callback
   }
 
-  /** An attempt has a stream. */
+  /** Called when an attempt has got a stream. */
   began(attempt) {
     const { held } = this
     if (held === null) return

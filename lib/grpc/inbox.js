@@ -1,21 +1,22 @@
 'use strict'
 
-// Messages of a stream that have come, until its reader wants them. The peer may send as many more as were taken.
+// Received messages of a stream, which wait here until their reader wants them. The peer may send as many more bytes as
+// were taken.
 
 const { Buffer } = require('node:buffer')
 const { native } = require('../engine.js')
 
-/** What a message takes beyond its bytes while it waits. */
+/** Bytes that a waiting message is estimated to take besides its content. */
 const OVERHEAD = 160
 
 const sizeOf = ({ bytes }) => OVERHEAD + bytes.length
 
-/** The messages of a connection that nobody has read. */
+/** Counts the unread messages of a connection. */
 class Unread {
   constructor(limit) {
     this.limit = limit
     this.bytes = 0
-    /** Those that lie in the memory of the last batch. */
+    /** Messages that still lie in the memory of the last batch. */
     this.fresh = []
     this.batch = undefined
   }
@@ -23,13 +24,13 @@ class Unread {
   add(message) {
     this.bytes += sizeOf(message)
     const { buffer, length } = message.bytes
-    // One that is most of what it lies in may stay there.
+    // A message that fills at least half of its buffer may stay there.
     if (2 * length >= buffer.byteLength) return
     if (buffer !== this.batch) this.part(buffer)
     this.fresh.push(message)
   }
 
-  /** Those that wait for longer than a batch have bytes of their own, or each would keep all that has come with it. */
+  /** Messages that wait longer than a batch are copied; otherwise each would keep the memory of its whole batch. */
   part(batch) {
     for (const message of this.fresh) if (message.waits) message.bytes = Buffer.from(message.bytes)
     this.fresh = []
@@ -44,18 +45,21 @@ class Unread {
 }
 
 class Inbox {
-  /** `call` has `link`, `stream` and `decode(bytes, compressed)`, which returns nothing when the call has failed with that. */
+  /**
+   * `call` has `link`, `stream` and `decode(bytes, compressed)`, which returns undefined if it has ended the call.
+   * `reader.push(message)` returns whether the reader wants another message.
+   */
   constructor(call, reader) {
     this.call = call
     this.reader = reader
     this.waiting = []
-    /** Where those are counted. */
+    /** The connection's count of unread messages, if messages of this stream are part of it. */
     this.unread = undefined
     this.paused = false
     this.ended = false
-    /** Bytes that were taken, and the peer not told. */
+    /** Bytes that were taken and not reported to the peer yet. */
     this.taken = 0
-    /** Called when all were taken and there are no more. */
+    /** Called when all messages were taken and no more come. */
     this.onEmpty = undefined
   }
 
@@ -65,7 +69,7 @@ class Inbox {
     else this.deliver(bytes, compressed, used)
   }
 
-  /** A message waits. What waits on a connection is bounded: the call that goes beyond that ends, as only it can. */
+  /** Lets a message wait. If the unread messages of the connection exceed their limit, this call ends. */
   keep(message) {
     const { unread } = this.call.link
     this.unread = unread
@@ -74,7 +78,7 @@ class Inbox {
     if (unread.bytes > unread.limit) this.call.onTooLarge(0)
   }
 
-  /** What waits is not the connection's any more, but its reader's. */
+  /** The waiting messages no longer count for the connection but belong to the reader. */
   disown() {
     if (this.unread !== undefined) for (const message of this.waiting) this.unread.remove(message)
     this.unread = undefined
@@ -92,7 +96,7 @@ class Inbox {
     if (message !== undefined && !this.reader.push(message)) this.paused = true
   }
 
-  /** The reader wants more. */
+  /** Called when the reader wants more. */
   read() {
     this.paused = false
     while (!this.paused && this.waiting.length > 0) {
@@ -103,13 +107,13 @@ class Inbox {
     if (this.waiting.length === 0) this.empty()
   }
 
-  /** Nothing more comes; `onEmpty` is called when all was taken. */
+  /** Called when no more messages come. `onEmpty` is called when all were taken. */
   end(onEmpty) {
     this.onEmpty = onEmpty
     if (this.waiting.length === 0) this.empty()
   }
 
-  /** Nobody wants what waits. */
+  /** Discards the waiting messages and all later ones. */
   drop() {
     this.disown()
     this.waiting = []

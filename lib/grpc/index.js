@@ -1,6 +1,6 @@
 'use strict'
 
-// `grpc`: @grpc/grpc-js's API over the native engine.
+// `grpc`: the API of @grpc/grpc-js on the native engine.
 
 const { CallCredentials } = require('./call-credentials.js')
 const { Channel } = require('./channel.js')

@@ -1,20 +1,24 @@
 'use strict'
 
-// Connections that a server has not accepted itself: whatever stream carries them.
+// Connection injectors: with one, a server serves connections that it has not accepted itself but that a stream
+// carries.
 
 const net = require('../net')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { register, unregister } = require('./channelz-registry.js')
 
-/** The near end of a pair of sockets, of which the far end is a stream's: what comes on one of them goes to the other. */
+/**
+ * Opens a connection whose bytes a stream carries, and returns its id. A pair of sockets connects the two: the engine
+ * has one end, and what arrives at the other is piped to the stream and back.
+ */
 function carried(stream) {
   const pair = native.socketPair()
   if (typeof pair === 'number') throw systemError(pair, 'socketpair')
   const [near, far] = pair
   const socket = new net.Socket({ fd: far })
   stream.pipe(socket).pipe(stream)
-  // Either ends with the other.
+  // When either ends, so does the other.
   stream.on('error', () => {})
   stream.on('close', () => socket.destroy())
   socket.on('error', () => {})
@@ -30,7 +34,7 @@ function peerOf({ remoteAddress: address, remotePort: port }) {
   return port === undefined ? address : `${address}:${port}`
 }
 
-/** What `Server.createConnectionInjector` gives. `accept(injector, id, peer)` serves the connection `id`. */
+/** What `Server.createConnectionInjector` returns. `accept(injector, id, peer)` serves the connection `id`. */
 class ConnectionInjector {
   #accept
   #ended = false
@@ -46,19 +50,19 @@ class ConnectionInjector {
     server.injectors.add(this)
   }
 
-  /** Serves what a stream carries. */
+  /** Serves the connection that a stream carries. */
   injectConnection(stream) {
     if (stream.destroyed) return
     if (this.#ended) return stream.destroy()
     this.#accept(this, carried(stream), peerOf(stream))
   }
 
-  /** Ends the connections that there are, with their calls in so many milliseconds at most. */
+  /** Closes the current connections. Their calls have at most `graceTime` milliseconds to end. */
   drain(graceTime) {
     this.server.dismiss(this.links, graceTime)
   }
 
-  /** Takes no more, and lets those that there are end. */
+  /** Takes no more connections, and closes the current ones when their calls have ended. */
   destroy() {
     if (this.#ended) return
     this.#ended = true
@@ -68,7 +72,7 @@ class ConnectionInjector {
     for (const link of this.links) link.drain()
   }
 
-  /** One connection is over. */
+  /** Called when a connection has ended. An acceptor counts its connections; an injector does not. */
   left() {}
 }
 

@@ -1,7 +1,7 @@
 'use strict'
 
-// Interceptors of clients, as in @grpc/grpc-js: each call goes down through them to one of the channel's, and what comes of it goes up. A call without any
-// does not come this way.
+// Client interceptors, as in @grpc/grpc-js. What is sent passes down through them to a call of the channel, and what is
+// received passes up through their listeners. `Client` decides which calls come this way.
 
 const { answer, endStream } = require('./client-call.js')
 const { status } = require('./constants.js')
@@ -34,17 +34,23 @@ const ignore = () => {}
 const pass = (value, next) => next(value)
 const proceed = (next) => next()
 
-/** One that has all methods, of `this` of its own. */
+/** A listener with all methods, each bound to the given object. */
 const complete = (listener) => ({
   onReceiveMetadata: listener?.onReceiveMetadata?.bind(listener) ?? ((_metadata) => {}),
   onReceiveMessage: listener?.onReceiveMessage?.bind(listener) ?? ignore,
   onReceiveStatus: listener?.onReceiveStatus?.bind(listener) ?? ignore,
 })
 
-/** Whether it is to be told as it is; else it says what is to be told further up. */
+/**
+ * Whether a listener ends the chain: its `onReceiveMetadata` has no second parameter, `next`, to pass the metadata on
+ * with.
+ */
 const isFinal = ({ onReceiveMetadata }) => onReceiveMetadata !== undefined && onReceiveMetadata.length === 1
 
-/** What an interceptor's listener makes of what comes, for the one further up. It may take its time; what comes later waits for that. */
+/**
+ * Passes what is received through an interceptor's listener to the listener above. A listener may work asynchronously;
+ * later events wait for it.
+ */
 class InterceptedListener {
   constructor(listener, above) {
     this.listener = {
@@ -71,13 +77,13 @@ class InterceptedListener {
   onReceiveStatus(end) {
     const { above, gate } = this
     this.listener.onReceiveStatus(end, (given) => {
-      // One that is none is no end.
+      // Passing on no status does not end the call.
       if (given !== undefined) gate.passEnd(() => above.onReceiveStatus(given))
     })
   }
 }
 
-/** A call that an interceptor stands before. `requester` says what becomes of what is sent on it. */
+/** A call behind an interceptor. `requester` can change what is sent on it. */
 class InterceptingCall {
   constructor(nextCall, requester) {
     this.nextCall = nextCall
@@ -134,7 +140,7 @@ class InterceptingCall {
   }
 }
 
-/** What all interceptors stand before: a call of the channel's, with messages in the place of bytes. */
+/** The call below all interceptors: a raw call of the channel, with messages instead of bytes. */
 class BottomCall {
   constructor(call, method) {
     this.call = call
@@ -171,7 +177,7 @@ class BottomCall {
         }
         received = true
         above.onReceiveMessage(message)
-        // A second one is too many, and must be seen for that.
+        // Keep reading, to notice a second response, which is an error.
         if (!method.responseStream) call.startRead()
       },
       onReceiveStatus: (end) => {
@@ -216,13 +222,13 @@ function callOf(channel, method, { deadline = Infinity, host, parent = null, pro
 
 const ONE_KIND = 'Only one of these is allowed.'
 
-/** Interceptors and their providers of a client, or of a call; undefined for none. */
+/** The interceptors and their providers in the options of a client or a call; undefined if there are none. */
 function interceptorsOf({ interceptors, interceptor_providers: providers }) {
   if (!(interceptors?.length > 0 || providers?.length > 0)) return undefined
   return { interceptors: interceptors ?? [], providers: providers ?? [] }
 }
 
-/** A call through interceptors: those of the call, else those of the client. */
+/** Makes a call with the interceptors of its options, or else with those of the client. */
 function intercepted(ofClient, method, options, channel) {
   const ofCall = interceptorsOf(options)
   if (ofCall !== undefined && ofCall.interceptors.length > 0 && ofCall.providers.length > 0) {
@@ -236,7 +242,7 @@ function intercepted(ofClient, method, options, channel) {
   return top({ ...options, method_definition: method })
 }
 
-/** What `view` hears of a call. */
+/** The listener above all interceptors. It reports to `view`, the object that the caller has, or to `callback`. */
 function listenerOf(view, call, method, callback) {
   let over = false
   let response = null
@@ -257,7 +263,7 @@ function listenerOf(view, call, method, callback) {
   }
 }
 
-/** Begins a call with the properties that a `callInvocationTransformer` sees. */
+/** Begins a call. `properties` are what a `callInvocationTransformer` gets and returns. */
 function begin(ofClient, properties) {
   const {
     argument,

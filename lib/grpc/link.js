@@ -1,6 +1,6 @@
 'use strict'
 
-// One connection that speaks gRPC, as either end has it.
+// A connection that speaks gRPC: what both sides have in common. See client-link.js, and `ServerLink` in server.js.
 
 const { Buffer } = require('node:buffer')
 const { clearTimeout, setTimeout } = require('node:timers')
@@ -18,18 +18,18 @@ require('./batch.js')
 
 const EMPTY = Buffer.alloc(0)
 const NO_ERROR = 0
-/** For so many milliseconds a connection that is done waits for its peer to be. */
+/** Milliseconds that a finished connection waits for its peer to finish, too. */
 const LINGER = 5000
 const UNLIMITED = 2 ** 32 - 1
-/** Bytes that a peer may send on each stream, and on the connection, before they are taken. */
+/** Bytes that a peer may send before they are taken: on each stream, and on the connection. */
 const STREAM_WINDOW = 256 * 1024
 const WINDOW = 1024 * 1024
 /**
- * Bytes of messages that have begun, of all calls together, unless one may be longer: many callers that stop in the middle must not take all
- * memory. And so many of those that nobody has read.
+ * Bytes of incomplete messages that a connection may hold, more if the largest message allowed is large: many callers
+ * that stop in the middle of a message must not take all memory. The limit for unread messages is the same.
  */
 const HELD = 64 * 1024 * 1024
-/** Calls of one connection at a time. */
+/** Default limit of concurrent calls on a server's connection. */
 const MAX_CALLS = 4096
 const MAX_METADATA = 64 * 1024
 const PROBE = Buffer.from('ironwire')
@@ -39,7 +39,7 @@ class Link extends Base {
     super(id)
     this.isServer = isServer
     this.options = options
-    /** Calls by their streams. */
+    /** Calls by stream number. */
     this.calls = new Map()
     this.deadlines = new Deadlines((now) => this.expire(now))
     this.ended = false
@@ -51,10 +51,10 @@ class Link extends Base {
     this.held = Math.min(Math.max(HELD, 4 * this.maxReceive), UNLIMITED)
     this.unread = new Unread(this.held)
     this.peer = undefined
-    /** What channelz tells, once it speaks. */
+    /** Data for channelz; `channelz` is null before HTTP/2 begins. */
     this.traffic = new Traffic()
     this.channelz = null
-    /** Asks whether the peer is there. */
+    /** Timers: for the next ping, and for its answer. */
     this.keepalive = undefined
     this.probed = undefined
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
@@ -62,7 +62,7 @@ class Link extends Base {
     this.keepaliveAlways = isServer || Boolean(options['grpc.keepalive_permit_without_calls'])
   }
 
-  /** Begins to speak. */
+  /** Begins to speak HTTP/2. */
   attach() {
     const { id, isServer, options, maxReceive } = this
     native.setNoDelay(id, true)
@@ -85,7 +85,7 @@ class Link extends Base {
     else this.keepAlive()
   }
 
-  /** Where the peer is, as text. */
+  /** The peer's address, as text. */
   getPeer() {
     if (this.peer === undefined) {
       const remote = {}
@@ -95,19 +95,19 @@ class Link extends Base {
     return this.peer
   }
 
-  /** What TLS says of the peer, where it is who it should be. */
+  /** What TLS says about the peer, if it is authorized. */
   getAuthContext() {
     return {}
   }
 
-  // --- calls
+  // ---- calls
 
-  /** A stream is over: its number means nothing any more. */
+  /** Called when a stream has ended; its number is not used again. */
   closed(stream) {
     if (this.calls.delete(stream) && this.calls.size === 0) this.idle()
   }
 
-  /** Ends a stream at once. */
+  /** Resets a stream. */
   reset(stream, code) {
     if (!this.closing) native.grpcReset(this.id, stream, code)
     this.closed(stream)
@@ -119,7 +119,7 @@ class Link extends Base {
     call?.scope.run(call, call.onReset, code)
   }
 
-  /** Ends what is overdue; returns when the next is. */
+  /** Ends the overdue calls. Returns the next deadline, or Infinity. */
   expire(now) {
     let next = Infinity
     for (const call of this.calls.values()) {
@@ -129,7 +129,7 @@ class Link extends Base {
     return next
   }
 
-  // --- the peer's patience, and ours
+  // ---- keepalive
 
   keepAlive() {
     const { keepaliveTime } = this
@@ -156,9 +156,9 @@ class Link extends Base {
     this.keepalive.refresh()
   }
 
-  // --- the end
+  // ---- the end
 
-  /** Takes no more calls; those that there are go on, and the connection ends with them. */
+  /** Takes no more calls. The connection ends when the current calls have ended. */
   drain(code = NO_ERROR) {
     if (this.closing || this.ended) return
     this.sayGoodbye(code, -1)
@@ -166,12 +166,12 @@ class Link extends Base {
     if (this.calls.size === 0) this.finish()
   }
 
-  /** No streams behind `last` are taken, which is the last that there is if it is -1. */
+  /** Sends GOAWAY: streams after `last` are not taken. -1 stands for the last stream that there is. */
   sayGoodbye(code, last) {
     native.grpcGoaway(this.id, code, last, EMPTY, 0)
   }
 
-  /** Asks whether the peer is there. */
+  /** Sends a ping at once. */
   ping() {
     native.grpcPing(this.id, PROBE)
     native.flush(this.id)
@@ -181,7 +181,7 @@ class Link extends Base {
     if (this.draining) this.finish()
   }
 
-  /** What is said leaves, then the end; the peer's is waited for, who may have something on the way. */
+  /** Ends our side once everything is sent. The peer may still be sending, so its end is waited for. */
   finish() {
     if (this.closing || this.ended) return
     this.ended = true
@@ -193,13 +193,13 @@ class Link extends Base {
     this.close()
   }
 
-  /** The connection is of no use any more. */
+  /** Closes the connection, which failed with this error. */
   lose(error) {
     this.failure ??= error
     this.destroy()
   }
 
-  // --- from the engine
+  // ---- from the engine
 
   onRead(length) {
     if (this.closing) return
@@ -224,7 +224,7 @@ class Link extends Base {
     this.lingering = setTimeout(() => this.destroy(), LINGER).unref()
   }
 
-  /** The peer has broken the protocol. It is told, if it still reads; calls have nothing to wait for. */
+  /** Called when the peer has broken the protocol. The peer is told so if it still reads; the calls end at once. */
   onFailed(_code, why) {
     this.failure ??= new Error(why)
     this.finish()
@@ -257,7 +257,7 @@ class Link extends Base {
 Link.prototype.draining = false
 Link.prototype.tunnel = null
 
-/** A limit of a message's size; -1 is none. */
+/** The limit for a message's size from an option, where -1 stands for no limit. */
 function limitOf(value, standard) {
   if (value === undefined) return standard
   return value < 0 ? UNLIMITED : value

@@ -1,11 +1,12 @@
 'use strict'
 
-// What the program is told of beside its calls, as @grpc/grpc-js does: `setLogger`, `setLogVerbosity`, and `GRPC_VERBOSITY` in the environment.
+// The log of gRPC, as in @grpc/grpc-js: `setLogger`, `setLogVerbosity`, and the environment variables
+// `GRPC_NODE_VERBOSITY` and `GRPC_VERBOSITY`.
 
 const process = require('node:process')
 const { logVerbosity } = require('./constants.js')
 
-/** The console is looked up when there is something to say: it may be another one by then. */
+/** The console is looked up for each message, because a program may have replaced it. */
 const print =
   (letter) =>
   (message, ...rest) =>
@@ -25,7 +26,7 @@ const METHODS = ['debug', 'info', 'error']
 
 function log(severity, ...args) {
   if (severity < verbosity) return
-  // A logger may have `error` only.
+  // A logger may have only `error`.
   const method = [METHODS[severity], 'error'].find((name) => typeof logger[name] === 'function')
   if (method !== undefined) logger[method](...args)
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// `Metadata` as in @grpc/grpc-js. What was received stays one string until somebody looks.
+// `Metadata` as in @grpc/grpc-js. Received metadata stays one string until it is read.
 
 const { Buffer } = require('node:buffer')
 
@@ -27,12 +27,12 @@ const toText = (value) => (Buffer.isBuffer(value) ? value.toString('base64') : S
 class Metadata {
   constructor(options = {}) {
     this.options = options
-    /** What was received, as `name NUL value NUL`, until it is looked at. */
+    /** What was received, as `name NUL value NUL …`. It is parsed into `values` when it is first read. */
     this.received = ''
     this.values = null
   }
 
-  /** Values by their keys. */
+  /** Arrays of values by key. */
   get internalRepr() {
     this.values ??= parse(this.received)
     return this.values
@@ -132,22 +132,22 @@ function append(values, key, value) {
   else known.push(value)
 }
 
-/** One field of a header. What could not be sent is left out. */
+/** Adds a received field. Fields that are not valid in metadata are left out. */
 function receive(values, key, value) {
   if (key.startsWith(':') || !LEGAL_KEY.test(key)) return
   if (isBinary(key)) {
-    // gRPC's own are not lists.
+    // gRPC's own fields are not lists.
     const parts = key.startsWith('grpc-') ? [value] : value.split(',')
     for (const part of parts) append(values, key, Buffer.from(part.trim(), 'base64'))
   } else if (LEGAL_VALUE.test(value)) {
-    // Fields of one name are one, as Node's http2 has it.
+    // Fields with the same name are joined, as in Node's http2.
     const known = values.get(key)
     const between = key === 'cookie' ? '; ' : ', '
     values.set(key, [known === undefined ? value : known[0] + between + value])
   }
 }
 
-/** Fields that are for us. */
+/** Fields for gRPC itself, which programs do not see. */
 const OURS = new Set(['grpc-encoding', 'grpc-timeout', 'grpc-accept-encoding'])
 
 function parse(text) {
@@ -158,14 +158,14 @@ function parse(text) {
   return values
 }
 
-/** Metadata as they were received. */
+/** Metadata made from received fields. */
 function received(text) {
   const metadata = new Metadata()
   metadata.received = text
   return metadata
 }
 
-/** The value of a field that was received. Asked of each call: nothing but the value is made of the text. */
+/** The value of a received field. It is needed for every call, so the other fields are not parsed. */
 function fieldOf(text, name) {
   for (let start = 0; ; ) {
     const middle = text.indexOf(NUL, start)
@@ -176,7 +176,7 @@ function fieldOf(text, name) {
   }
 }
 
-/** Metadata as they are sent. */
+/** Metadata as it is sent: `name NUL value NUL …`. */
 function fieldsOf(metadata) {
   if (metadata == null) return ''
   if (metadata.values === null && metadata.received === '') return ''
@@ -191,18 +191,18 @@ function fieldsOf(metadata) {
 const NAME = /^(?::[a-z]+|[!#$%&'*+\-.^_`|~0-9a-z]+)$/
 const VALUE = /^(?![ \t])[\t\x20-\x7e\x80-\xff]*(?<![ \t])$/
 
-/** The first of the fields, which are to be sent, that HTTP/2 has no place for, as text. */
+/** The first field that HTTP/2 does not allow, as text for an error message; undefined if all are valid. */
 function findWrong(fields) {
   const parts = fields.split(NUL)
   for (let i = 0; i + 1 < parts.length; i += 2) {
     const [name, value] = [parts[i], parts[i + 1]]
     if (NAME.test(name) && VALUE.test(value)) continue
-    // What a caller has put into his metadata may be a secret.
+    // The values of a caller's metadata may be secret and are not shown.
     return JSON.stringify(name.startsWith(':') ? `${name}: ${value}` : name)
   }
 }
 
-/** Ours, or some that are like ours: those of another copy of this package, or of @grpc/grpc-js. */
+/** Whether `value` is metadata: ours, that of another copy of this package, or that of @grpc/grpc-js. */
 function isMetadata(value) {
   return (
     value instanceof Metadata ||

@@ -1,13 +1,13 @@
 'use strict'
 
-// What a service config says of a call's method, brought to bear on the call.
+// Applies the method config of a service config to a call.
 
 const { status } = require('./constants.js')
 const { Hedging } = require('./hedging.js')
 const { Retry } = require('./retry.js')
 const { now } = require('../rpc/tick.js')
 
-/** Whether the call begins by itself. */
+/** Returns true if the channel need not begin the call: it has failed, or hedging has begun it. */
 function apply(config, call) {
   call.config = config
   if (config === null) return false

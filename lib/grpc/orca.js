@@ -1,6 +1,7 @@
 'use strict'
 
-// What a server tells of its load (ORCA): behind each call's response, or on a stream of its own, `xds.service.orca.v3.OpenRcaService`. See gRPC's proposal A51.
+// Load reports of servers (ORCA): in the trailers of each call, or on a stream of their own,
+// `xds.service.orca.v3.OpenRcaService`. See gRPC's proposal A51.
 
 const { clearInterval, setInterval } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
@@ -42,7 +43,7 @@ message OrcaLoadReport {
 const REPORT_FILE = 'xds/data/orca/v3/orca_load_report.proto'
 const HEADER = 'endpoint-load-metrics-bin'
 const NUL = '\0'
-/** Milliseconds between two reports: of whom nothing is said, and the least. */
+/** Milliseconds between two reports: the default and the minimum. */
 const INTERVAL = 30_000
 const MIN_INTERVAL = 10
 
@@ -57,7 +58,7 @@ function schema() {
   return root
 }
 
-/** What a handler records of its call. */
+/** What a handler records about its call. */
 class PerRequestMetricRecorder {
   constructor() {
     this.message = {}
@@ -100,7 +101,7 @@ class PerRequestMetricRecorder {
   }
 }
 
-/** What is recorded is checked there: when it is sent, nobody could be told. */
+/** Values are checked when they are recorded: an error on sending could not be reported to the program. */
 function number(value) {
   if (typeof value !== 'number') throw invalidArgType('value', 'of type number', value)
   return value
@@ -111,12 +112,12 @@ function put(message, map, name, value) {
   message[map].set(String(name), number(value))
 }
 
-/** The field that tells what was recorded, as it is sent; empty for nothing. */
+/** The trailer with the recorded metrics; its value is empty if there are none. */
 function reportOf(recorder) {
   return `${HEADER}${NUL}${recorder === null ? '' : recorder.serialize().toString('base64')}${NUL}`
 }
 
-/** What the server is at, which clients may have told in intervals. */
+/** The server's load, which clients can have reported at intervals. */
 class ServerMetricRecorder {
   #message = {}
 
@@ -180,7 +181,7 @@ class ServerMetricRecorder {
 
   #tell(call) {
     const wanted = call.request.report_interval ?? INTERVAL
-    // Who does not read has no further reports meanwhile.
+    // A client that does not read gets no further reports meanwhile.
     const report = () => call.writableNeedDrain || call.write(this.#message)
     const timer = setInterval(report, Math.min(Math.max(wanted, MIN_INTERVAL), MAX_DELAY))
     call.on('cancelled', () => clearInterval(timer))

@@ -1,6 +1,6 @@
 'use strict'
 
-// Messages of a stream on their way out: those of a turn leave together.
+// The outgoing messages of a stream. Those of one turn of the event loop leave together.
 
 const { Buffer } = require('node:buffer')
 const { setImmediate } = require('node:timers')
@@ -11,21 +11,27 @@ const { flushLater } = require('../rpc/tick.js')
 const { END, FRAMES } = constants.grpcSend
 const { ALL, CLOSED } = constants.grpcSent
 const HEAD = 5
-/** Bytes of a stream that gather in one turn. */
+/** Bytes of one turn after which a writer has to wait. */
 const ENOUGH = 16 * 1024
 const EMPTY = Buffer.alloc(0)
-/** What a message takes beside its bytes. */
+/** Bytes that a kept message is estimated to take besides its content. */
 const OVERHEAD = 100
 
 const scratch = Buffer.allocUnsafeSlow(2 * ENOUGH)
 
 class Outbox {
-  /** `call` has `link`, and `stream`, which is 0 until there is one. */
+  /**
+   * `call` has `link`, and `stream`, which is 0 until there is one. `keeps`: whether sent messages are kept for another
+   * attempt.
+   */
   constructor(call, keeps = false) {
     this.call = call
-    /** Bytes before each message; where messages are compressed, they have their heads already. */
+    /** Bytes before each message; 0 if messages are compressed, because they already have their heads. */
     this.head = call.compression === null ? HEAD : 0
-    /** What has left, while it may have to leave once more, or null; and what it takes, of all that the channel may keep. */
+    /**
+     * Sent messages that may have to be sent again, or null; and the bytes that they take of the channel's retry
+     * buffer.
+     */
     this.kept = keeps ? [] : null
     this.keptBytes = 0
     this.ended = false
@@ -33,14 +39,14 @@ class Outbox {
     this.bytes = 0
     this.ends = false
     this.scheduled = false
-    /** The peer's windows are full, or the connection is. */
+    /** Whether the peer's flow control or the connection takes no more, or there is no stream yet. */
     this.blocked = false
-    /** The writer that waits. */
+    /** The callback of a write that waits, or null. */
     this.callback = null
     this.open = true
   }
 
-  /** Takes a message; calls back when there may be another. */
+  /** Takes a message. Calls back when another one may be written. */
   write(message, callback) {
     if (!this.open) return callback()
     this.messages.push(message)
@@ -61,22 +67,22 @@ class Outbox {
     flushLater(this)
   }
 
-  /** The turn is over. */
+  /** Called when the turn is over. */
   release() {
     this.scheduled = false
     if (!this.open || this.blocked) return
-    // Where there is no connection yet, its beginning drains this.
+    // If there is no stream yet, `onDrained()` is called when there is one.
     if (this.call.stream === 0) this.blocked = true
     else this.flush()
     if (this.callback !== null && !this.blocked) {
       const { callback } = this
       this.callback = null
-      // Not in this turn, or who writes as long as he may would never let another.
+      // In a later turn, so that a writer that never pauses does not block all others.
       this.call.scope.defer(setImmediate, callback)
     }
   }
 
-  /** Sends what there is now. */
+  /** Sends all waiting messages. */
   flush() {
     const { messages, ends, call } = this
     const { link, stream } = call
@@ -90,7 +96,7 @@ class Outbox {
     if (link.closing) return
     const frames = length === 0 ? EMPTY : framed(messages, length, this.head)
     const sent = native.grpcWrite(link.id, stream, ends ? FRAMES | END : FRAMES, frames, length)
-    // Of a stream that is over with this, the end is on its way to us, and its call is told by that.
+    // A stream that has closed is never drained: its end is on the way and ends the call.
     if (sent >= 0 && (sent & (ALL | CLOSED)) === 0) this.blocked = true
     if (messages.length > 0) link.traffic.send(messages.length)
   }
@@ -102,7 +108,7 @@ class Outbox {
     for (const message of messages) this.kept.push(message)
   }
 
-  /** What has left is not needed any more. */
+  /** Drops the sent messages, which are not needed any more. */
   forget() {
     if (this.kept === null) return
     this.kept = null
@@ -110,7 +116,7 @@ class Outbox {
     this.keptBytes = 0
   }
 
-  /** All is to be sent once more, when there is a stream. */
+  /** Queues all messages again, until the next attempt has a stream. */
   rewind() {
     const { kept } = this
     this.forget()
@@ -122,7 +128,7 @@ class Outbox {
     this.blocked = true
   }
 
-  /** The call is over: nothing more is sent, and nobody waits for that. */
+  /** The call is over: nothing more is sent, and a waiting writer is called back. */
   stop() {
     this.forget()
     this.open = false

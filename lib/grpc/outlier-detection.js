@@ -1,6 +1,7 @@
 'use strict'
 
-// `outlier_detection`: servers whose calls fail more often than others' get none for a while. See gRPC's proposal A50.
+// The policy `outlier_detection`: servers whose calls fail more often than others' are ejected, which means that they
+// get no calls for a while. See gRPC's proposal A50.
 
 const { performance } = require('node:perf_hooks')
 const process = require('node:process')
@@ -13,17 +14,17 @@ const { PolicyHolder } = require('./policy-holder.js')
 const { balancingOf, durationOf, isObject } = require('./service-config.js')
 
 const { READY } = connectivityState
-/** What there is by default: times in milliseconds, and shares in percent. */
+/** Defaults. Times are in milliseconds, shares in percent, and `stdev_factor` in thousandths. */
 const STANDARD = { interval: 10_000, base_ejection_time: 30_000, max_ejection_time: 300_000, max_ejection_percent: 10 }
 const SUCCESS_RATE = { stdev_factor: 1900, enforcement_percentage: 100, minimum_hosts: 5, request_volume: 100 }
 const FAILURE_PERCENTAGE = { threshold: 85, enforcement_percentage: 100, minimum_hosts: 5, request_volume: 50 }
 const MAX_TIME = 315_576_000_000_000
 
-// --- its config
+// ---- the config
 
 const wrong = (name, what) => new Error(`outlier detection config ${name} parse error: ${what}`)
 
-/** A field by the name that @grpc/grpc-js has for it, or as the proposal writes it. */
+/** A field by its name in @grpc/grpc-js (`snake_case`) or in the proposal (`camelCase`). */
 const fieldOf = (config, name) => config[name] ?? config[name.replace(/_(.)/g, (_, letter) => letter.toUpperCase())]
 
 function timeOf(config, name) {
@@ -42,7 +43,7 @@ function numberOf(config, name, standard, where = name) {
   return value
 }
 
-/** One way to find those who are to be left alone, or null where it is not wanted. */
+/** The settings of one way to find outliers, or null if it is not configured. */
 function ejectionOf(config, name, standard) {
   const ejection = fieldOf(config, name)
   if (ejection === undefined) return null
@@ -64,33 +65,36 @@ function childOf(config) {
   return child
 }
 
-// --- what is known of an endpoint
+// ---- what is known about an endpoint
 
 class Endpoint {
   constructor() {
-    /** Calls of this interval, and of the last one. */
+    /** Calls in this interval, and in the last one. */
     this.succeeded = 0
     this.failed = 0
     this.last = { succeeded: 0, volume: 0 }
-    /** Since when it gets no calls, or null for it does; and how often that was, which is forgotten by and by. */
+    /**
+     * When it was ejected (by `performance.now()`), or null if it gets calls; and how often that was, minus one for
+     * each interval in which it got calls.
+     */
     this.ejectedAt = null
     this.ejections = 0
   }
 
-  /** A call has. */
+  /** Counts the end of a call. */
   ended(code) {
     if (code === status.OK) this.succeeded++
     else this.failed++
   }
 
-  /** An interval has. */
+  /** Called at the end of an interval. */
   turn() {
     this.last = { succeeded: this.succeeded, volume: this.succeeded + this.failed }
     this.succeeded = 0
     this.failed = 0
   }
 
-  /** The share of calls that went well. */
+  /** The share of calls that succeeded, from 0 to 1. */
   get rate() {
     return this.last.succeeded / this.last.volume
   }
@@ -101,13 +105,13 @@ class Endpoint {
   }
 }
 
-/** Those of which enough is known, or null where they are too few to say anything. */
+/** The endpoints with enough calls to be judged, or null if there are too few of them. */
 function ratedBy(endpoints, { request_volume: least, minimum_hosts: fewest }) {
   const rated = endpoints.filter(({ last }) => last.volume >= Math.max(least, 1))
   return rated.length < Math.max(fewest, 1) ? null : rated
 }
 
-/** The picker of the policy below, whose calls are counted. */
+/** The child policy's picker, with its calls counted. */
 class Watched {
   constructor(picker, watch) {
     this.picker = picker
@@ -128,12 +132,12 @@ class OutlierDetection {
     this.helper = helper
     this.policies = new PolicyHolder(this)
     this.config = null
-    /** Endpoints by all of their addresses, and by each. */
+    /** Endpoints by all their addresses, by each address, and by connection. */
     this.endpoints = new Map()
     this.byAddress = new Map()
     this.byLink = new WeakMap()
     this.timer = undefined
-    /** When the interval has begun, or null where nothing is counted. */
+    /** The beginning of the interval (by `performance.now()`), or null if nothing is counted. */
     this.began = null
   }
 
@@ -149,7 +153,7 @@ class OutlierDetection {
     }
   }
 
-  // --- from above
+  // ---- from the parent
 
   resolved(endpoints, config, note) {
     const before = this.endpoints
@@ -189,7 +193,7 @@ class OutlierDetection {
     this.policies.destroy()
   }
 
-  // --- for the policy below
+  // ---- for the child policy
 
   take(address) {
     return this.helper.take(address)
@@ -207,7 +211,7 @@ class OutlierDetection {
     this.helper.update(state, state === READY && this.began !== null ? new Watched(picker, this) : picker)
   }
 
-  /** Who counts the calls of a connection; null for an endpoint that there is not any more. */
+  /** The endpoint that counts the calls of a connection; null if it is no longer among the resolved ones. */
   of(link) {
     let endpoint = this.byLink.get(link)
     if (endpoint === undefined) {
@@ -217,7 +221,7 @@ class OutlierDetection {
     return endpoint
   }
 
-  // --- counting
+  // ---- counting
 
   schedule() {
     clearTimeout(this.timer)
@@ -250,7 +254,7 @@ class OutlierDetection {
     this.policies.reconsider()
   }
 
-  /** Those whose calls go well much less often than others' do. */
+  /** Ejects endpoints whose success rate is far below the average. */
   compare(endpoints) {
     const { successRate: wanted } = this.config
     if (wanted === null) return
@@ -265,7 +269,7 @@ class OutlierDetection {
     )
   }
 
-  /** Those of whose calls too large a share fails. */
+  /** Ejects endpoints of whose calls too large a share failed. */
   measure(endpoints) {
     const { failurePercentage: wanted } = this.config
     if (wanted === null) return
@@ -286,7 +290,7 @@ class OutlierDetection {
     }
   }
 
-  /** It gets calls again when its time is over, which is the longer the oftener it was. */
+  /** Ends an ejection that has lasted long enough. It lasts longer, the more often the endpoint was ejected. */
   pardon(endpoint) {
     const { ejectedAt, ejections } = endpoint
     const { baseTime, maxTime } = this.config

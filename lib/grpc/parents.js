@@ -1,13 +1,13 @@
 'use strict'
 
-// Calls that end with the call that they were made for.
+// Client calls that end with the server call for which they were made.
 
 const { status } = require('./constants.js')
 
-/** Those that run, by their parents: one listener for all, as a parent may have any number of them in its life. */
+/** Running calls by their parents. A parent may have any number of them, so all share one listener. */
 const children = new WeakMap()
 
-/** Has a call be cancelled when `parent`, a server's call, is. */
+/** Cancels `call` when `parent`, a server call, is cancelled. */
 function adopt(parent, call) {
   let calls = children.get(parent)
   if (calls === undefined) {
@@ -20,7 +20,7 @@ function adopt(parent, call) {
   calls.add(call)
 }
 
-/** It has ended. */
+/** Called when `call` has ended. */
 function leave(parent, call) {
   children.get(parent).delete(call)
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// `pick_first`: all calls go to the first address that can be connected to.
+// The policy `pick_first`: all calls go to the first address to which a connection succeeds.
 
 const { isIPv6 } = require('node:net')
 const { clearTimeout, setTimeout } = require('node:timers')
@@ -10,10 +10,10 @@ const { registerPolicy } = require('./policies.js')
 const { hostPort } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
-/** Milliseconds that an address has before the next one is tried beside it. */
+/** Milliseconds after which the next address is tried as well. */
 const HEAD_START = 250
 
-/** All calls on one connection. */
+/** A picker that sends all calls to one connection. */
 class One {
   constructor(subchannel) {
     this.subchannel = subchannel
@@ -38,7 +38,7 @@ function shuffle(list) {
   return shuffled
 }
 
-/** Families of addresses take turns, as RFC 8305 has it: one of them may not work at all. */
+/** Alternates between the address families, as in RFC 8305, because one of them may not work at all. */
 function interleave(addresses) {
   const isSix = ({ host }) => host !== undefined && isIPv6(host)
   if (addresses.length === 0) return addresses
@@ -55,13 +55,13 @@ class PickFirst {
     this.state = IDLE
     this.addresses = null
     this.note = ''
-    /** Those that are tried, until one of them is picked. */
+    /** The subchannels that are tried, until one of them is picked. */
     this.tried = []
-    /** Which of them have failed since all had. */
+    /** Those that have failed since the last time that all had failed. */
     this.failed = new Set()
     this.trying = 0
     this.picked = null
-    /** All have failed: it stays so until one does not. */
+    /** True from when all addresses have failed until one connects. */
     this.stuck = false
     this.error = null
     this.timer = undefined
@@ -76,9 +76,9 @@ class PickFirst {
     return { shuffleAddressList }
   }
 
-  // --- from above
+  // ---- from the parent
 
-  /** Whether these endpoints are of use. */
+  /** Takes new endpoints. Returns false if they have no addresses. */
   resolved(endpoints, { shuffleAddressList }, note) {
     const ordered = shuffleAddressList ? shuffle(endpoints) : endpoints
     this.addresses = interleave(ordered.flatMap(({ addresses }) => addresses))
@@ -89,7 +89,7 @@ class PickFirst {
     return !isEmpty
   }
 
-  /** There are no endpoints. */
+  /** Called when the name could not be resolved. */
   unresolved(status) {
     if (this.tried.length > 0 || this.picked !== null) return
     this.update(TRANSIENT_FAILURE, new Failing(status))
@@ -113,7 +113,7 @@ class PickFirst {
     this.unpick()
   }
 
-  // --- connecting
+  // ---- connecting
 
   start() {
     const next = this.addresses.map((address) => this.helper.take(address))
@@ -123,7 +123,8 @@ class PickFirst {
       for (const subchannel of next) subchannel.release()
       return
     }
-    // First the new ones are taken, then the old ones left: those that are among both go on.
+    // The new subchannels are taken before the old ones are released, so that those in both lists keep their
+    // connections.
     this.letGo()
     this.tried = next
     for (const subchannel of next) subchannel.listeners.add(this.listener)
@@ -164,7 +165,7 @@ class PickFirst {
     this.timer = setTimeout(() => this.tryFrom(at + 1), HEAD_START).unref()
   }
 
-  /** Whether all have failed: then all are tried again and again. */
+  /** Returns whether all addresses have failed. If so, all are tried again after their pauses. */
   look() {
     if (this.tried.some((subchannel) => !this.failed.has(subchannel))) return false
     this.failed.clear()
@@ -193,7 +194,7 @@ class PickFirst {
       }
       if (at === this.trying && this.tried[at] === subchannel) this.tryFrom(at + 1)
     }
-    // What has begun is kept up until one is picked.
+    // An address that was tried is tried again until one is picked.
     if (this.tried[at] === subchannel) subchannel.connect()
   }
 

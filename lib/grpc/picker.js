@@ -1,15 +1,17 @@
 'use strict'
 
-// What a policy says for the moment about where calls go: `pick()` gives a connection for a call, or null; asked `count` times, it has named all
-// that there are. With a `status`, calls end with that instead of waiting. `watch` is null, or wants to know how calls end: `watch.of(link)` gives who is told.
+// Pickers, with which a policy says where calls go until its next update. `pick()` returns a connection for a call, or
+// null; calling it `count` times goes through all connections. If `status` is not null, calls end with it instead of
+// waiting. `watch` is null, or `watch.of(link)` returns an object whose `ended(code)` is called when a call on that
+// connection ends, or null.
 
 const { status } = require('./constants.js')
 const { ofControlPlane } = require('./errors.js')
 
-/** Calls wait. */
+/** Makes calls wait. */
 const QUEUE = { count: 0, status: null, watch: null, pick: () => null }
 
-/** Calls fail, but for those that wait for a server. */
+/** Makes calls fail, except those that wait for ready. */
 class Failing {
   constructor({ code = status.UNAVAILABLE, details = 'No connection established', metadata }) {
     const [number, text] = ofControlPlane(code, details)

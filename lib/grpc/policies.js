@@ -1,10 +1,18 @@
 'use strict'
 
-// Policies by the names that service configs have for them.
+// Load-balancing policies, by their names in service configs.
 //
-// new Policy(helper): `helper` has `take(address)`, which gives a subchannel, `isHealthy(address)`, `update(state, picker)` and `resolve()`.
-// `subchannels()` are those that it has; `resolved(endpoints, config, note)` says whether that is of use; `unresolved(status)`, `connect()`, `reconsider()` when it has become otherwise which
-// addresses are healthy, `destroy()`. `Policy.read(config)` gives its config, and throws what is wrong with it.
+// A policy is made by `new Policy(helper)`. The helper has `take(address)`, which returns a subchannel,
+// `isHealthy(address)`, `update(state, picker)`, and `resolve()`, which asks for the name to be resolved again.
+//
+// A policy has:
+// - `resolved(endpoints, config, note)`, which returns whether the endpoints were usable
+// - `unresolved(status)`, called when the name could not be resolved
+// - `connect()`, called when there are calls
+// - `reconsider()`, called when `isHealthy()` may answer otherwise
+// - `subchannels()`, the subchannels in use
+// - `destroy()`
+// - the static `Policy.read(config)`, which returns its parsed config, or throws if that is invalid
 
 const policies = new Map()
 
@@ -12,7 +20,7 @@ function registerPolicy(name, Policy) {
   policies.set(name, Policy)
 }
 
-/** The first policy of a list that there is and that takes its config, in gRPC's own words; null for none. */
+/** The first policy of a list that is known and accepts its config; null if there is none. */
 function choose(balancing) {
   for (const entry of balancing) {
     const [[name, config]] = Object.entries(entry)
@@ -21,7 +29,7 @@ function choose(balancing) {
     try {
       return { Policy, config: Policy.read(config ?? {}) }
     } catch {
-      // Those behind it are for clients like this one.
+      // The entries after it may be meant for clients like this one.
     }
   }
   return null

@@ -1,13 +1,13 @@
 'use strict'
 
-// The policy of somebody who may be told to have another: that takes over when it can say more than that it is busy.
+// Holds a policy and its successor. The successor takes over when it reports a state other than CONNECTING.
 
 const process = require('node:process')
 const { connectivityState } = require('./constants.js')
 
 const { CONNECTING } = connectivityState
 
-/** A policy at work: what its holder's helper is to it. */
+/** A policy in use. As its helper, this passes everything on to the holder's helper. */
 class Child {
   constructor(holder, Policy) {
     this.holder = holder
@@ -33,20 +33,20 @@ class Child {
 }
 
 class PolicyHolder {
-  /** `helper` is that of a policy. */
+  /** `helper` is a policy's helper (see policies.js). */
   constructor(helper) {
     this.helper = helper
     this.current = null
-    /** The one that takes over when it can. */
+    /** The successor, or null. */
     this.next = null
   }
 
-  /** The one that hears what was resolved; null before there is any. */
+  /** The policy that gets the next resolver results; null before there is one. */
   get latest() {
     return (this.next ?? this.current)?.policy ?? null
   }
 
-  /** Has `Policy` be the latest. */
+  /** Makes a policy of class `Policy` the latest one, and returns it. */
   use(Policy) {
     const latest = this.next ?? this.current
     if (latest?.Policy === Policy) return latest.policy
@@ -59,7 +59,7 @@ class PolicyHolder {
     return child.policy
   }
 
-  /** Those that are in use. */
+  /** The subchannels in use. */
   *subchannels() {
     for (const child of [this.current, this.next]) if (child !== null) yield* child.policy.subchannels()
   }
@@ -88,7 +88,7 @@ class PolicyHolder {
       const { current } = this
       this.current = child
       this.next = null
-      // Not before the new one is in its place: what they share goes on.
+      // After the successor has taken over, so that subchannels that both use keep their connections.
       process.nextTick(() => current.policy.destroy())
     } else if (child !== this.current) return
     this.helper.update(state, picker)

@@ -1,6 +1,7 @@
 'use strict'
 
-// HTTP proxies between clients and their servers: which targets go by one, as @grpc/grpc-js has it, and the `CONNECT` that has it pass bytes on.
+// HTTP proxies between clients and servers: which targets use one, as in @grpc/grpc-js, and the `CONNECT` request that
+// makes a proxy pass bytes on.
 
 const { Buffer } = require('node:buffer')
 const { BlockList, isIP, isIPv6 } = require('node:net')
@@ -20,23 +21,23 @@ const OPTION = 'grpc.http_proxy'
 const TARGET = 'grpc.http_connect_target'
 const CREDENTIALS = 'grpc.http_connect_creds'
 const VARIABLES = ['grpc_proxy', 'https_proxy', 'http_proxy']
-/** Targets that no proxy could reach, or whose names mean nothing to it. */
+/** Schemes of targets that a proxy could not reach, or whose names it would not understand. */
 const DIRECT = ['unix', 'unix-abstract', 'etcd']
-/** Bytes of a proxy's answer, as Node's HTTP has it. */
+/** Limit of the head of a proxy's answer in bytes, as in Node's HTTP. */
 const MAX_ANSWER = 16 * 1024
 const END = '\r\n\r\n'
 const STATUS = /^HTTP\/1\.[01] (\d{3})(?: ([ -~]*))?\r\n/
 
-// --- which way
+// ---- which targets use a proxy
 
-/** `{ target, options }` of a channel as they are, or so that its connections go to a proxy, which leads to the target. */
+/** A channel's `{ target, options }`: unchanged, or such that connections go to a proxy, which leads to the target. */
 function routeOf(target, options) {
   const proxy = isDirect(target, options) ? null : proxyOf(options)
   const route =
     proxy === null
       ? { target, options }
       : { target: { scheme: 'dns', path: proxy.place }, options: { ...options, ...proxy.options(target) } }
-  // What no proxy could be asked for is said now, not with each connection.
+  // An invalid target of `CONNECT` is an error now, not with each connection.
   Tunnel.of(route.options)
   return route
 }
@@ -44,11 +45,11 @@ function routeOf(target, options) {
 function isDirect({ scheme, path }, options) {
   if (options['grpc.enable_http_proxy'] === 0 || DIRECT.includes(scheme)) return true
   const place = splitHostPort(path)
-  // A list of addresses is for a client to choose from.
+  // A client chooses among a list of addresses itself.
   return place === null || place.host.includes(',') || isExcepted(place.host.toLowerCase())
 }
 
-/** Whether the environment has a host go by no proxy: it names ends of hosts' names, addresses, and networks of those. */
+/** Whether the environment exempts a host from proxies: it lists ends of host names, addresses, and networks. */
 function isExcepted(host) {
   const { no_grpc_proxy: first, no_proxy: second = '' } = process.env
   const names = (first || second).split(',').map((name) => name.trim().toLowerCase())
@@ -65,7 +66,10 @@ function isWithin(host, network) {
   return list.check(host, isIPv6(host) ? 'ipv6' : 'ipv4')
 }
 
-/** The proxy of the options or of the environment: its `place`, and the `options` of connections to a target; null for none. */
+/**
+ * The proxy in the options or the environment: its `place` (host and port), and `options(target)`, which makes the
+ * options for connections to a target. Null if there is none.
+ */
 function proxyOf(options) {
   const variable = VARIABLES.find((name) => process.env[name])
   const text = options[OPTION] || process.env[variable]
@@ -75,7 +79,7 @@ function proxyOf(options) {
     log(logVerbosity.ERROR, `No proxy is used: ${from} ${why}`)
     return null
   }
-  // What it says may have a password in it, and is not shown.
+  // The URL may contain a password, so messages do not show it.
   if (!URL.canParse(text)) return refuse('must be a URL, such as http://proxy:3128')
   const { protocol, hostname, port, username, password } = new URL(text)
   if (protocol !== 'http:') return refuse(`must have the scheme http:, and has ${protocol}`)
@@ -92,9 +96,9 @@ function decoded(text) {
   }
 }
 
-// --- the way
+// ---- the tunnel
 
-/** `CONNECT` on a link that leads to a proxy: bytes go to the target and come from it when that is answered. */
+/** The `CONNECT` request on a link to a proxy. Once it is answered, bytes pass between the link and the target. */
 class Tunnel {
   constructor(target, credentials) {
     this.authority = target
@@ -103,13 +107,13 @@ class Tunnel {
     this.text = ''
   }
 
-  /** What the options of a connection say of one; null for nothing. */
+  /** The tunnel in the options of a connection; null for none. */
   static of(options) {
     const target = options[TARGET]
     return target === undefined ? null : new Tunnel(authorityOf(target), options[CREDENTIALS])
   }
 
-  /** The link is connected: the proxy is asked. */
+  /** Called when the link is connected: sends the request. */
   begin(link) {
     this.link = link
     const { authority, credentials } = this
@@ -120,7 +124,7 @@ class Tunnel {
     if (status < 0) link.lose(systemError(status, 'read'))
   }
 
-  /** Something of the answer. */
+  /** Called with a part of the proxy's answer. */
   read(chunk) {
     const from = Math.max(this.text.length - END.length, 0)
     this.text += chunk.latin1Slice()
@@ -136,7 +140,7 @@ class Tunnel {
     const [, status, reason = ''] = match
     if (!status.startsWith('2')) return this.refuse(`it answers ${status} ${reason.slice(0, 100)}`.trim())
     const { link } = this
-    // What the server says may come with the answer.
+    // The server's first bytes may arrive with the proxy's answer.
     const received = [Buffer.from(this.text.slice(end), 'latin1'), ...takeReads(link)]
     native.readStop(link.id)
     link.tunnel = null
@@ -148,7 +152,7 @@ class Tunnel {
     this.link.lose(new Error(why))
   }
 
-  /** Why there is no way, when it ends with an error. */
+  /** The error of a tunnel that could not be opened because of `error`. */
   failure(place, error) {
     const { host, port, path } = place
     const proxy = path ?? hostPort(host, port)
@@ -157,7 +161,7 @@ class Tunnel {
   }
 }
 
-/** Where a proxy is to lead, as `CONNECT` says it. */
+/** The host and port for `CONNECT`. */
 function authorityOf(target) {
   const place = typeof target === 'string' ? splitHostPort(parseTarget(target).path) : null
   const host = place === null || isIP(place.host) !== 0 ? place?.host : domainToASCII(place.host)

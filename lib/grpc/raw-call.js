@@ -1,6 +1,6 @@
 'use strict'
 
-// `Channel.createCall`: calls whose messages are bytes, for interceptors, and for whoever wants them so.
+// `Channel.createCall`: calls that send and receive bytes, for interceptors and for programs that want to do that.
 
 const process = require('node:process')
 const { setImmediate } = require('node:timers')
@@ -14,7 +14,7 @@ const same = (bytes) => bytes
 
 let calls = 0
 
-/** One of which a listener hears. */
+/** A call that reports to a listener. */
 class ListenedCall extends ClientCall {
   constructor(channel, path, metadata, options, listener) {
     super(channel, { path, requestSerialize: same, responseDeserialize: same }, metadata, options)
@@ -28,7 +28,7 @@ class ListenedCall extends ClientCall {
     this.asker.ask()
   }
 
-  /** Messages that come with an error are told before it, as long as the listener goes on asking for them. */
+  /** If messages wait, an error is reported after them, as long as the listener keeps asking for messages. */
   end(end) {
     const { length } = this.inbox.waiting
     if (end.code === status.OK || length === 0) return super.end(end)
@@ -54,7 +54,7 @@ class RawCall {
     this.options = options
     this.number = calls++
     this.call = null
-    /** What was done before it has begun. */
+    /** Operations from before the call has begun. */
     this.early = []
   }
 
@@ -72,7 +72,7 @@ class RawCall {
     for (const code of early) code(call)
   }
 
-  /** Now, or when it has begun. */
+  /** Runs `code` now, or when the call has begun. */
   with(code) {
     if (this.call === null) this.early.push(code)
     else code(this.call)

@@ -1,7 +1,7 @@
 'use strict'
 
-// `grpc.reflection`: the service that tells clients what a server's services are (grpc.reflection.v1 and v1alpha), with the API of
-// npm `@grpc/reflection`.
+// `grpc.reflection`: the service that tells clients which services a server has (grpc.reflection.v1 and v1alpha), with
+// the API of npm `@grpc/reflection`.
 
 const { invalidArgType } = require('../errors.js')
 const { status } = require('./constants.js')
@@ -95,7 +95,7 @@ const errorResponse = (errorCode, errorMessage) => ({
 
 const notFound = (what) => errorResponse(status.NOT_FOUND, what)
 
-/** What a request asks of the files. */
+/** The answer to a request. */
 function answer(descriptors, request) {
   switch (request.messageRequest) {
     case 'listServices': {
@@ -133,7 +133,10 @@ function answer(descriptors, request) {
 class ReflectionService {
   #descriptors
 
-  /** `pkg` is where services come from, or an array of such; `services` are the names of those that are listed, all by default. */
+  /**
+   * `pkg` is a source of services, or an array of them. `services` are the names of the services to list; all by
+   * default.
+   */
   constructor(pkg, options = {}) {
     if (options === null || typeof options !== 'object') throw invalidArgType('options', 'of type object', options)
     const { services } = options
@@ -152,7 +155,8 @@ class ReflectionService {
   #serve(call) {
     call.on('data', (originalRequest) => {
       const response = answer(this.#descriptors, originalRequest)
-      // Answers are much longer than requests: who does not take them may ask no more.
+      // Answers are much longer than requests, so the requests of a client that does not read answers are not read
+      // either.
       if (call.write({ validHost: originalRequest.host, originalRequest, ...response })) return
       call.pause()
       call.once('drain', () => call.resume())

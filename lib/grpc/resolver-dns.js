@@ -1,6 +1,6 @@
 'use strict'
 
-// `dns:…`, which goes without saying: names of hosts.
+// The resolver for `dns:…`, the default scheme: host names.
 
 const dns = require('node:dns')
 const { isIP } = require('node:net')
@@ -11,7 +11,7 @@ const { serviceConfigOf } = require('./service-config.js')
 const { splitHostPort, uriToString } = require('./uri.js')
 
 const MIN_TIME_BETWEEN = 30_000
-/** Where a name has its service config, besides at itself. */
+/** A name's service config is in the TXT records of the name with this prefix, or of the name itself. */
 const PREFIX = '_grpc_config.'
 
 class DnsResolver {
@@ -19,16 +19,16 @@ class DnsResolver {
     this.target = target
     this.listener = listener
     this.place = splitHostPort(target.path)
-    /** Asks for service configs, and, if a server is named, for addresses. */
+    /** Looks up service configs, and also addresses if the target names a DNS server. */
     this.resolver = null
     this.readsConfigs =
       options['grpc.service_config_disable_resolution'] !== 1 && !/^(?:.*\.)?localhost$/.test(this.place?.host ?? '')
     this.percentage = Math.random() * 100
     this.minTime = options['grpc.dns_min_time_between_resolutions_ms'] ?? MIN_TIME_BETWEEN
-    /** Runs while names must not be asked for again. */
+    /** Runs while the name must not be looked up again; `again` says that this was wanted meanwhile. */
     this.timer = undefined
     this.again = false
-    /** Replaced when what is asked for is of no interest any more. */
+    /** Replaced after `destroy()`, so that answers to earlier queries are ignored. */
     this.round = null
     this.asking = false
     this.asksConfig = false
@@ -45,7 +45,7 @@ class DnsResolver {
     else this.ask()
   }
 
-  /** A name that is an address. It is told once. */
+  /** Reports a result that needs no lookup. With `once`, only the first time. */
   tell(result, once) {
     if (once && this.told) return
     this.told = true
@@ -116,7 +116,7 @@ class DnsResolver {
         const found = error === null ? this.read(records) : null
         if (found === null && names.length > 1) return ask(names.slice(1))
         this.asksConfig = false
-        // What cannot be asked for may be what it was.
+        // If the records could not be read, the last config stays in use.
         if (error === null) this.useConfig(found)
       })
     }
@@ -132,7 +132,7 @@ class DnsResolver {
     }
   }
 
-  /** A service config goes with the addresses that there are when it comes. */
+  /** A new service config is reported together with the current addresses. */
   useConfig(config) {
     const changed = config !== null || this.config !== null
     this.config = config

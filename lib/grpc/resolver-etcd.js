@@ -1,6 +1,7 @@
 'use strict'
 
-// `etcd://host:2379,host2:2379/service`: who is registered in etcd for a service, whatever has put them there (docs/etcd.md).
+// The resolver for `etcd://host:2379,host2:2379/service`: the instances of a service that are registered in etcd,
+// whichever program has registered them (docs/etcd.md).
 
 const { status } = require('./constants.js')
 const { registerResolver, statusOrFromError, statusOrFromValue } = require('./resolver.js')
@@ -12,7 +13,7 @@ const { directTarget, masked, target: readTarget } = require('../rpc/target.js')
 const OPTION = 'ironwire.etcd'
 
 function read({ authority, path }) {
-  // Without a service the host is no authority.
+  // Without a service, the host is not parsed as the authority.
   const text = path.startsWith('//') ? `etcd:${path}` : `etcd://${authority || '127.0.0.1'}/${path}`
   const found = readTarget(text)
   if (found.service === '')
@@ -20,7 +21,7 @@ function read({ authority, path }) {
   return found
 }
 
-/** Loaded where it is asked for: it brings rpc along. */
+/** Loaded on first use, because it needs rpc. */
 function borrow(etcd, { username, password, tls }) {
   const { borrowEtcd } = require('../rpc/registry/connect.js')
   const { readTls } = require('../etcd/credentials.js')
@@ -50,7 +51,7 @@ class EtcdResolver {
       this.isKnown = true
       this.listener(statusOrFromValue(instances.flatMap(endpointOf)), {}, null, '')
     } else if (!this.isKnown) {
-      // Who is known stays.
+      // Instances that are known stay in use.
       this.listener(statusOrFromError({ code: status.UNAVAILABLE, details: error.message }), {}, null, '')
     }
   }
@@ -66,7 +67,9 @@ class EtcdResolver {
   }
 }
 
-/** None for one that is to get no calls, or that cannot be understood. */
+/**
+ * The endpoint of an instance, as an array. Empty if the weight is 0, which means no calls, or the address is invalid.
+ */
 function endpointOf({ address, weight }) {
   if (weight === 0) return []
   try {

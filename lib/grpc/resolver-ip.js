@@ -1,6 +1,6 @@
 'use strict'
 
-// `ipv4:…`, `ipv6:…`, `unix:…` and `unix-abstract:…`: names that are addresses.
+// The resolvers for `ipv4:…`, `ipv6:…`, `unix:…` and `unix-abstract:…`: names that are addresses.
 
 const { isIPv4, isIPv6 } = require('node:net')
 const process = require('node:process')
@@ -9,7 +9,7 @@ const { splitHostPort } = require('./uri.js')
 
 const DEFAULT_PORT = 443
 
-/** Tells the same whenever it is asked for the first time. */
+/** Reports the same result always, once until it is destroyed. */
 class FixedResolver {
   constructor(target, listener) {
     this.listener = listener
@@ -58,7 +58,7 @@ class PathResolver extends FixedResolver {
   }
 }
 
-/** Linux's names without a file. */
+/** Linux's abstract socket names, which have no file. */
 class AbstractResolver extends FixedResolver {
   static read({ path }) {
     return statusOrFromValue([{ addresses: [{ path: `\0${path}` }] }])

@@ -1,13 +1,15 @@
 'use strict'
 
-// Who finds out where a name's servers are: a class for each scheme, as in @grpc/grpc-js.
+// The registry of resolvers, which find the addresses for a target. There is a class for each scheme, as in
+// @grpc/grpc-js.
 //
-// new Resolver(target, listener, options), `target` being a name in parts (see uri.js); `updateResolution()` asks for addresses, which come by
-// `listener(endpoints, attributes, serviceConfig, note)`, then or later, and whenever they change; `destroy()` is the end of that, until the next
-// `updateResolution()`. `Resolver.getDefaultAuthority(target)` is what calls name as their server's.
+// `new Resolver(target, listener, options)` takes a parsed target (see uri.js). `updateResolution()` asks for
+// addresses. They are reported by `listener(endpoints, attributes, serviceConfig, note)`, then or later, and whenever
+// they change. `destroy()` stops this until the next `updateResolution()`. `Resolver.getDefaultAuthority(target)` is the
+// authority that calls send.
 //
-// `endpoints` is `{ ok: true, value: [{ addresses: [{ host, port } or { path }] }] }`, or `{ ok: false, error }`, a status; `serviceConfig` likewise,
-// or `null`. The listener says whether that was of use.
+// `endpoints` is `{ ok: true, value: [{ addresses: [{ host, port } or { path }] }] }`, or `{ ok: false, error }` with a
+// status. `serviceConfig` has the same form, or is null. The listener returns whether the result was usable.
 
 const { status } = require('./constants.js')
 const { Metadata } = require('./metadata.js')
@@ -24,12 +26,12 @@ const statusOrFromError = (error) => ({ ok: false, error: { ...error, metadata: 
 
 const unavailable = (details) => statusOrFromError({ code: status.UNAVAILABLE, details })
 
-/** Has targets of a scheme, such as `etcd://…`, resolved by a class. */
+/** Registers the resolver class for a scheme, such as `etcd` of `etcd://…`. */
 function registerResolver(scheme, Resolver) {
   resolvers.set(scheme, Resolver)
 }
 
-/** A target in parts, of a scheme that has a resolver. */
+/** Parses a target. The result has a scheme for which there is a resolver. */
 function parseTarget(target) {
   const uri = parseUri(target)
   if (uri === null) throw new Error(`Could not parse target name "${target}"`)

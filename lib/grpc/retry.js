@@ -1,6 +1,6 @@
 'use strict'
 
-// Calls that are made again when they fail in a way that their service says may pass. See gRPC's proposal A6.
+// Retries: calls are made again if they fail with a status that their service config names. See gRPC's proposal A6.
 
 const { clearTimeout, setTimeout } = require('node:timers')
 const { now } = require('../rpc/tick.js')
@@ -8,10 +8,10 @@ const { jittered } = require('./backoff.js')
 
 const NUL = '\0'
 const PREVIOUS = 'grpc-previous-rpc-attempts'
-/** Attempts of a call, whatever its service says. */
+/** Default limit of attempts per call, whatever the service config says. */
 const MAX_ATTEMPTS = 5
 
-/** Whether others may be made, when many have failed: one for all calls to a target. */
+/** Stops retries when many calls have failed. All calls to a target share one. */
 class Throttle {
   constructor({ maxTokens, tokenRatio }, before) {
     this.most = maxTokens
@@ -36,23 +36,23 @@ class Throttle {
   }
 }
 
-/** Milliseconds after which the server wants to be asked again: undefined if it does not say, -1 for never. */
+/** Milliseconds after which the server wants the next attempt; undefined if it does not say, -1 if it wants none. */
 function pushbackOf(metadata) {
   const [value] = metadata.get('grpc-retry-pushback-ms')
   if (value === undefined) return undefined
   return /^\d+$/.test(value) ? Number(value) : -1
 }
 
-/** Attempts that a policy has, within what its channel allows. */
+/** The number of attempts of a policy, within the limit of the channel. */
 const mostOf = (policy, { options }) =>
   Math.min(policy.attempts, options['grpc-node.retry_max_attempts_limit'] ?? MAX_ATTEMPTS)
 
-/** What says of a call that it is not the first of its kind. */
+/** The header field with the number of earlier attempts; empty for the first attempt. */
 const previousField = (count) => (count === 0 ? '' : `${PREVIOUS}${NUL}${count}${NUL}`)
 
 const tellPrevious = (metadata, count) => metadata.set(PREVIOUS, String(count))
 
-/** One attempt after the other. */
+/** Makes the attempts of a call one after the other. */
 class Retry {
   constructor(call, policy) {
     const { channel, message, ownFields } = call
@@ -62,7 +62,9 @@ class Retry {
     this.backoff = policy.initialBackoff
     this.fields = ownFields
     this.timer = undefined
-    /** Bytes of a request that is kept for the next attempt; what streams keep is their outbox's. */
+    /**
+     * Bytes of a single request message that is kept for the next attempt. Request streams are kept by their outbox.
+     */
     this.kept = 0
     if (message !== undefined) {
       if (channel.retain(message.length, 0)) this.kept = message.length
@@ -70,7 +72,7 @@ class Retry {
     }
   }
 
-  /** Whether there is another attempt, when one has ended so. */
+  /** Called when an attempt has ended. Returns whether there is another one. */
   takes(call, end) {
     if (call.begun || !this.policy.codes.has(end.code)) return false
     const { channel } = call
@@ -100,7 +102,7 @@ class Retry {
     call.repeat()
   }
 
-  /** There are no more. */
+  /** Called when there are no more attempts. */
   stop() {
     clearTimeout(this.timer)
     this.call.channel.release(this.kept)

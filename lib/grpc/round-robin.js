@@ -1,6 +1,6 @@
 'use strict'
 
-// `round_robin`: all endpoints are connected to, and take turns.
+// The policy `round_robin`: connects to all endpoints, and calls use them in turn.
 
 const { connectivityState, status } = require('./constants.js')
 const { PickFirst } = require('./pick-first.js')
@@ -8,7 +8,7 @@ const { Failing, QUEUE } = require('./picker.js')
 const { registerPolicy } = require('./policies.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
-/** How each endpoint has its addresses tried. */
+/** The config of each endpoint's `pick_first` policy. */
 const IN_ORDER = { shuffleAddressList: false }
 
 class Turns {
@@ -27,7 +27,7 @@ class Turns {
   }
 }
 
-/** One endpoint, whose addresses are tried in their order. */
+/** One endpoint. Its `pick_first` policy tries the addresses in order. */
 class Leaf {
   constructor(policy, endpoint) {
     this.policy = policy
@@ -41,7 +41,7 @@ class Leaf {
     this.first.resolved([this.endpoint], IN_ORDER, note)
   }
 
-  // --- for its addresses
+  // ---- as the helper of that policy
 
   take(address) {
     return this.policy.helper.take(address)
@@ -80,7 +80,7 @@ class RoundRobin {
 
   resolved(endpoints, _config, note) {
     const old = new Map(this.leaves.map((leaf) => [keyOf(leaf.endpoint), leaf]))
-    // Clients that begin together do not all begin with the same one.
+    // A random start, so that clients that begin together do not all use the same endpoint first.
     const start = Math.floor(Math.random() * endpoints.length)
     const turned = [...endpoints.slice(start), ...endpoints.slice(0, start)]
     this.paused = true
@@ -92,7 +92,7 @@ class RoundRobin {
       keys.add(key)
       leaves.push(old.get(key) ?? new Leaf(this, endpoint))
     }
-    // Those that stay keep their connections; the others end behind the beginning of the new ones.
+    // Endpoints that stay keep their connections. Those that are gone end after the new ones have begun.
     const gone = this.leaves.filter(({ endpoint }) => !keys.has(keyOf(endpoint)))
     const begun = new Set(this.leaves)
     this.leaves = leaves
@@ -141,11 +141,11 @@ class RoundRobin {
       const details = `round_robin: No connection established. Last error: ${this.error}`
       this.update(TRANSIENT_FAILURE, new Failing({ details }))
     } else this.update(IDLE, QUEUE)
-    // All are kept connected.
+    // All endpoints are kept connected.
     for (const leaf of this.leaves) if (leaf.state === IDLE) leaf.first.connect()
   }
 
-  /** Those that are ready, beginning with whose turn it is. */
+  /** A picker of the ready endpoints, which continues where the last one was. */
   turns() {
     const ready = this.leaves.filter(({ state }) => state === READY)
     const next = this.picker === null ? undefined : this.picker.leaves[this.picker.next]

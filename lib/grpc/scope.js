@@ -1,7 +1,8 @@
 'use strict'
 
-// Each call is an asynchronous resource of its own: what `AsyncLocalStorage` holds where a call is made is there when it is told of, and what a
-// handler or a listener enters (`enterWith`) reaches no other call, though many run in one turn.
+// Each call is an async resource of its own. What `AsyncLocalStorage` holds where a call is made is there when its
+// events are emitted. What a handler or a listener sets with `enterWith` does not reach other calls, though many run in
+// one turn.
 
 const { AsyncResource } = require('node:async_hooks')
 
@@ -12,12 +13,12 @@ class CallScope extends AsyncResource {
     super('GRPCCALL', MANUAL)
   }
 
-  /** Has `method` of `call` run in here. */
+  /** Runs `method` of `call` in this scope. */
   run(call, method, first, second, third, fourth) {
     return this.runInAsyncScope(method, call, first, second, third, fourth)
   }
 
-  /** The same, when whoever calls this has gone on: `later` is `process.nextTick` or `setImmediate`. */
+  /** Runs `callback` in this scope, later: `later` is `process.nextTick` or `setImmediate`. */
   defer(later, callback, argument) {
     this.runInAsyncScope(later, undefined, callback, argument)
   }

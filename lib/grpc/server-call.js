@@ -1,6 +1,7 @@
 'use strict'
 
-// Calls as servers have them: what stands between a stream and its handler, and the objects that handlers get.
+// The server's side of calls: `ServerCall` does the work between a stream and its handler. The objects that handlers
+// get are in server-views.js.
 
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
@@ -38,25 +39,25 @@ class ServerCall {
     this.text = text
     this.metadata = received(text)
     const { compression } = link.server
-    /** How its messages are compressed, or null for not at all. */
+    /** How responses are compressed, or null for no compression. */
     this.compression = compression?.isAmong(fieldOf(text, 'grpc-accept-encoding')) ? compression : null
-    /** When its caller does not wait any longer: by the clock of deadlines, and as `Date.now()` has it. */
+    /** The caller's deadline, by the clock of `now()` and as `Date.now()`. */
     this.expires = Infinity
     this.deadline = Infinity
     this.begun = false
     this.over = false
-    /** The status that was said, if any. */
+    /** The status that was sent; CANCELLED if none was. */
     this.code = status.CANCELLED
-    /** The caller sends no more. */
+    /** Whether the caller has sent everything. */
     this.halfClosed = false
     this.notified = false
     this.inbox = null
     this.outbox = null
     this.request = undefined
     this.requested = false
-    /** What the handler has to tell of the call's cost. */
+    /** The metrics that the handler has recorded, or null. */
     this.recorder = null
-    /** What the handler has. */
+    /** The object that the handler gets. */
     this.view = undefined
     if (timeout === INVALID) this.refuse()
     else if (timeout !== NONE) this.expire(timeout)
@@ -72,7 +73,7 @@ class ServerCall {
     this.link.deadlines.add(this.expires)
   }
 
-  /** Whether its handler does not wait for the request. */
+  /** Whether the handler begins before there is a request message. */
   get beginsAtOnce() {
     const { type } = this.handler
     return type === 'clientStream' || type === 'bidi'
@@ -96,7 +97,7 @@ class ServerCall {
     run(this, this.handler, this.view, callback)
   }
 
-  // --- from the link
+  // ---- from the link
 
   onMessage(bytes, compressed, used) {
     if (this.over) return
@@ -134,7 +135,7 @@ class ServerCall {
     }
   }
 
-  /** All that the caller has sent was taken. */
+  /** Called when everything that the caller has sent was taken. */
   tellEnd() {
     this.view.push(null)
   }
@@ -157,9 +158,9 @@ class ServerCall {
     else this.outbox?.onDrained()
   }
 
-  // --- from the handler
+  // ---- from the handler
 
-  /** A message that was received; nothing if the call has failed with it. */
+  /** Decompresses and deserializes a message. If that fails, ends the call and returns undefined. */
   decode(bytes, compressed) {
     let content = bytes
     if (compressed) {
@@ -178,7 +179,9 @@ class ServerCall {
     }
   }
 
-  /** A message to be sent, framed where messages are compressed; nothing if the call has failed with it. */
+  /**
+   * Serializes a message, and frames it if messages are compressed. If that fails, ends the call and returns undefined.
+   */
   encode(value, flags) {
     let bytes
     try {
@@ -219,13 +222,13 @@ class ServerCall {
     return this.recorder
   }
 
-  /** Metadata behind the response, with what was recorded if the server is to tell that. */
+  /** The trailing metadata, with the recorded metrics if the server reports them. */
   trailersOf(metadata) {
     const fields = fieldsOf(metadata)
     return this.link.reports ? fields + reportOf(this.recorder) : fields
   }
 
-  /** The answer of a handler that has a callback. */
+  /** The answer of a handler that gives one response. */
   respond(error, value, trailers, flags) {
     if (this.over) return
     if (error) return this.sendStatus(statusOf(error, trailers))
@@ -258,7 +261,7 @@ class ServerCall {
     const { link, stream } = this
     const encoding = this.compression?.field ?? ''
     const sent = native.grpcRespond(link.id, stream, encoding + fieldsOf(metadata))
-    // Some metadata are none.
+    // If HTTP/2 does not allow the metadata, the response begins without it.
     if (sent < 0) native.grpcRespond(link.id, stream, encoding)
   }
 
@@ -277,13 +280,13 @@ class ServerCall {
     const number = Number.isInteger(code) && code >= 0 ? code : status.UNKNOWN
     const bits = this.begun ? BEGUN : 0
     let sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), this.trailersOf(metadata))
-    // Some metadata are none; who waits must hear of the end all the same.
+    // If HTTP/2 does not allow the metadata, the status is sent without it, because the caller waits for the end.
     if (sent < 0) sent = native.grpcFinish(link.id, stream, bits, number, String(details ?? ''), '')
     this.code = number
     this.finished(sent)
   }
 
-  /** The end was said: `sent` is what became of it. */
+  /** Called when the status was sent. `sent` is what the engine returned. */
   finished(sent) {
     this.over = true
     this.link.traffic.succeeded++
@@ -292,12 +295,12 @@ class ServerCall {
     this.quit()
   }
 
-  /** The end has left: what the caller may still send is of no use. */
+  /** The status has left: the rest of the request is not needed. */
   release() {
     if (!this.halfClosed) this.link.reset(this.stream, NO_ERROR)
   }
 
-  /** There is nobody to answer. */
+  /** Ends a call whose caller cannot be answered any more. */
   stop() {
     if (this.over) return
     this.over = true

@@ -1,7 +1,7 @@
 'use strict'
 
-// Interceptors of servers, as in @grpc/grpc-js: each call comes up through them to its handler, and what that answers goes down. A server without any does
-// not come this way.
+// Server interceptors, as in @grpc/grpc-js. What is received passes up through their listeners to the handler, and its
+// answer passes down through them. Calls without interceptors do not come this way.
 
 const process = require('node:process')
 const { native } = require('../engine.js')
@@ -35,7 +35,10 @@ const pass = (value, next) => next(value)
 const proceed = (next) => next()
 const ignore = () => {}
 
-/** What an interceptor's listener makes of what comes, for the one further up. It may take its time; what comes later waits for that. */
+/**
+ * Passes what is received through an interceptor's listener to the listener above. A listener may work asynchronously;
+ * later events wait for it.
+ */
 class InterceptedListener {
   constructor(listener, above) {
     this.listener = {
@@ -74,7 +77,7 @@ class InterceptedListener {
     })
   }
 
-  /** Nothing but that is told of a call that was cancelled. */
+  /** A cancelled call reports nothing else. */
   tell(what) {
     if (!this.cancelled) what(this.above)
   }
@@ -86,7 +89,7 @@ class InterceptedListener {
   }
 }
 
-/** A call that an interceptor stands before. `responder` says what becomes of what is sent on it. */
+/** A call behind an interceptor. `responder` can change what is sent on it. */
 class ServerInterceptingCall {
   constructor(nextCall, responder) {
     this.nextCall = nextCall
@@ -121,7 +124,7 @@ class ServerInterceptingCall {
   sendStatus(end) {
     const { gate, nextCall } = this
     this.responder.sendStatus(end, (given) => {
-      // One that is none is no end.
+      // Passing on no status does not end the call.
       if (given !== undefined) gate.passEnd(() => nextCall.sendStatus(given))
     })
   }
@@ -155,7 +158,7 @@ class ServerInterceptingCall {
   }
 }
 
-/** What all interceptors stand before: a call of which a listener hears. */
+/** The call below all interceptors. It reports to a listener. */
 class ListenedServerCall extends ServerCall {
   constructor(link, stream, handler, timeout, text, interceptors) {
     super(link, stream, handler, timeout, text)
@@ -202,7 +205,7 @@ class ListenedServerCall extends ServerCall {
     if (this.hasEnd) process.nextTick(() => this.tellEnd())
   }
 
-  /** The end is asked for as a message is. */
+  /** Like a message, the end is reported only when it is asked for. */
   tellEnd() {
     if (this.over) return
     this.hasEnd = !this.asker.asked
@@ -230,7 +233,7 @@ class ListenedServerCall extends ServerCall {
   }
 }
 
-/** A handler, as what hears of a call behind all interceptors. */
+/** The listener above all interceptors, which runs the handler. */
 class Handling {
   constructor(call, handler) {
     this.call = call

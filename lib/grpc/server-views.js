@@ -1,6 +1,6 @@
 'use strict'
 
-// What handlers get of calls. Under it is a `ServerCall`, or what interceptors have put before one.
+// The objects that handlers get for calls. Below each is a `ServerCall`, or the interceptors in front of one.
 
 const EventEmitter = require('node:events')
 const { Duplex, Readable, Writable } = require('node:stream')
@@ -12,7 +12,7 @@ const { Metadata } = require('./metadata.js')
 const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
 const OK = { code: status.OK, details: 'OK', metadata: null }
 
-/** As in @grpc/grpc-js, whatever the call's end. */
+/** Emits `cancelled` at the end of every call, however it ended, as @grpc/grpc-js does. */
 function notify(view) {
   view.cancelled = true
   view.emit('cancelled', 'cancelled')
@@ -20,8 +20,8 @@ function notify(view) {
 }
 
 /**
- * Runs a handler with what it gets of a call, which `call.respond(error, value, trailers)` and `call.sendStatus(status)` answer. `callback` is
- * the handler's, if it has one response to give.
+ * Runs a handler with the object that it gets. It answers through `call.respond(error, value, trailers)` and
+ * `call.sendStatus(status)`. `callback` is passed to handlers that give one response.
  */
 function run(call, { func, path }, view, callback) {
   let returned
@@ -32,7 +32,7 @@ function run(call, { func, path }, view, callback) {
     log(logVerbosity.INFO, `The handler of ${path} has thrown:`, error)
     return
   }
-  // A handler that does not name the callback may answer with a promise.
+  // A handler without a parameter for the callback may return a promise of the response.
   if (callback !== undefined && func.length < 2 && typeof returned?.then === 'function') {
     returned.then(
       (value) => {
@@ -43,7 +43,7 @@ function run(call, { func, path }, view, callback) {
   }
 }
 
-/** What all that handlers get has in common. */
+/** Methods that all objects for handlers have. */
 const common = {
   getPeer() {
     return this.call.getPeer()
@@ -94,7 +94,7 @@ class ServerReadableStream extends Readable {
   }
 }
 
-/** The ends of streams that a server writes. */
+/** How response streams are written and ended. */
 const written = {
   _write(message, _encoding, callback) {
     this.call.sendMessage(message, callback)
@@ -111,7 +111,7 @@ const written = {
   },
 }
 
-/** Of both classes, whose constructors this ends. */
+/** The last step of the constructors of both classes with a response stream. */
 function prepare(view) {
   view.pendingStatus = OK
   view.trailingMetadata = new Metadata()

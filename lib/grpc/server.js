@@ -1,6 +1,6 @@
 'use strict'
 
-// `Server` as in @grpc/grpc-js.
+// `Server` as in @grpc/grpc-js: its handlers, its ports, and the connections that it serves.
 
 const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
@@ -26,18 +26,18 @@ require('./resolver-dns.js')
 
 const NO_ERROR = 0
 const CANCEL = 8
-/** What says that there is a last stream, and not yet which. */
+/** The last stream in a GOAWAY that announces the end while the real last stream is not known yet. */
 const LAST_STREAM = 2 ** 31 - 1
-/** Milliseconds in which a client hears that. */
+/** Milliseconds that a client has to answer the ping after that GOAWAY. */
 const HEARING = 5000
-/** Pings that may come too soon; and milliseconds between those that come while there are no calls, where pings are limited. */
+/** If pings are limited: how many may come too soon, and the milliseconds between pings while there are no calls. */
 const PING_STRIKES = 2
 const IDLE_PING_INTERVAL = 2 * 60 * 60 * 1000
-/** Servers have no use for what clients want. */
+/** Service configs are for clients. */
 const NO_CONFIG = { 'grpc.service_config_disable_resolution': 1 }
-/** Connections that began together do not end together. */
+/** The age limit varies by this share, so that connections that began together do not end together. */
 const AGE_JITTER = 0.1
-/** Handlers are called with a response if they have no other way to say one. */
+/** Types of handlers, by whether the requests and the responses are streams. */
 const TYPES = [
   ['unary', 'serverStream'],
   ['clientStream', 'bidi'],
@@ -48,7 +48,7 @@ const unimplemented = (name) => ({
   details: `The server does not implement the method ${name}`,
 })
 
-/** For a method that has none. */
+/** The handler for a method without an implementation. */
 function defaultHandler(type, name) {
   if (type === 'unary' || type === 'clientStream') return (_call, callback) => callback(unimplemented(name), null)
   return (call) => call.emit('error', unimplemented(name))
@@ -56,7 +56,7 @@ function defaultHandler(type, name) {
 
 const after = (time, code) => setTimeout(code, time).unref()
 
-/** Of a client that calls. */
+/** A connection to a client. */
 class ServerLink extends Link {
   constructor(id, server, acceptor) {
     super(id, true, server.options)
@@ -65,7 +65,7 @@ class ServerLink extends Link {
     this.reports = Boolean(server.options['grpc.server_call_metric_recording'])
     this.age = undefined
     this.rest = undefined
-    /** Runs when the client was told that there is an end. */
+    /** Runs after the client was told that the connection ends. */
     this.leaving = undefined
   }
 
@@ -84,7 +84,9 @@ class ServerLink extends Link {
     if (rest < MAX_DELAY) this.rest = after(rest, () => this.calls.size > 0 || this.drain())
   }
 
-  /** It is old enough: the client takes another one, and calls that there are have some time to end. */
+  /**
+   * The connection has reached its age limit: the client opens another one, and current calls have some time to end.
+   */
   retire() {
     const grace = this.options['grpc.max_connection_age_grace_ms']
     this.drain()
@@ -92,8 +94,8 @@ class ServerLink extends Link {
   }
 
   /**
-   * It is said that no more calls are taken; when the client has heard that, which was the last: those that were on their way are handled, whatever
-   * the client. With a `code`, at once.
+   * Announces that no more calls are taken, and names the last stream once the client has answered a ping. Calls that
+   * were on their way are handled, whichever client it is. With a `code`, the final GOAWAY is sent at once.
    */
   drain(code) {
     if (code !== undefined) return super.drain(code)
@@ -113,7 +115,7 @@ class ServerLink extends Link {
     this.rest?.refresh()
   }
 
-  /** Returns whether something of the program's has heard of the call. */
+  /** Returns whether a handler or an interceptor has run. */
   onCall(stream, method, path, timeout, text) {
     const { traffic, server } = this
     traffic.started++
@@ -152,7 +154,7 @@ class ServerLink extends Link {
   }
 }
 
-/** Calls back with the addresses of a target, which are asked for once. */
+/** Resolves a target once, and calls back with its addresses. */
 function resolve(target, callback) {
   const listener = (endpoints) => {
     resolver.destroy()
@@ -165,7 +167,7 @@ function resolve(target, callback) {
   resolver.updateResolution()
 }
 
-/** TLS with a client; null for none, and nothing where there are no certificates. */
+/** TLS for a new connection: null for none, undefined if there are no valid certificates. */
 function acceptanceOf(credentials) {
   try {
     return credentials._acceptance()
@@ -175,7 +177,10 @@ function acceptanceOf(credentials) {
   }
 }
 
-/** Serves a connection that has come by an acceptor or an injector, if it can; `peer` is who that is, where the connection does not say it. */
+/**
+ * Serves a connection of an acceptor or an injector, or closes it if TLS is not possible. `peer` is the peer's address
+ * if the connection itself does not know it.
+ */
 function accept(acceptor, id, peer) {
   const { server, credentials } = acceptor
   const tls = acceptanceOf(credentials)
@@ -191,7 +196,7 @@ function accept(acceptor, id, peer) {
   link.attach()
 }
 
-/** Listens as `net.Server` does, cluster included. */
+/** A listening socket. It listens as `net.Server` does, also in a cluster. */
 class Acceptor extends net.Server {
   constructor(server, credentials) {
     super()
@@ -205,7 +210,7 @@ class Acceptor extends net.Server {
     accept(this, id)
   }
 
-  /** One connection is over. */
+  /** Called when a connection has ended. */
   left() {
     this._connections--
     this._emitCloseIfDrained()
@@ -214,10 +219,10 @@ class Acceptor extends net.Server {
 
 const placeOf = (address) => (typeof address === 'string' ? address : hostPort(address.address, address.port))
 
-/** Whether a target leaves the port to the system. */
+/** Whether the system chooses the port of a target. */
 const isFound = ({ scheme, path }) => !scheme.startsWith('unix') && splitHostPort(path)?.port === 0
 
-/** Paths by the numbers that Rust has for them. */
+/** Paths of methods, by the numbers that the engine gives them. */
 const paths = []
 
 class Server {
@@ -226,18 +231,18 @@ class Server {
     this.options = options
     this.interceptors = options.interceptors ?? []
     this.compression = compressionOf(options)
-    /** Handlers by path, and by the numbers of their paths. */
+    /** Handlers by path, and by the number of the path. */
     this.handlers = new Map()
     this.numbered = []
     this.links = new Set()
-    /** Acceptors of each port that is bound, by its name. */
+    /** Ports that are bound or are being bound, by name. */
     this.ports = new Map()
     this.acceptors = new Set()
     this.injectors = new Set()
     this.shutdown = false
     this.started = false
     this.waiting = []
-    /** What channelz tells. */
+    /** Data for channelz. */
     this.counts = new Calls()
     this.trace = new Trace()
     this.trace.add('Server created')
@@ -318,7 +323,7 @@ class Server {
     } catch (error) {
       return process.nextTick(callback, error, 0)
     }
-    // A port that is to be found is another one each time, and has its name when it is.
+    // Port 0 is another port each time. It gets its name when it is known.
     const name = isFound(target) ? Symbol(port) : port
     const bound = { name, text: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
     bound.cancelled = false
@@ -329,7 +334,7 @@ class Server {
     })
   }
 
-  /** Listens at each place, at the port that the first of them has got if none is named. */
+  /** Listens at each address. If the port is 0, all use the port that the first one has got. */
   listenAll(bound, places) {
     const errors = []
     const next = (i, chosen) => {
@@ -344,7 +349,7 @@ class Server {
     next(0, {})
   }
 
-  /** All places were tried. */
+  /** Called when all addresses were tried. */
   bound(bound, places, errors) {
     const [first] = bound.acceptors
     if (first === undefined) {
@@ -354,7 +359,7 @@ class Server {
     const address = first.address()
     bound.number = typeof address === 'string' ? 1 : address.port
     if (places[0].port === 0) {
-      // It is known by the port that it has got.
+      // From now on, the port is known by its number.
       this.ports.delete(bound.name)
       bound.name = bound.text.replace(/:0$/, `:${bound.number}`)
       this.ports.set(bound.name, bound)
@@ -372,7 +377,7 @@ class Server {
     })
     acceptor.listen(place, () => {
       acceptor.removeAllListeners('error')
-      // What cannot be accepted is no one's call.
+      // A connection that cannot be accepted concerns no call.
       acceptor.on('error', () => {})
       acceptor.channelz = register('socket', placeOf(acceptor.address()), acceptor, this.options)
       bound.acceptors.add(acceptor)
@@ -407,7 +412,7 @@ class Server {
     this.release(bound)
   }
 
-  /** Takes no more connections there, and lets those that there are end. */
+  /** Takes no more connections on a port, and closes the current ones when their calls have ended. */
   release(bound) {
     for (const acceptor of bound.acceptors) {
       acceptor.close()
@@ -424,7 +429,7 @@ class Server {
     )
   }
 
-  /** Ends links when their calls have ended, or when the time is over. */
+  /** Closes connections when their calls have ended, or when `graceTime` milliseconds have passed. */
   dismiss(links, graceTime) {
     const leaving = [...links]
     for (const link of leaving) link.drain()
@@ -465,7 +470,7 @@ class Server {
     for (const injector of this.injectors) injector.destroy()
   }
 
-  /** Tells those who wait for the end, when it is there. */
+  /** Calls back those that wait for the shutdown, once it is complete. */
   settled() {
     if (!this.shutdown || this.links.size > 0 || this.acceptors.size > 0) return
     unregister(this.channelz)

@@ -1,6 +1,7 @@
 'use strict'
 
-// Service configs: what the owner of a service asks of its clients, as JSON. See gRPC's `service_config.md`, and proposals A2 and A6.
+// Service configs: what the owner of a service asks of its clients, as JSON. See gRPC's `service_config.md`, and
+// proposals A2 and A6.
 
 const os = require('node:os')
 const { status } = require('./constants.js')
@@ -12,10 +13,10 @@ const MAX_TOKENS = 1000
 
 const isObject = (value) => typeof value === 'object' && value !== null
 
-/** Milliseconds of `1.5s`. */
+/** The milliseconds of `1.5s`. */
 const milliseconds = (duration) => Number(duration.slice(0, -1)) * 1000
 
-// --- names
+// ---- names
 
 function nameOf(name) {
   const wrong = (what, value) =>
@@ -31,7 +32,7 @@ function nameOf(name) {
   return `/${service}/${method}`
 }
 
-// --- retries and hedging
+// ---- retries and hedging
 
 function attemptsOf(policy, kind) {
   const { maxAttempts } = policy
@@ -41,7 +42,7 @@ function attemptsOf(policy, kind) {
   return maxAttempts
 }
 
-/** The numbers of statuses that are given by number or by name. */
+/** The numbers of statuses, from a list of numbers and names. */
 function codesOf(values, kind, field) {
   const where = `Invalid method config ${kind} policy: ${field} value`
   return new Set(
@@ -99,9 +100,9 @@ function throttlingOf(throttling) {
   return { maxTokens: Number(maxTokens.toFixed(3)), tokenRatio: Number(tokenRatio.toFixed(3)) }
 }
 
-// --- methods
+// ---- methods
 
-/** `1.5s`, or `{ seconds, nanos }`, in milliseconds; `wrong(where)` makes the error for what is neither. */
+/** The milliseconds of `1.5s` or of `{ seconds, nanos }`. `wrong(where)` makes the error for anything else. */
 function durationOf(duration, wrong) {
   if (isObject(duration)) {
     const { seconds, nanos } = duration
@@ -115,13 +116,13 @@ function durationOf(duration, wrong) {
 const timeoutOf = (timeout) =>
   Math.floor(durationOf(timeout, (where) => new Error(`Invalid method config: invalid timeout${where}`)))
 
-/** A limit, by the name that gRPC gives it or the one that @grpc/grpc-js does. */
+/** A limit in bytes, by its name in gRPC or in @grpc/grpc-js; Infinity for none. */
 function bytesOf(config, ...names) {
   let least = Infinity
   for (const name of names) {
     const value = config[name]
     if (value === undefined) continue
-    // JSON has 64-bit numbers as text.
+    // JSON has 64-bit numbers as strings.
     const bytes = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value
     if (typeof bytes !== 'number') throw new Error(`Invalid method config: invalid ${name}`)
     least = Math.min(least, bytes)
@@ -150,7 +151,7 @@ function methodConfigOf(config) {
   }
 }
 
-/** The configs of methods, by their paths, services, or for all. */
+/** Method configs by `/service/method`, by `/service/`, and under '' for all methods. */
 function methodsOf(configs) {
   const methods = new Map()
   for (const config of configs.map(methodConfigOf)) {
@@ -171,9 +172,9 @@ function balancingOf(config) {
 }
 
 /**
- * What a service config says: `{ balancing, methods, throttling }`.
+ * Parses a service config into `{ balancing, methods, throttling }`.
  *
- * @throws What @grpc/grpc-js says is wrong with it.
+ * @throws If it is invalid, with the message of @grpc/grpc-js.
  */
 function parseServiceConfig(config) {
   const { loadBalancingPolicy, loadBalancingConfig = [], methodConfig = [], retryThrottling } = config
@@ -181,7 +182,7 @@ function parseServiceConfig(config) {
     throw new Error('Invalid service config: invalid loadBalancingPolicy')
   }
   if (!Array.isArray(loadBalancingConfig)) throw new Error('Invalid service config: invalid loadBalancingConfig')
-  // What policies were named by before they had configs.
+  // The older field names a policy without a config.
   const named = loadBalancingPolicy === undefined ? [] : [{ [loadBalancingPolicy.toLowerCase()]: {} }]
   return {
     balancing: (loadBalancingConfig.length > 0 ? loadBalancingConfig : named).map(balancingOf),
@@ -190,12 +191,12 @@ function parseServiceConfig(config) {
   }
 }
 
-/** The config of a method: its own, its service's, or that of all. */
+/** The config for the path of a method: its own, its service's, or the one for all; null if there is none. */
 function configOf({ methods }, path) {
   return methods.get(path) ?? methods.get(path.slice(0, path.lastIndexOf('/') + 1)) ?? methods.get('') ?? null
 }
 
-// --- those that names have
+// ---- service configs in DNS
 
 function listOf(choice, name) {
   const list = choice[name]
@@ -206,7 +207,7 @@ function listOf(choice, name) {
 
 const FIELDS = ['clientLanguage', 'percentage', 'clientHostname', 'serviceConfig']
 
-/** Whether the config of a choice is for this client. */
+/** Whether a choice is meant for this client. */
 function isChosen(choice, percentage) {
   if (choice.serviceConfig === undefined) throw new Error('Invalid service config choice: missing service config')
   parseServiceConfig(choice.serviceConfig)
@@ -226,9 +227,10 @@ function isChosen(choice, percentage) {
 }
 
 /**
- * The service config among the TXT records of a name, as JSON has it, for a client that has drawn a percentage; `null` if there is none.
+ * The service config in the TXT records of a name, as a JSON value; null if there is none. Choices apply to a share of
+ * all clients: `percentage` is this client's random number from 0 to 100.
  *
- * @throws What is wrong with it.
+ * @throws If the record is invalid, or none of its choices is for this client.
  */
 function serviceConfigOf(records, percentage) {
   const record = records.map((parts) => parts.join('')).find((text) => text.startsWith(RECORD))

@@ -1,6 +1,6 @@
 'use strict'
 
-/** Puts a status together. */
+/** Builds a status from its parts. */
 class StatusBuilder {
   #status = {}
 

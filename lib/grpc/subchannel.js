@@ -1,6 +1,7 @@
 'use strict'
 
-// One address of a target's: connected to when that is asked for, by any number of channels. See gRPC's `connectivity-semantics-and-api.md`.
+// A subchannel is one address of a target and the connection to it. Any number of channels can share it. It connects
+// when asked. See gRPC's `connectivity-semantics-and-api.md`.
 
 const process = require('node:process')
 const { MAX_DELAY } = require('../delays.js')
@@ -24,21 +25,21 @@ class Subchannel {
     this.credentials = credentials
     this.tls = tls
     this.state = IDLE
-    /** Why the last attempt has failed. */
+    /** Why the last attempt failed, as text. */
     this.error = undefined
-    /** The connection that calls go to, and the one that is being made. */
+    /** The connection that calls use, and the one that is being made; null if there is none. */
     this.link = null
     this.trying = null
     this.references = 0
-    /** Called with this and the new state. */
+    /** Called as `listener(subchannel, state)` when the state changes. */
     this.listeners = new Set()
     /** Runs from the beginning of an attempt. */
     this.backoff = new Backoff(options, () => this.rested())
     this.connectsAgain = false
-    /** Milliseconds between pings: more than the options say if the server has wanted that. */
+    /** Milliseconds between pings, or -1 for none. More than the options say if the server wants fewer. */
     this.keepaliveTime = options['grpc.keepalive_time_ms'] ?? -1
     if (this.keepaliveTime > 0) this.keepaliveTime = Math.max(this.keepaliveTime, pool.calmed.get(key) ?? 0)
-    /** What channelz tells. */
+    /** Data for channelz. */
     this.counts = new Calls()
     this.trace = new Trace()
     this.trace.add('Subchannel created')
@@ -46,7 +47,7 @@ class Subchannel {
     this.channelz = register('subchannel', path ?? hostPort(host, port), this, options)
   }
 
-  /** Connects, as soon as it may; it never fails at once. */
+  /** Connects as soon as the backoff allows it. It never fails synchronously. */
   connect() {
     process.nextTick(() => {
       if (this.state === TRANSIENT_FAILURE) this.connectsAgain = true
@@ -65,7 +66,7 @@ class Subchannel {
       this.trying.keepaliveTime = this.keepaliveTime
     }
     this.become(CONNECTING)
-    // Whoever has heard that may not want it any more.
+    // A listener may have released the subchannel.
     if (this.state !== CONNECTING) return
     if (id < 0) this.failed(systemError(id, 'socket'))
     else this.trying.connect()
@@ -78,7 +79,7 @@ class Subchannel {
     for (const listener of [...this.listeners]) if (this.listeners.has(listener)) listener(this, state)
   }
 
-  // --- from the connection
+  // ---- from the connection
 
   connected(link) {
     this.trying = null
@@ -88,14 +89,14 @@ class Subchannel {
     this.become(READY)
   }
 
-  /** The server of a connection takes no more calls on it. */
+  /** Called when no more calls may begin on a connection. */
   left(link) {
     if (this.link !== link) return
     this.link = null
     this.become(IDLE)
   }
 
-  /** The server wants fewer pings. */
+  /** Called when the server wants fewer pings. */
   calm() {
     if (!(this.keepaliveTime > 0)) return
     this.keepaliveTime = Math.min(2 * this.keepaliveTime, MAX_DELAY)
@@ -116,14 +117,14 @@ class Subchannel {
     if (!this.backoff.isRunning) process.nextTick(() => this.rested())
   }
 
-  /** It may be tried again. */
+  /** Called when the backoff allows another attempt. */
   rested() {
     if (this.state !== TRANSIENT_FAILURE) return
     if (this.connectsAgain) this.begin()
     else this.become(IDLE)
   }
 
-  // --- from those who use it
+  // ---- from policies
 
   take() {
     this.references++
@@ -145,15 +146,15 @@ class Subchannel {
   }
 }
 
-/** Subchannels of the same target, address, options and credentials are one. */
+/** Shares subchannels: there is one for the same target, address, options and credentials. */
 class SubchannelPool {
   constructor() {
     this.known = new Map()
-    /** How far apart pings may be for whom they were too many. */
+    /** Milliseconds between pings to servers that wanted fewer, by key. */
     this.calmed = new Map()
   }
 
-  /** One that the caller is to release. */
+  /** Returns a subchannel, which the caller has to release. */
   take(place) {
     const { target, address, options, credentials } = place
     const where = address.path ?? `${address.host} ${address.port}`

@@ -1,6 +1,7 @@
 'use strict'
 
-// TLS below gRPC, which rustls does: what the credentials of either side stand for, and links that begin with it.
+// TLS of gRPC connections, done by rustls: the TLS settings behind the credentials of both sides, and links that begin
+// with a handshake.
 
 const { Buffer } = require('node:buffer')
 const { readFileSync } = require('node:fs')
@@ -20,16 +21,16 @@ const { Provided } = require('./certificate-provider.js')
 const { unsupported, unusable } = require('./errors.js')
 
 const H2 = 'h2'
-/** As core keeps protocols: each behind its length. */
+/** The list of protocols as in Node's core: each name follows its length. */
 const ALPN = Buffer.from(`\x02${H2}`)
-/** Node's default, in milliseconds. */
+/** Milliseconds for a handshake, as by default in Node. */
 const HANDSHAKE_TIMEOUT = 120_000
-/** What Node's HTTP/2 says to a client of TLS that names no protocol. */
+/** What Node's HTTP/2 answers to a TLS client that names no protocol. */
 const NO_PROTOCOL = `HTTP/1.0 403 Forbidden\r\nContent-Type: text/plain\r\n\r\nMissing ALPN Protocol, expected \`${H2}\`.\n`
 
 let rootsFile = {}
 
-/** The authorities that are trusted where none are given, if the environment names a file of them. */
+/** The root certificates that are trusted if none are given: the file that the environment names, or undefined. */
 function rootsOfEnvironment() {
   const path = process.env.GRPC_DEFAULT_SSL_ROOTS_FILE_PATH
   if (!path) return undefined
@@ -37,7 +38,7 @@ function rootsOfEnvironment() {
   return rootsFile.bytes
 }
 
-/** `verifies`: whether this end looks at certificates. */
+/** `verifies`: whether this side checks the peer's certificates. */
 function contextOf(options, verifies, more = {}) {
   const roots = verifies && options.ca === undefined ? defaultRoots() : undefined
   if (roots === null) {
@@ -46,14 +47,14 @@ function contextOf(options, verifies, more = {}) {
   return requiredContext(options, { alpn: ALPN, roots: roots?.bytes, ...more }, unusable)
 }
 
-/** `{ ca, cert, key }` with what the environment says. */
+/** `{ ca, cert, key }` with the settings of the environment added. */
 function completed({ ca, ...identity }) {
   return { ca: ca ?? rootsOfEnvironment(), ciphers: process.env.GRPC_SSL_CIPHER_SUITES, ...identity }
 }
 
-// --- clients
+// ---- clients
 
-/** What a client takes servers with. */
+/** The TLS settings of a client. */
 class ClientTls {
   constructor(options, verify) {
     this.context = contextOf(options, true)
@@ -79,7 +80,7 @@ class ClientTls {
   }
 }
 
-/** The same with certificates that change. */
+/** The same, with certificates from providers. */
 class ProvidedTls {
   constructor(caProvider, identityProvider, verify) {
     this.checkServerIdentity = verify?.checkServerIdentity ?? checkServerIdentity
@@ -109,13 +110,13 @@ class ProvidedTls {
   }
 }
 
-/** A server that is asked for by name. */
+/** TLS to the server with one name. */
 class ServerIdentity extends Towards {
   link(Link, ...args) {
     return secured(Link, this, args)
   }
 
-  /** Whether there is something to begin with; else `link` is told to connect again when there is. */
+  /** Whether a handshake is possible now. If not, `link.connect()` is called again when it is. */
   isReady(_link) {
     return true
   }
@@ -123,7 +124,7 @@ class ServerIdentity extends Towards {
   release(_link) {}
 }
 
-/** Certificates are read while there are links, or some are being made. */
+/** Listens to the certificate providers while there are links, or links are being made. */
 class ProvidedIdentity extends ServerIdentity {
   isReady(link) {
     const { provided, waiting } = this.tls
@@ -148,9 +149,9 @@ class ProvidedIdentity extends ServerIdentity {
   }
 }
 
-// --- servers
+// ---- servers
 
-/** What a server takes clients with. */
+/** The TLS settings of a server. */
 class ServerTls extends Acceptance {
   constructor(identity, { requestCert: asks = false, rejectUnauthorized: rejects = true, ciphers }) {
     super(contextOf({ ciphers, ...identity }, asks, { asks, purpose: `grpc ${asks}` }))
@@ -174,9 +175,9 @@ class ServerTls extends Acceptance {
   }
 }
 
-// --- links
+// ---- links
 
-/** Classes of links over TLS, by those without. */
+/** Classes of links over TLS, by the class without TLS. */
 const classes = new WeakMap()
 
 function secured(Link, tls, args) {
@@ -192,12 +193,15 @@ function secured(Link, tls, args) {
 
 function secure(Base) {
   class SecureLink extends Base {
-    /** A client's: servers that have to wait for certificates may end connections. */
+    /**
+     * Clients only. The certificates come first, because a server may close a connection on which it has to wait for
+     * the handshake.
+     */
     connect() {
       if (this.tls.isReady(this)) super.connect()
     }
 
-    /** There is a connection. */
+    /** Called when the connection is open: begins the handshake. */
     attach() {
       const { tls, id } = this
       native.setNoDelay(id, true)
@@ -217,10 +221,10 @@ function secure(Base) {
       const objection = tls.objection(peer)
       this.authorized = tls.asks && objection === undefined
       if (objection !== undefined && tls.rejects) return this.lose(objection)
-      // A server of TLS that names no protocol may speak HTTP/2 all the same; a client that does not is likely to speak HTTP/1.
+      // A TLS server that names no protocol may still speak HTTP/2. A client that names none probably speaks HTTP/1.
       if (this.isServer && peer.alpnProtocol !== H2) return this.refuse()
       if (!this.isServer) native.tlsTrust(this.id)
-      // It reads for whom it is attached to.
+      // From now on, the HTTP/2 engine reads.
       native.readStop(this.id)
       super.attach()
     }
@@ -230,7 +234,7 @@ function secure(Base) {
       this.finish()
     }
 
-    /** The server has given a session to go on with. */
+    /** The server has issued a session, with which the next connection resumes. */
     onSession(name) {
       this.tls.session = name
     }
@@ -250,7 +254,7 @@ function secure(Base) {
       this.destroy()
     }
 
-    /** Before there is HTTP/2. */
+    /** The end of the connection during the handshake is an error of its own. */
     onRead(length, ...more) {
       if (this.tunnel !== null) super.onRead(length, ...more)
       else if (length === EOF && this.tlsPeer === undefined) this.lose(disconnected({}))
@@ -258,7 +262,7 @@ function secure(Base) {
     }
 
     destroy() {
-      // Nobody can be asked later.
+      // Once the connection is closed, the engine cannot be asked for the peer's certificate.
       if (!this.closing) this.tlsPeer?.keep()
       super.destroy()
     }

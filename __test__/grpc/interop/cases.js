@@ -1,7 +1,8 @@
 'use strict'
 
-// The client of the interop tests, for either implementation: cases by name, each with what it asserts, as doc/interop-test-descriptions.md of
-// grpc/grpc has them. `other` is a client of a service that servers do not have.
+// The client of the interop tests, for either implementation: the test cases by name, as in
+// doc/interop-test-descriptions.md of grpc/grpc. Each makes its assertions. `other` is a client of a service that
+// servers do not have.
 
 const assert = require('node:assert/strict')
 const { INITIAL, TRAILING } = require('./service.js')
@@ -18,7 +19,7 @@ const RESPONSE = 314_159
 const zeros = (size) => ({ body: Buffer.alloc(size) })
 const large = () => ({ response_size: RESPONSE, payload: zeros(REQUEST) })
 
-/** A call, when it has ended: what came of it, in what order it may. */
+/** Resolves when a call has ended, with everything that it emitted. */
 function follow(call, seen = { responses: [] }) {
   if (call.read !== undefined) call.on('data', (response) => seen.responses.push(response))
   call.on('metadata', (metadata) => {
@@ -205,7 +206,7 @@ const cases = {
     for (let i = 0; i < 10; i++) await largeUnary(client)
   },
 
-  /** The same, each over a channel of its own. */
+  /** The same, with a channel for each call. */
   async channel_soak({ connect }) {
     for (let i = 0; i < 5; i++) {
       const client = connect()

@@ -1,13 +1,14 @@
 'use strict'
 
-// The server of the interop tests, for either implementation (`module`), as doc/interop-test-descriptions.md of grpc/grpc has it.
+// The server of the interop tests, for either implementation (`module`), as in doc/interop-test-descriptions.md of
+// grpc/grpc.
 
 const INITIAL = 'x-grpc-test-echo-initial'
 const TRAILING = 'x-grpc-test-echo-trailing-bin'
 
 const payload = (size) => ({ type: 0, body: Buffer.alloc(size) })
 
-/** Metadata that a caller wants back: at once the first, the second behind the response. */
+/** Metadata that a caller wants to have echoed: the first field at once, the second in the trailers. */
 function echo(module, call) {
   const metadata = [INITIAL, TRAILING].map((key) => {
     const copy = new module.Metadata()
@@ -22,7 +23,7 @@ const statusOf = ({ response_status: wanted }) => wanted?.code && { code: wanted
 
 const pause = (time) => new Promise((resolve) => setTimeout(resolve, time / 1000))
 
-/** The responses that a request of a stream wants. */
+/** Sends the responses that a request of a stream asks for. */
 async function answer(call, { response_parameters: parameters }) {
   for (const { size, interval_us: interval } of parameters) {
     if (interval > 0) await pause(interval)

@@ -1,7 +1,7 @@
 'use strict'
 
-// Calls, the handlers that answer them, and what must hold of each: a call ends once, in time, as it may, with its own answer, and its handler runs
-// as often as that allows.
+// Calls, the handlers that answer them, and the rules for each: a call ends once, in time, in an allowed way and with
+// its own answer, and its handler runs as often as that allows.
 
 const { TICK } = require('./world.js')
 const { Buffer } = require('node:buffer')
@@ -11,17 +11,17 @@ const rpc = require('../../../lib/rpc/index.js')
 
 const sleep = (ms) => new Promise((resolve) => timers.setTimeout(resolve, ms))
 
-/** In that time everybody hears of everything, where nothing goes wrong. */
+/** Milliseconds in which all news arrive if nothing fails. */
 const WITHIN = 2000
 
-/** A body that tells its call, and has its own bytes. */
+/** A body that contains the number of its call and bytes of its own. */
 function bodyOf(id, size) {
   const body = Buffer.alloc(4 + size, id)
   body.writeUInt32BE(id)
   return body
 }
 
-/** A message of a call's stream. */
+/** A message in a call's stream. */
 function messageOf(id, number, size) {
   const message = Buffer.alloc(8 + size, number)
   message.writeUInt32BE(id)
@@ -31,7 +31,7 @@ function messageOf(id, number, size) {
 
 const fate = (isPlanned) => Object.assign(new Error('as planned'), { code: 'ERR_FATE', isPlanned })
 
-/** A call, and what became of it. */
+/** A call and what happened to it. */
 class Made {
   constructor(cluster, owner, client, what) {
     this.cluster = cluster
@@ -39,25 +39,25 @@ class Made {
     this.owner = owner
     this.life = owner.life
     this.client = client
-    /** Its client takes no calls any more. */
+    /** The client was closing and takes no calls. */
     this.isTooLate = client.closing
     this.what = what
     this.options = {}
     this.size = 0
-    /** When it must have ended. */
+    /** The latest time at which it must have ended. */
     this.deadline = Infinity
     this.abortedAt = Infinity
-    /** How long its process had been at work in that turn when it was made. */
+    /** How long the process had been working in this turn when the call was made. */
     this.ahead = owner.ahead
-    /** `call()` has not returned. */
+    /** `call()` has not returned yet. */
     this.isMaking = true
-    /** How often its handler has run, and how often it has ended; with what. */
+    /** How often the handler has run, how often the call has ended, and with what. */
     this.runs = 0
     this.ends = 0
     this.error = null
-    /** Why its handler was to stop. */
+    /** Why the handler was asked to stop. */
     this.stoppedBy = undefined
-    /** Must not fail. */
+    /** Whether the call must not fail. */
     this.isSure = false
     cluster.made.push(this)
   }
@@ -68,7 +68,7 @@ class Made {
     this.cluster.world.fail(`call ${id} (${what.name} ${text}) of ${owner.name}: ${message}`)
   }
 
-  /** Its callback, or its promise. */
+  /** Called by the call's callback or promise. */
   end(error, reply, check) {
     const { world } = this.cluster
     this.ends++
@@ -95,7 +95,7 @@ class Made {
     if (this.isSure) this.fail(`failed: ${error.stack} ${error.cause?.stack ?? ''}`)
     switch (error.code) {
       case 'IRONWIRE_RPC_TIMEOUT':
-        // The clock is read once a turn.
+        // The clock is read once per turn.
         if (world.time < this.deadline - 1 - this.ahead)
           this.fail(`ran out of time ${this.deadline - world.time} ms early`)
         return
@@ -124,7 +124,7 @@ class Made {
     }
   }
 
-  /** At the end of the world. */
+  /** Called at the end of the world. */
   conclude() {
     const { isAlive, runs, ends, error } = this
     if (ends === 0 && isAlive) this.fail('has not ended')
@@ -158,14 +158,14 @@ class MadeStream extends Made {
     this.size = world.pick([0, 10, 500])
     this.pause = world.chance(0.3) ? world.span(30) : 0
     this.slowness = world.chance(0.3) ? world.span(30) : 0
-    /** When its reader begins. */
+    /** Milliseconds after which the reader begins. */
     this.readsIn = world.chance(0.2) ? world.span(200) : 0
     this.breaksAt = world.chance(0.15) ? 1 + world.below(this.count) : -1
     this.leavesAt = world.chance(0.1) ? this.count >> 1 : -1
     this.got = 0
   }
 
-  /** Whoever takes messages late hears late of the end. */
+  /** A caller that reads late also notices the end late. */
   get isSlow() {
     return this.what.stream !== 'up' && (this.slowness > 0 || this.readsIn > 0)
   }
@@ -186,7 +186,7 @@ class MadeStream extends Made {
     }
   }
 
-  /** What comes, in order; all of it where it ends well. */
+  /** Reads the messages and checks their order; all must arrive if the call succeeds. */
   async read(stream) {
     const { world } = this.cluster
     if (world.chance(0.5)) {
@@ -198,7 +198,7 @@ class MadeStream extends Made {
       }
     } else {
       const isOver = new Promise((resolve, reject) => stream.on('end', resolve).on('error', reject))
-      // Looked at here, too: it may be over before the reader begins.
+      // Handle the rejection here, too: the call may be over before the reader begins.
       isOver.catch(() => {})
       if (this.readsIn > 0) await sleep(this.readsIn)
       stream.on('data', (message) => {
@@ -247,7 +247,7 @@ class MadeStream extends Made {
   }
 }
 
-/** What can be called, how that may end, and which way it streams. */
+/** The methods, how each may end, and in which direction it streams. */
 const METHODS = Object.fromEntries(
   [
     { name: 'echo' },
@@ -262,7 +262,7 @@ const METHODS = Object.fromEntries(
     { name: 'never', ends: 'badly', isShort: true },
     { name: 'stops', ends: 'badly', isShort: true },
     { name: 'block' },
-    // It would wait for itself, where one handler runs at a time.
+    // It would wait for itself if only one handler may run at a time.
     { name: 'nested', error: 'ERR_FATE', isShort: true },
     { name: 'unknown', ends: 'badly', error: 'IRONWIRE_RPC_UNKNOWN_METHOD' },
     { name: 'watch', stream: 'down', error: 'ERR_FATE' },
@@ -275,7 +275,7 @@ const METHODS = Object.fromEntries(
 const PLAIN = ['echo', 'value', 'promise', 'slow', 'later']
 const STREAMS = ['watch', 'write', 'upload', 'chat']
 
-/** The methods of a server; each tells the cluster that it runs. */
+/** Adds a server's methods. Each reports to the cluster that it runs. */
 function addMethods(owner) {
   const { server, cluster, world } = owner
   const method = (name, handler) => {
@@ -309,7 +309,7 @@ function addMethods(owner) {
     callback(null, request)
     timers.setTimeout(() => callback(null, Buffer.from('never seen')), 1)
   })
-  // Both keep their callback: what is collected, and when, is no business of a world's.
+  // Both keep their callback, because garbage collection is not reproducible.
   method('never', (_request, callback, _call, made) => {
     made.kept = callback
   })
@@ -323,7 +323,7 @@ function addMethods(owner) {
     owner.block(world.span(cluster.isGentle ? 100 : 600))
     return request
   })
-  // Makes a call for this one, of another server perhaps.
+  // Makes a call for this one, perhaps to another server.
   method('nested', (request, callback, call, made) => {
     const inner = cluster.make(owner, owner.caller, METHODS[world.chance(0.5) ? 'slow' : 'echo'], { parent: call })
     inner.onEnd = (error) => callback(error ? fate(false) : null, request)

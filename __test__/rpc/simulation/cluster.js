@@ -1,8 +1,9 @@
 'use strict'
 
-// Clients, servers and a registry in a world of their own, what goes wrong there, and what must hold all the same.
+// Clients, servers and a registry in a simulated world, the failures there, and the rules that must hold in spite of
+// them.
 
-// First: it has to be there before lib/rpc is.
+// This comes first, because it must be loaded before lib/rpc.
 const { inWorld, Process } = require('./world.js')
 const { Network, over } = require('./network.js')
 const { Made, MadeStream, METHODS, PLAIN, STREAMS, addMethods, bodyOf, fate, sleep } = require('./calls.js')
@@ -17,19 +18,20 @@ const REGISTRY_PORT = 7400
 const LEASE = 3000
 
 /**
- * After this everybody has heard of everything: the longest pauses between two attempts, and between two probes of who was ejected; with a registry
- * a connection that was silent, a lease, and what is held for the registry's sake.
+ * The milliseconds after which every client knows everything again: the longest pauses between two attempts and between
+ * two probes of an ejected server. With a registry, also a silent connection, a lease, and the time for which instances
+ * are kept for the registry's sake.
  */
 const HEALING = 20_000
 const HEALING_WITH_REGISTRY = 60_000
 
-/** What a call that may be made again needs so as not to fail, in milliseconds: it outlives many servers. */
+/** Timeout in milliseconds with which a repeatable call must not fail: it is longer than the life of many servers. */
 const LONG = 40_000
 
-/** How many addresses registries have had so far, in all worlds. */
+/** The number of registry addresses so far, in all worlds. */
 let registries = 0
 
-/** Servers, each with a machine of its own. */
+/** Servers, each on its own machine. */
 class ServerProcess extends Process {
   constructor(cluster, number) {
     super(cluster.world, `server${number}`)
@@ -54,7 +56,7 @@ class ServerProcess extends Process {
       maxStrays: world.pick([50, 65_536]),
       maxStraysPerConnection: world.pick([20, 4096]),
       strayTimeout: world.pick([500, 5000]),
-      // Where little may wait, streams both ways can wait for each other until their deadlines.
+      // If little may wait, streams in both directions can block each other until their deadlines.
       maxPendingBytes: isGentle ? 64 * 2 ** 20 : world.pick([20_000, 64 * 2 ** 20]),
       maxFrameBytes: world.pick([3000, 16 * 2 ** 20]),
       streamWindow: world.pick([1024, 8192, 2 ** 20]),
@@ -107,7 +109,7 @@ class ServerProcess extends Process {
     cluster.tell()
   }
 
-  /** What it calls others by, once it does. */
+  /** Its client for calls to other servers, made on first use. */
   get caller() {
     const { cluster, name, world } = this
     if (this.client === null) {
@@ -120,13 +122,13 @@ class ServerProcess extends Process {
     return this.client
   }
 
-  /** Ends without a word. */
+  /** Dies without notice. */
   kill(isDark) {
     this.die()
     this.cluster.network.bury(this, isDark)
   }
 
-  /** Ends in good order, when those that it serves have gone, and begins again. */
+  /** Shuts down gracefully, and starts again when its clients have left. */
   drain() {
     const { cluster, server, world } = this
     this.isDraining = true
@@ -148,7 +150,7 @@ class ServerProcess extends Process {
     cluster.tell()
   }
 
-  /** Nobody wants anything any more. */
+  /** Checks that nothing is left when nobody makes calls any more. */
   checkAtRest() {
     const { server, name, world } = this
     const is = (what, value, expected = 0) => {
@@ -169,13 +171,13 @@ class ServerProcess extends Process {
   }
 }
 
-/** A server need not have called anybody. */
+/** A server may not have called anybody. */
 function closeClient(client, callback) {
   if (client === null) callback()
   else client.close(callback)
 }
 
-/** Options of clients that notice soon what becomes of servers. */
+/** Client options with which a dead server is noticed soon. */
 const patience = ({ world, isGentle, shared }) => ({
   ...shared,
   handshakeTimeout: 1000,
@@ -197,13 +199,13 @@ class ClientProcess extends Process {
 
   begin() {
     this.live()
-    /** Those before this one that the process has had, and how many of them have not closed. */
+    /** The earlier clients of the process, and how many of them have not closed. */
     this.former = []
     this.closing = 0
     this.connect()
   }
 
-  /** Takes another client, and lets this one end: in good order, or at once. */
+  /** Replaces the client; the old one is closed gracefully or at once. */
   renew(atOnce) {
     const { client } = this
     this.former.push(client)
@@ -218,7 +220,7 @@ class ClientProcess extends Process {
 
   connect() {
     const { world, cluster } = this
-    /** Whose idempotent calls do not fail as long as there is anybody. */
+    /** If true, idempotent calls must not fail as long as any server runs. */
     this.isSure = world.chance(0.5)
     const options = {
       ...patience(cluster),
@@ -265,12 +267,12 @@ class ClientProcess extends Process {
     }
   }
 
-  /** Whether calls are under way that must not fail. */
+  /** Whether calls that must not fail are in flight. */
   get isBusySurely() {
     return this.cluster.made.some(({ isSure, ends, owner }) => isSure && ends === 0 && owner === this)
   }
 
-  /** Whether a server that nothing happens to is known there. */
+  /** Whether this client knows a server to which nothing happens. */
   get hasSteady() {
     const { cluster, client } = this
     if (!cluster.isSteady) return false
@@ -327,7 +329,10 @@ class RegistryProcess extends Process {
     this.cluster.network.bury(this, isDark)
   }
 
-  /** An address that nobody has reached it by: clients of one address in one process would share a connection, also with those that have died. */
+  /**
+   * An address that no other client uses: clients of one address in the same process would share a connection, even
+   * with those that have died.
+   */
   get target() {
     const number = registries++
     const host = `11.${number >> 16}.${(number >> 8) & 255}.${number & 255}`
@@ -343,14 +348,14 @@ class Cluster {
     this.made = []
     this.updates = new Set()
     const mode = world.pick(['gentle', 'steady', 'wild'])
-    /** Nobody dies, and nothing is lost: what ends, ends in good order. */
+    /** Nothing dies and nothing is lost: whatever ends is closed gracefully. */
     this.isGentle = mode === 'gentle'
-    /** The first server is not touched. */
+    /** The first server is left alone. */
     this.isSteady = mode === 'steady'
-    /** Servers may begin again elsewhere: nobody knows where they are but by a registry or a resolver. */
+    /** Servers may start again at another address, which only a registry or a resolver knows. */
     this.isMovable = world.chance(0.3)
     this.kinds = this.isMovable ? ['registry', 'resolver'] : ['direct', 'list', 'list', 'registry', 'resolver']
-    /** What all of them have to know, if anything. */
+    /** Options that all of them share, if any. */
     this.shared = world.chance(0.2) ? { secret: 'told to nobody else' } : {}
     this.registry = null
     this.servers = []
@@ -364,7 +369,7 @@ class Cluster {
     for (let i = 1 + world.below(3); i > 0; i--) this.clients.push(new ClientProcess(this, this.clients.length))
   }
 
-  /** A resolver of the program's own: who listens, or is about to. */
+  /** The program's own resolver: reports the servers that listen or are about to. */
   resolve(update) {
     const entry = { update, owner: this.world.current }
     this.updates.add(entry)
@@ -386,7 +391,7 @@ class Cluster {
 
   // ---- calls
 
-  /** A handler runs for the call of this body. */
+  /** Called when a handler runs for the call with this body. */
   ran(body, owner) {
     const made = this.made[body.readUInt32BE()]
     const { running, strays, options } = owner.server
@@ -396,7 +401,7 @@ class Cluster {
     return made
   }
 
-  /** Some process makes some call, or several at once. */
+  /** A random process makes a random call, or several at once. */
   call() {
     const { world } = this
     const owner = world.pick(this.clients)
@@ -451,7 +456,7 @@ class Cluster {
         }, made.cancelsIn)
       }
     }
-    // Its bytes are the caller's again.
+    // The caller may reuse the body now.
     body.fill(0xff)
     made.isMaking = false
     return made
@@ -518,7 +523,7 @@ class Cluster {
     return Math.max(world.now, Math.min(world.now + timeout, own, world.now + (options.parent?.remaining ?? Infinity)))
   }
 
-  // ---- what goes wrong
+  // ---- failures
 
   disturb() {
     const { world } = this
@@ -614,7 +619,7 @@ class Cluster {
     if (world.chance(0.7)) network.parted.add(`${other.name} ${one.name}`)
   }
 
-  // ---- the course of it
+  // ---- the course of a world
 
   play() {
     const { world } = this
@@ -634,7 +639,7 @@ class Cluster {
     }
   }
 
-  /** Nothing goes wrong any more. */
+  /** Ends all failures. */
   calm() {
     this.network.heal()
     if (!this.registry.alive) this.registry.begin()
@@ -644,7 +649,7 @@ class Cluster {
     }
   }
 
-  /** Everybody reaches everybody, and nothing is left of what was. */
+  /** Checks that everybody reaches everybody and that nothing is left of the failures. */
   checkHealed() {
     const { world } = this
     for (const owner of [...this.servers, ...this.clients]) if (!owner.alive) world.fail(`${owner.name} is not back`)
@@ -654,7 +659,7 @@ class Cluster {
           ? client.connected
           : client.addresses.length === this.servers.length &&
             client.addresses.every(({ connected, ejected }) => connected && !ejected)
-      // A connection may just have reached its age.
+      // A connection may just have reached its age limit.
       for (let i = 0; i < 20 && !isWell(); i++) world.pass(100)
       if (!isWell()) world.fail(`${name} is not connected to all: ${JSON.stringify(client.addresses)}`)
     }
@@ -678,7 +683,7 @@ class Cluster {
     for (const owner of [...this.clients, ...this.servers]) owner.checkAtRest()
   }
 
-  /** Everything ends, and leaves nothing. */
+  /** Closes everything and checks that nothing is left. */
   finish() {
     const { world } = this
     let left = 0
@@ -706,7 +711,7 @@ class Cluster {
   }
 }
 
-/** Whether a client may send a call where it does. */
+/** Checks that a client may send a call over this link. */
 function checkSend(world, link, call) {
   const { endpoint, client } = link
   const check = (holds, what) => holds || world.fail(`a call of ${call.method} is sent ${what}`)
@@ -722,7 +727,7 @@ function checkSend(world, link, call) {
   }
 }
 
-/** Looks at every call that `run` has sent. */
+/** Checks every call that is sent during `run`. */
 function watching(world, run) {
   const { send } = Link.prototype
   Link.prototype.send = function (call) {
@@ -736,7 +741,7 @@ function watching(world, run) {
   }
 }
 
-/** Has registries answer in an order that comes again: in Rust it is that of a hash map, where several watches are answered at once. */
+/** Makes registries answer several watches in a reproducible order; Rust's hash map would give a random one. */
 function inOrder(run) {
   const { registryAnswer } = native
   const answers = []
@@ -754,7 +759,7 @@ function inOrder(run) {
   }
 }
 
-/** Plays one world; throws what is wrong with it. */
+/** Runs one world. Throws if a rule was broken. */
 function simulate(seed) {
   let cluster
   const world = inWorld(seed, (made) => {

@@ -1,7 +1,8 @@
 'use strict'
 
-// TCP between the processes of a world, in the place of lib/rpc/transport.js: it delays, cuts at any byte, stalls, parts, refuses and resets.
-// It loses and doubles nothing, as TCP does not. A referee reads along on every connection, and knows docs/rpc-protocol.md.
+// TCP between the processes of a world, in place of lib/rpc/transport.js. It delays, cuts at any byte, stalls,
+// partitions, refuses and resets. Like TCP, it does not lose or duplicate bytes. A referee follows every connection and
+// checks it against docs/rpc-protocol.md.
 
 const { Buffer } = require('node:buffer')
 const { EventEmitter } = require('node:events')
@@ -16,17 +17,17 @@ const { PREFACE_SIZE, FRAME_HEAD, LENGTH_SIZE, MESSAGE_COST, WINDOW_UNIT } = con
 const { RECORDS, RECORD_WORDS } = constants.rpc
 const { CURSOR } = constants.table
 
-/** How Rust lays out memory: larger bodies have their own, the others share. */
+/** How Rust allocates memory: larger bodies have their own, the others share. */
 const OWN = 4096
 const SHARED = 8192
 const READ_BUFFER = 65_536
 
 const HAS_CODE = new Set([Kind.METHOD, Kind.REQUEST, Kind.ERROR, Kind.GOAWAY])
 
-/** What a client says of a call that it has made. */
+/** What a client sends about a call that it has made. */
 const OF_CALLS = new Set([Kind.CANCEL, Kind.MESSAGE, Kind.END, Kind.CREDIT])
 
-/** The naive splitter: cuts what was pushed into a preface and frames. */
+/** A simple splitter: cuts the bytes that were pushed into a preface and frames. */
 class Splitter {
   constructor() {
     this.held = Buffer.alloc(0)
@@ -50,7 +51,7 @@ class Splitter {
   }
 }
 
-/** With the words of a record: see src/rpc/splitter.rs. */
+/** With the fields of a record; see src/rpc/splitter.rs. */
 const prefaceOf = (bytes) => ({
   kind: Kind.PREFACE,
   flags: bytes[5],
@@ -88,7 +89,7 @@ function frameOf(bytes) {
   }
 }
 
-/** Units as the tables that Rust shows, each with the memory of its bodies. */
+/** Units as the tables that Rust fills, each with the memory of its bodies. */
 function* tablesOf(units) {
   let batch = []
   let size = 0
@@ -117,7 +118,7 @@ function tableOf(units, size) {
   return { table, count: units.length, memory: memory.buffer }
 }
 
-/** One end of a connection: what lib/rpc has of it, and what the kernel has. */
+/** One end of a connection: lib/rpc's side of it, and the kernel's. */
 class Wire {
   constructor(network, owner, { isServer, maxFrame }) {
     this.network = network
@@ -132,25 +133,25 @@ class Wire {
     this.ended = false
     this.failure = null
     this.left = 0
-    /** Bytes that have come, and that were written. */
+    /** Bytes that were received and written. */
     this.received = 0
     this.written = 0
-    /** What the kernel has not taken, and what of it the other process has not. */
+    /** What the kernel has not accepted, and how many bytes of it are waiting. */
     this.waiting = []
     this.waitingBytes = 0
     this.inFlight = 0
     this.capacity = network.world.pick([600, 5000, 65_536, 1_000_000])
     this.awaited = false
     this.finSent = false
-    /** What has come for this process. */
+    /** What has arrived for this process. */
     this.inbox = []
     this.fin = false
     this.wasReset = false
     this.reading = false
     this.isScheduled = false
-    /** There is no such connection here any more. */
+    /** The connection no longer exists at this end. */
     this.gone = false
-    /** What leaves from here arrives in order, and none of it where that is held up. */
+    /** What is sent from here arrives in order, and not at all while it is held up. */
     this.arrivesAt = 0
     this.held = []
     this.heard = new Splitter()
@@ -246,18 +247,18 @@ class Wire {
     this.network.carry(this, { fin: true })
   }
 
-  /** The process lets go of it, or is dead. */
+  /** The process has closed it, or is dead. */
   shut() {
     if (this.gone) return
     this.gone = true
     this.network.wires.delete(this)
     if (this.other === null || this.wasReset) return
-    // What nobody has read the sender learns of.
+    // Unread data causes a reset, so the sender learns that it was lost.
     if (this.inbox.length > 0) this.network.carry(this, { rst: true })
     else this.sendFin()
   }
 
-  /** Something has come from the other end. */
+  /** Called when something arrives from the other end. */
   arrived({ data, fin, rst, syn }) {
     if (syn) {
       if (this.gone) this.network.carry(this, { rst: true })
@@ -297,7 +298,7 @@ class Wire {
 
   read() {
     if (this.closing) return
-    // Who writes hears of it also while nothing is read.
+    // A writer notices the reset even while it does not read.
     if (this.wasReset && (this.reading || this.waitingBytes > 0)) return this.fail(systemError('ECONNRESET'))
     if (!this.reading) return
     if (this.inbox.length === 0) {
@@ -305,7 +306,7 @@ class Wire {
       return
     }
     let bytes = this.inbox.length === 1 ? this.inbox[0] : Buffer.concat(this.inbox)
-    // Where a stream is cut means nothing.
+    // A read may end at any byte.
     const most = Math.min(READ_BUFFER, this.world.chance(0.1) ? 1 + this.world.below(bytes.length) : bytes.length)
     this.inbox = bytes.length > most ? [bytes.subarray(most)] : []
     bytes = bytes.subarray(0, most)
@@ -315,13 +316,13 @@ class Wire {
     this.show(bytes)
   }
 
-  /** The other end has read so much. */
+  /** The other end has read `length` bytes. */
   taken(length) {
     if (!this.awaited) {
       this.inFlight -= length
       return
     }
-    // Whoever waits for that hears of it as late as of anything.
+    // The sender learns this with the network's delay.
     this.network.kernelLater(this.other.owner, this.owner, () => {
       this.inFlight -= length
       this.world.later(0, this.owner, () => this.writable())
@@ -337,7 +338,7 @@ class Wire {
       units.push(unit)
     }
     for (const { table, count, memory } of tablesOf(units)) {
-      // A callback that throws costs its own record only.
+      // A callback that throws affects only its own record.
       do {
         if (this.closing) return
         this.world.guard(() => this.peer.onFrames(table, count, memory))
@@ -358,7 +359,7 @@ function systemError(code) {
   return Object.assign(new Error(code), { code })
 }
 
-/** In the place of transport.js's: what listens. */
+/** The listener, in place of transport.js's. */
 class Acceptor extends EventEmitter {
   constructor(network, { maxConnections, maxFrameBytes }, onWire) {
     super()
@@ -403,13 +404,13 @@ class Acceptor extends EventEmitter {
 
   unref() {}
 
-  /** A connection of it is over. */
+  /** One of its connections has ended. */
   released() {
     this.connections--
     this.closeIfDrained()
   }
 
-  /** The kernel has a connection for it. */
+  /** The kernel has accepted a connection. */
   accept(wire) {
     if (wire.gone) return
     if (!this.listening || this.connections >= this.maxConnections) {
@@ -426,16 +427,16 @@ class Network {
   constructor(world) {
     this.world = world
     this.wires = new Set()
-    /** Ends with something that is held up. */
+    /** Ends whose traffic is held up. */
     this.holding = new Set()
     /** By process and port. */
     this.listeners = new Map()
-    /** Processes by the addresses of their machines, and those of these that are without power. */
+    /** Processes by the addresses of their machines, and the machines without power. */
     this.hosts = new Map()
     this.dark = new Set()
-    /** Directions that nothing passes in, as 'from to'. */
+    /** Directions that are blocked, as 'from to'. */
     this.parted = new Set()
-    /** Milliseconds that everything takes at least, and what may come on top. */
+    /** The minimum delay in milliseconds, and the random part added to it. */
     this.latency = 0.05
     this.jitter = world.pick([0.1, 1, 5])
     this.connections = 0
@@ -457,7 +458,7 @@ class Network {
     this.world.later(this.delay(from, to), null, run)
   }
 
-  /** Takes something from one end to the other, in order. */
+  /** Carries something from one end to the other, in order. */
   carry(wire, packet) {
     const { world } = this
     wire.arrivesAt = Math.max(wire.arrivesAt, world.now + this.delay(wire.owner, wire.other.owner))
@@ -477,7 +478,7 @@ class Network {
     if (!this.dark.has(wire.other.owner)) wire.other.arrived(packet)
   }
 
-  /** Everything reaches everybody, what was held up first. */
+  /** Ends all disturbances. What was held up is delivered first. */
   heal() {
     this.parted.clear()
     for (const wire of this.holding) {
@@ -500,7 +501,7 @@ class Network {
     const { owner } = wire
     this.kernelLater(owner, target, () => {
       if (wire.gone || wire.life !== owner.life) return
-      // The kernel tries again, and longer than anybody waits.
+      // The kernel keeps trying, longer than any client waits.
       if (this.dark.has(target) || this.isParted(owner, target)) {
         world.later(300 + world.below(700), null, () => this.knock(wire, target, port))
         return
@@ -515,13 +516,13 @@ class Network {
       wire.other = served
       wire.referee = served.referee = new Referee(world, `${owner.name} to ${target.name}`)
       this.connections++
-      // Whether its process is at work or not.
+      // The kernel answers, whether the process is working or not.
       this.carry(served, { syn: true })
       world.later(0, target, () => acceptor.accept(served))
     })
   }
 
-  /** A process ends: with its machine's power, or so that its kernel tells the others. */
+  /** A process ends: because its machine loses power, or so that its kernel notifies the others. */
   bury(owner, isDark) {
     if (isDark) this.dark.add(owner)
     for (const [key, acceptor] of this.listeners) if (acceptor.owner === owner) this.listeners.delete(key)
@@ -535,7 +536,7 @@ class Network {
     }
   }
 
-  /** Something between the two has forgotten the connection. */
+  /** Something between two ends has forgotten their connection. */
   break() {
     const wire = this.world.pick([...this.wires].filter(({ other }) => other !== null))
     if (wire === undefined) return
@@ -545,18 +546,21 @@ class Network {
   }
 }
 
-/** Looks at one connection: what each end says and hears, and whether it may. */
+/** Follows one connection: checks what each end sends and receives. */
 class Referee {
   constructor(world, name) {
     this.world = world
     this.name = name
     this.prefaces = { client: null, server: null }
     this.methods = 0
-    /** The client's calls by number: until it has heard the answer, and, as the server has them, until that is given. */
+    /**
+     * The client's calls by number: until the client has read the answer, and, on the server's side, until the answer
+     * is sent.
+     */
     this.asked = new Map()
     this.inFlight = 0
     this.taken = new Map()
-    /** The turn in which the client has heard that it is to leave. */
+    /** The turn in which the client was told to leave. */
     this.leftAt = Infinity
   }
 
@@ -575,14 +579,14 @@ class Referee {
   }
 
   clientSaid({ kind, flags, sequence, code, size, body }) {
-    // Whoever waits in vain for the preface says so.
+    // A GOAWAY is allowed before the server's preface was read, because it reports that none came.
     if (kind === Kind.PREFACE || kind === Kind.GOAWAY) return kind === Kind.GOAWAY && this.farewell(code, body)
     const { server } = this.prefaces
     this.check(server !== null, 'the client speaks before it has read the preface')
     if (server === null) return
     this.check(size <= server.maxFrame, `a frame of ${size} bytes for who accepts ${server.maxFrame}`)
     const call = this.asked.get(sequence)
-    // What it had written before it read the answer leaves at the end of the turn.
+    // What the client wrote before it read the answer is sent at the end of the turn.
     if (call?.answeredAt === this.world.turn && OF_CALLS.has(kind)) return
     const isOpen = call !== undefined && call.answeredAt === 0
     switch (kind) {
@@ -644,7 +648,7 @@ class Referee {
     }
   }
 
-  /** Nobody breaks the protocol here. */
+  /** No end may report that the protocol was broken. */
   farewell(code, body) {
     const isAllowed = code === Reason.SHUTDOWN || code === Reason.SILENT || code === Reason.SLOW_READER
     this.check(isAllowed, `a goaway for reason ${code}: ${body}`)
@@ -681,7 +685,7 @@ class Referee {
   }
 }
 
-/** Has lib/rpc use the network as long as `run` runs. */
+/** Makes lib/rpc use the network while `run` runs. */
 function over(network, run) {
   const { connect, Acceptor: real } = transport
   transport.connect = (place, peer, options) => network.connect(network.world.current, place, peer, options)

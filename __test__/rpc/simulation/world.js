@@ -1,17 +1,19 @@
 'use strict'
 
-// A world that is made up: its time jumps from event to event, its chance comes again with its seed, and its processes live in this one.
+// A simulated world: its time jumps from event to event, its random numbers come from a seed, and its processes all
+// live in this process.
 //
-// What Node has of time and chance is replaced before lib/rpc is loaded, and falls back to Node's own where no world is running, so nothing in
-// lib/rpc knows of this. Ticks and promise jobs are the real ones: they run to their end after each event, as after each callback of Node's. A
-// world runs without giving way to the real loop, so nothing else comes in between and a seed always brings the same.
+// Node's clocks, timers and random numbers are replaced before lib/rpc is loaded, and are the real ones while no world is
+// running, so lib/rpc does not know about this. Ticks and promise jobs are the real ones: they all run after each event,
+// as after each callback in Node. A world runs without returning to the real event loop, so nothing else interferes and a
+// seed always gives the same result.
 
 const crypto = require('node:crypto')
 const perfHooks = require('node:perf_hooks')
 const process = require('node:process')
 const timers = require('node:timers')
 
-/** The one that is running. */
+/** The world that is running, or null. */
 let world = null
 
 function replace(object, name, instead) {
@@ -24,7 +26,7 @@ function replace(object, name, instead) {
 replace(timers, 'setTimeout', (callback, ms, ...args) => world.timer(() => callback(...args), ms))
 replace(timers, 'setImmediate', (callback, ...args) => world.timer(() => callback(...args), 0))
 replace(timers, 'clearImmediate', (immediate) => immediate?.cancel())
-// The only interval of lib/rpc is there to keep the process running.
+// The only interval in lib/rpc serves to keep the process running.
 replace(timers, 'setInterval', () => world.timer(() => {}, Infinity))
 replace(timers, 'clearTimeout', (timer) => timer?.cancel())
 replace(timers, 'clearInterval', (timer) => timer?.cancel())
@@ -38,10 +40,13 @@ const { randomOf } = require('../../chance')
 
 const runTicks = process._tickCallback.bind(process)
 
-/** How much later than it should something may be noticed, in milliseconds: the rounding of two clocks, and what a timer may be late. */
+/**
+ * How much later than due something may be noticed, in milliseconds: the rounding of two clocks, and the lateness of a
+ * timer.
+ */
 const TICK = 6
 
-/** Something that is going to happen; to a process, in one of its lives, unless it is null. */
+/** A future event. It belongs to one life of a process, unless `owner` is null. */
 class Event {
   constructor(at, order, owner, run) {
     this.at = at
@@ -55,7 +60,7 @@ class Event {
     this.run = null
   }
 
-  // As one of Node's timers.
+  // As with Node's timers.
   ref() {
     return this
   }
@@ -69,7 +74,7 @@ class Event {
   }
 }
 
-/** Events, the next one first: a binary heap. */
+/** Events, the next one first, in a binary heap. */
 class Agenda {
   constructor() {
     this.events = []
@@ -115,13 +120,13 @@ class World {
   constructor(seed) {
     this.random = randomOf(seed)
     this.time = 1000 + this.random()
-    /** How far the clock on the wall is ahead of that. */
+    /** How far the wall clock is ahead of `time`. */
     this.wall = 1.7e12
     this.count = 0
     this.agenda = new Agenda()
-    /** The process that is at work. */
+    /** The process that is working. */
     this.current = null
-    /** Events so far, and a number that another course of them would hardly have. */
+    /** The number of events so far, and a hash by which two runs can be compared. */
     this.turn = 0
     this.mark = 0
     this.failures = []
@@ -134,7 +139,7 @@ class World {
     return Math.floor(this.random() * n)
   }
 
-  /** Whether something happens that has so much of a chance. */
+  /** True with a probability of `share`. */
   chance(share) {
     return this.random() < share
   }
@@ -143,19 +148,19 @@ class World {
     return list[this.below(list.length)]
   }
 
-  /** A number of milliseconds: mostly small ones, now and then one of the whole range. */
+  /** A number of milliseconds: mostly small, sometimes from the whole range. */
   span(most) {
     return this.random() * (this.chance(0.8) ? most / 10 : most)
   }
 
   // ---- time
 
-  /** As the process at work sees it. */
+  /** The time as the working process sees it. */
   get now() {
     return this.time + (this.current?.ahead ?? 0)
   }
 
-  /** As Node's: in whole milliseconds from the beginning of the loop's turn, and a little late. */
+  /** Like Node's timers: in whole milliseconds from the beginning of the turn, and a little late. */
   timer(run, ms) {
     const delay = ms >= 1 ? Math.min(ms, 2 ** 31 - 1) : 1
     return this.at(Math.floor(this.time) + delay + (this.chance(0.1) ? this.random() * 3 : 0), this.current, run)
@@ -171,7 +176,7 @@ class World {
     return this.at(this.now + ms, owner, run)
   }
 
-  /** Lets the time pass. */
+  /** Lets time pass. */
   pass(ms) {
     const until = this.time + ms
     for (let event = this.agenda.first(); event !== undefined && event.at <= until; event = this.agenda.first()) {
@@ -185,7 +190,7 @@ class World {
     this.time = until
   }
 
-  /** Whether nothing is going to happen, apart from what is there to be there. */
+  /** Whether no more events are due, apart from permanent ones. */
   get isStill() {
     return this.agenda.events.every(
       ({ run, owner, life, at }) => run === null || at > this.time + 1e9 || owner?.life !== life,
@@ -198,7 +203,7 @@ class World {
 
   // ---- programs
 
-  /** Runs a piece of a process's program, with what comes after it before the loop goes on. */
+  /** Runs a part of a process's program, and then its ticks and promise jobs. */
   execute(owner, run) {
     this.current = owner
     this.turn++
@@ -223,14 +228,14 @@ class World {
     }
   }
 
-  /** As the engine does it: what was thrown reaches `uncaughtException`, and what is left of its asynchronous context goes. */
+  /** As in the engine: the error reaches `uncaughtException`, and the rest of its async context is discarded. */
   threw(error) {
     this.thrown++
     native.uncaught(error)
   }
 }
 
-/** A process: it works, stands still, goes on, dies and begins again. */
+/** A process: it works, stops, continues, dies and starts again. */
 class Process {
   constructor(world, name) {
     this.world = world
@@ -238,12 +243,12 @@ class Process {
     this.index = world.count++
     this.life = 0
     this.alive = false
-    /** How long it has been at work in this event. */
+    /** How long it has been working in this event. */
     this.ahead = 0
     this.stoppedUntil = 0
-    /** What happened while it stood still. */
+    /** What happened while it was stopped. */
     this.backlog = []
-    /** When it stood still: `[from, to]`. */
+    /** When it was stopped: `[from, to]`. */
     this.pauses = []
   }
 
@@ -269,7 +274,7 @@ class Process {
     else this.execute(event.run)
   }
 
-  /** Stands still for so long, as one that is stopped or suspended, or whose JavaScript does not end. */
+  /** Stops for `ms`, like a process that is suspended or whose JavaScript blocks. */
   stop(ms) {
     const { world, life } = this
     const until = Math.max(this.stoppedUntil, world.time + ms)
@@ -283,26 +288,26 @@ class Process {
     })
   }
 
-  /** When it can have noticed at the latest that it is `time`, give or take a tick. */
+  /** The latest moment at which it can have noticed that it is `time`, give or take a tick. */
   noticed(time) {
     for (const [from, to] of this.pauses) if (from <= time + TICK && time < to) time = to
     return time
   }
 
-  /** Is at work for so long, from within an event. */
+  /** Works for `ms` within an event. */
   block(ms) {
     this.ahead += ms
   }
 }
 
-/** Runs `play(world)` in a world of its own, and throws what is wrong with that. */
+/** Runs `play(world)` in a new world, and throws its errors. */
 function inWorld(seed, play) {
   const before = world
   const made = new World(seed)
   const uncaught = (error) => error?.isPlanned || made.fail(`uncaught ${error?.stack ?? error}`)
   const unhandled = (reason) => made.fail(`an unhandled rejection: ${reason?.stack ?? reason}`)
   const warned = (warning) => made.fail(`a warning: ${warning.stack}`)
-  // The test runner's own would take what is planned for a failure.
+  // The test runner's listeners would take planned exceptions for failures.
   const others = process.listeners('uncaughtException')
   process.removeAllListeners('uncaughtException')
   process.on('uncaughtException', uncaught)
