@@ -120,6 +120,22 @@ test('floods end their connection, and no other', async () => {
   }
 })
 
+test('a flood is told of as with Node', async () => {
+  for (const name of ['settings', 'pings', 'priorities']) {
+    const server = await listen(() => {})
+    try {
+      const failed = once(server, 'sessionError')
+      await until(server, floods[name])
+      const [{ code, errno, message, reason }] = await failed
+      assert.deepEqual([code, errno], ['ERR_HTTP2_ERROR', -904])
+      assert.equal(message, 'Flooding was detected in this HTTP/2 session, and it must be closed')
+      assert.equal(reason, 'there are too many frames that say nothing')
+    } finally {
+      await stop(server)
+    }
+  }
+})
+
 test('what smuggles into HTTP/1 does not reach handlers', async () => {
   const server = await listen(() => assert.fail('it was handled'))
   const attacks = [

@@ -353,6 +353,45 @@ test('a handler that throws costs its own request only', () => {
   assert.equal(stdout, 'thrown\n/a,/throws,/b\n')
 })
 
+test('what is written to a response that is over', () =>
+  same((module) => {
+    const seen = []
+    let write
+    const ended = new Promise((resolve) => {
+      write = (res, name) => {
+        const taken = res.write('late', (error) => {
+          seen.push([name, error.code])
+          if (name === 'later') resolve()
+        })
+        seen.push([name, taken])
+      }
+    })
+    const handler = (req, res) => {
+      res.on('error', (error) => seen.push(error.code))
+      res.write('begins')
+      if (req.url === '/destroyed') {
+        res.destroy()
+        // It is not over before the stream is.
+        write(res, 'destroyed')
+      } else {
+        res.stream.close(0, () => {
+          for (const name of ['closed', 'again', 'later']) write(res, name)
+        })
+      }
+    }
+    return withServer(
+      module,
+      {},
+      (server) => server.on('request', handler),
+      async (client) => {
+        await ask(client, { ':path': '/destroyed' })
+        await ask(client, { ':path': '/closed' })
+        await ended
+        return seen
+      },
+    )
+  }))
+
 test('asynchronous contexts are those of their requests', async () => {
   const { AsyncLocalStorage } = require('node:async_hooks')
   const storage = new AsyncLocalStorage()

@@ -4,7 +4,6 @@
 
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
-const { channel } = require('node:diagnostics_channel')
 const EventEmitter = require('node:events')
 const { once } = EventEmitter
 const net = require('node:net')
@@ -537,48 +536,6 @@ test('options that are no numbers say nothing', async () => {
       async (client) => assert.equal((await ask(client)).body, 'ok', String(value)),
     )
   }
-})
-
-test('diagnostics channels hear of streams', async () => {
-  const seen = []
-  const names = ['created', 'start', 'finish', 'close', 'error'].map((name) => `http2.server.stream.${name}`)
-  const hear = ({ stream, headers, error }, name) => {
-    seen.push([name.split('.').pop(), stream.id, headers?.[':path'] ?? headers?.[':status'] ?? error?.message])
-  }
-  for (const name of names) channel(name).subscribe(hear)
-  try {
-    await withServer(
-      ours,
-      {},
-      (server) =>
-        server.on('request', (req, res) => {
-          if (req.url === '/error') res.destroy(new Error('on purpose'))
-          else res.end('done')
-        }),
-      async (client) => {
-        assert.equal((await ask(client, { ':path': '/done' })).body, 'done')
-        await ask(client, { ':path': '/error' })
-      },
-    )
-  } finally {
-    for (const name of names) channel(name).unsubscribe(hear)
-  }
-  const of = (id) => seen.filter(([, stream]) => stream === id).map(([name, , detail]) => [name, detail])
-  assert.deepEqual(of(1), [
-    ['created', '/done'],
-    ['start', '/done'],
-    ['finish', 200],
-    ['close', undefined],
-  ])
-  const [first, second, ...rest] = of(3)
-  assert.deepEqual(
-    [first, second],
-    [
-      ['created', '/error'],
-      ['start', '/error'],
-    ],
-  )
-  assert.deepEqual(rest.map(([name]) => name).sort(), ['close', 'error'])
 })
 
 test('who has said goodbye may reset the connection', async () => {

@@ -219,6 +219,119 @@ test('responses are pushed to clients that take them', () =>
     ),
   ))
 
+test('a response that has ended in this tick can still promise another', () => {
+  const ends = {
+    '/nothing': (stream) => stream.end(),
+    '/body': (stream) => stream.end('asked'),
+    '/parts': (stream) => {
+      stream.write('asked, ')
+      stream.end('in parts')
+    },
+    '/large': (stream) => stream.end('x'.repeat(300_000)),
+  }
+  return same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('stream', (stream, headers) => {
+          stream.respond()
+          ends[headers[':path']](stream)
+          stream.pushStream({ ':path': '/pushed' }, (error, push) => {
+            assert.equal(error, null)
+            push.respond()
+            push.end('pushed')
+          })
+        }),
+      async (client) => {
+        const found = []
+        for (const path of Object.keys(ends)) {
+          const pushed = once(client, 'stream').then(async ([stream]) => {
+            let text = ''
+            for await (const chunk of stream) text += chunk
+            return text
+          })
+          const { body, code } = await ask(client, { ':path': path })
+          found.push([path, body.length, code, await pushed])
+        }
+        return found
+      },
+    ),
+  )
+})
+
+test('what ends a response and is not sent is not reported as sent', async () => {
+  const seen = await new Promise((resolve) => {
+    withServer(
+      ours,
+      {},
+      (server) =>
+        server.on('stream', (stream) => {
+          stream.on('error', () => {})
+          stream.respond()
+          stream.end('never sent', (error) => resolve([error?.code, stream.writableFinished]))
+          stream.close(core.constants.NGHTTP2_CANCEL)
+        }),
+      (client) => ask(client),
+    )
+  })
+  assert.deepEqual(seen, ['ECANCELED', false])
+})
+
+test('a promise without a body has ended before its response', () =>
+  same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('stream', (stream) => {
+          const told = []
+          const push = (headers, options) =>
+            stream.pushStream(headers, options, (_error, pushed) => {
+              told.push([pushed.writableEnded, pushed.headersSent, pushed.headRequest])
+              pushed.on('error', (error) => told.push(error.code))
+              pushed.respond({ 'x-a': 'b' })
+              pushed.write('too late')
+              if (told.length === 2) setImmediate(() => stream.end(JSON.stringify(told)))
+            })
+          stream.respond()
+          push({ ':path': '/head', ':method': 'HEAD' }, {})
+          push({ ':path': '/ended' }, { endStream: true })
+        }),
+      async (client) => {
+        const pushed = []
+        client.on('stream', (stream) => {
+          pushed.push(once(stream, 'push').then(([headers, flags]) => [headers['x-a'], flags]))
+          stream.resume()
+        })
+        const { body } = await ask(client)
+        return [body, await Promise.all(pushed)]
+      },
+    ),
+  ))
+
+test('a file is sent whole when its stream is ended meanwhile', async () => {
+  const { size } = fs.statSync(__filename)
+  await same((module) =>
+    withServer(
+      module,
+      {},
+      (server) =>
+        server.on('stream', (stream) => {
+          const fd = fs.openSync(__filename)
+          stream.on('close', () => fs.closeSync(fd))
+          stream.respondWithFD(fd, { 'content-length': size })
+          stream.end()
+        }),
+      async (client) => {
+        const { body, code, error } = await ask(client)
+        assert.equal(body.length, size)
+        return [code, error]
+      },
+    ),
+  )
+})
+
 test('sessions say what they are, ping, and change their settings', () =>
   same((module) =>
     withServer(

@@ -54,6 +54,7 @@ class ClientExchange extends Exchange {
     this.id = id
     this.localEnded = this.ends
     session[kState].exchanges.set(id, this)
+    stream.uncork()
     stream.emit('ready')
     this.goOn()
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: stream.sentHeaders })
@@ -84,22 +85,24 @@ class ClientExchange extends Exchange {
     }
   }
 
-  /** The server promises it. */
+  /** The server promises it. Returns what it would have been asked with. */
   push(id, text) {
+    const { stream } = this
+    const headers = fieldsObject(text)
     this.id = id
     this.isPush = true
     this.text = text
+    this.method = headers[':method']
     this.localEnded = true
     this.session[kState].exchanges.set(id, this)
-    this.stream.end()
-  }
-
-  tellPush() {
-    const { session, stream, text } = this
-    const headers = fieldsObject(text)
-    this.method = headers[':method']
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers })
     if (channels.start.hasSubscribers) channels.start.publish({ stream, headers })
+    stream.end()
+    return headers
+  }
+
+  tellPush(headers) {
+    const { session, stream, text } = this
     session.emit('stream', stream, headers, NGHTTP2_FLAG_END_HEADERS, rawFields(text))
   }
 

@@ -64,6 +64,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     } else if (this.connecting) {
       if (this[kState].unsent.size === 0) this.once('connect', () => each([...this[kState].unsent], send))
       this[kState].unsent.add(exchange)
+      if (!ends) stream.cork()
     } else exchange.begin()
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: stream.sentHeaders })
     return stream
@@ -107,8 +108,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     // Nobody would read it.
     if (this.listenerCount('stream') === 0) return native.http2Reset(this[kState].handle.id, id, NGHTTP2_REFUSED_STREAM)
     const exchange = new ClientExchange(this, {})
-    exchange.push(id, text)
-    process.nextTick(tellPush, exchange)
+    process.nextTick(tellPush, exchange, exchange.push(id, text))
   }
 
   /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */
@@ -148,8 +148,8 @@ class ClientHttp2Session extends taking(Http2Session) {
   }
 }
 
-function tellPush(exchange) {
-  exchange.tellPush()
+function tellPush(exchange, headers) {
+  exchange.tellPush(headers)
 }
 
 function send(exchange) {

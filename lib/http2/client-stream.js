@@ -6,7 +6,7 @@ const { constants } = require('node:http2')
 const { addAbortSignal } = require('node:stream')
 const { client: channels } = require('./channels.js')
 const { objectOf } = require('./fields.js')
-const { Http2Stream, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
+const { Http2Stream, bodyOf, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
 
 const { NGHTTP2_NO_ERROR } = constants
 
@@ -35,11 +35,31 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   _write(chunk, encoding, callback) {
-    if (this[kExchange].holds(() => this._write(chunk, encoding, callback))) return
+    const exchange = this[kExchange]
+    if (exchange.holds(() => this._write(chunk, encoding, callback))) return
+    if (!exchange.closed) publishChunk(this, false, chunk, encoding)
     super._write(chunk, encoding, callback)
-    if (channels.bodyChunkSent.hasSubscribers) {
-      channels.bodyChunkSent.publish({ stream: this, writev: false, data: chunk, encoding })
+  }
+
+  /** Several writes at once: those from before the request could go out, and those that had to wait. */
+  _writev(parts, callback) {
+    const exchange = this[kExchange]
+    if (exchange.holds(() => this._writev(parts, callback))) return
+    if (!exchange.closed) publishChunk(this, true, parts, '')
+    if (exchange.closed || exchange.localEnded) return callback()
+    this.touch()
+    const ends = this.isLast(parts.reduce((sum, { chunk }) => sum + chunk.length, 0))
+    let at = 0
+    const go = (error) => {
+      if (error) return callback(error)
+      while (at < parts.length) {
+        const { chunk, encoding } = parts[at++]
+        const isEnd = ends && at === parts.length
+        if (!exchange.write(bodyOf(chunk, encoding), encoding, isEnd)) return exchange.wait(go)
+      }
+      callback()
     }
+    go()
   }
 
   _final(callback) {
@@ -73,6 +93,13 @@ class ClientHttp2Stream extends Http2Stream {
   readOut() {
     this.read(0)
   }
+}
+
+function publishChunk(stream, writev, data, encoding) {
+  if (!channels.bodyChunkSent.hasSubscribers) return
+  // As Node has it, bytes alone need no encodings.
+  if (writev && data.allBuffers) data = data.map(({ chunk }) => chunk)
+  channels.bodyChunkSent.publish({ stream, writev, data, encoding })
 }
 
 module.exports = { ClientHttp2Stream }

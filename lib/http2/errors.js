@@ -31,6 +31,14 @@ const error = (Base, code, text) =>
     return makeError(Base, code, typeof text === 'function' ? text(...args) : text, make)
   }
 
+const FLOODED = { errno: -904, message: 'Flooding was detected in this HTTP/2 session, and it must be closed' }
+/** What nghttp2 has its own errors for, by what Rust says of it. */
+const FAILURES = {
+  'the connection does not begin with the preface': { errno: -903, message: 'Received bad client magic byte string' },
+  'there are too many frames that say nothing': FLOODED,
+  'windows are opened by a few bytes at a time': FLOODED,
+}
+
 /** As nghttp2's: `reason` says more. */
 function protocolError(reason) {
   return Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason })
@@ -131,11 +139,10 @@ module.exports = {
   protocolError,
   /** What a connection has failed of. */
   failure(reason) {
-    if (reason === 'the connection does not begin with the preface') {
-      return Object.assign(protocolError(reason), { errno: -903, message: 'Received bad client magic byte string' })
+    if (reason === 'too many frames are malformed') {
+      return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
     }
-    if (reason !== 'too many frames are malformed') return protocolError(reason)
-    return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
+    return Object.assign(protocolError(reason), FAILURES[reason])
   },
   pingCancel: error(Error, 'ERR_HTTP2_PING_CANCEL', 'HTTP2 ping cancelled'),
   pingLength: error(RangeError, 'ERR_HTTP2_PING_LENGTH', 'HTTP2 ping payload must be 8 bytes'),

@@ -11,6 +11,7 @@ const { Stream, Writable } = require('node:stream')
 const { isArrayBufferView, isUint8Array } = require('node:util/types')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { each } = require('./each.js')
+const { server: channels } = require('./channels.js')
 const errors = require('./errors.js')
 const { fieldsText, lower, STATUS, TOKEN } = require('./fields.js')
 const { define, isInstance } = require('./request.js')
@@ -380,7 +381,7 @@ prototype.write = function (chunk, encoding, callback) {
   const exchange = this[kExchange]
   let error
   if (this[kEnding]) error = errors.writeAfterEnd()
-  else if (this[kDestroyed]) return false
+  else if (this[kDestroyed] && !this[kClosed]) return false
   else if (this[kClosed] || exchange.closed) error = errors.invalidStream()
   if (error !== undefined) {
     if (typeof callback === 'function') process.nextTick(callback, error)
@@ -482,6 +483,7 @@ prototype.end = function (chunk, encoding, callback) {
 /** Nobody would notice that a response ends past its stream, as long as that has nothing to say before. */
 function isQuiet(stream) {
   return (
+    !channels.finish.hasSubscribers &&
     stream.end === own.end &&
     stream.write === own.write &&
     stream.respond === own.respond &&

@@ -7,11 +7,10 @@ const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
 const { server: channels } = require('./channels.js')
 const { Exchange, kindOf, lengthOf } = require('./exchange.js')
-const { fieldsObject } = require('./fields.js')
 const { kState } = require('./symbols.js')
 const { http2Send: bits } = require('../constants.js')
 
-const { NGHTTP2_NO_ERROR, NGHTTP2_FLAG_END_STREAM } = constants
+const { NGHTTP2_NO_ERROR } = constants
 
 class ServerExchange extends Exchange {
   /** It ends before all was said. */
@@ -40,13 +39,8 @@ class ServerExchange extends Exchange {
     if (!this.fits(fields)) return true
     const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
     const said = native.http2Respond(this.session[kState].handle.id, this.id, flags, fields, body, lengthOf(body))
-    if (channels.finish.hasSubscribers && said >= 0) this.publishResponse(status, fields, ends)
+    if (channels.finish.hasSubscribers && said >= 0) this.getStream().publishResponse()
     return this.said(said, ends)
-  }
-
-  publishResponse(status, fields, ends) {
-    const headers = Object.assign(fieldsObject(fields), { ':status': status })
-    channels.finish.publish({ stream: this.getStream(), headers, flags: ends ? NGHTTP2_FLAG_END_STREAM : 0 })
   }
 
   /** 1xx. */

@@ -138,7 +138,8 @@ class ServerHttp2Session extends Http2Session {
   }
 
   begin(exchange) {
-    if (channels.created.hasSubscribers || channels.start.hasSubscribers) publishStream(exchange)
+    const { created, finish, start } = channels
+    if (created.hasSubscribers || start.hasSubscribers || finish.hasSubscribers) publishStream(exchange)
     const { server } = this
     const { stream: listeners } = this._events
     const isServers = listeners === sessionOnStream && this.emit === core.own.emit

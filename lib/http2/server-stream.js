@@ -23,13 +23,17 @@ const {
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
 const MAX_FD = 2 ** 31 - 1
+/** Node's numbers for what a stream is: ready and with its header sent; for HEAD; with trailers to come. */
+const flag = { RESPONDED: 0x5, HEAD: 0x8, TRAILERS: 0x20 }
 
 const kSaid = Symbol('said without it')
+const kFile = Symbol('sends a file')
 
 class ServerHttp2Stream extends Http2Stream {
   constructor(exchange) {
     super(exchange)
     this[kSaid] = undefined
+    this[kFile] = false
     if (exchange.bodyDone) this.push(null)
   }
 
@@ -68,7 +72,12 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   get headRequest() {
-    return this[kExchange].method === 'HEAD' || this[kExchange].bodiless
+    return this[kExchange].method === 'HEAD'
+  }
+
+  /** Whether nothing follows the header of its response, whatever that is. */
+  isBodiless() {
+    return this.headRequest || this[kExchange].bodiless
   }
 
   get pending() {
@@ -86,7 +95,7 @@ class ServerHttp2Stream extends Http2Stream {
     checkObject(options, 'options')
     const dates = options?.sendDate === undefined || options.sendDate === null || Boolean(options.sendDate)
     const { text, status } = Array.isArray(headers) ? this.takeList(headers, dates) : this.takeHeaders(headers, dates)
-    const bodiless = status === 204 || status === 205 || status === 304 || this.headRequest
+    const bodiless = status === 204 || status === 205 || status === 304 || this.isBodiless()
     const ends = Boolean(options?.endStream) || bodiless
     this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
     this[kExchange].respond(status, text, false, undefined, '', ends)
@@ -126,6 +135,12 @@ class ServerHttp2Stream extends Http2Stream {
     const text = fieldsText(all, STATUS)
     this[kSent] = objectOf(all)
     return { text, status }
+  }
+
+  /** For who listens to the channel: the header is sent. */
+  publishResponse() {
+    const flags = flag.RESPONDED | (this.headRequest ? flag.HEAD : 0) | (this[kWaitForTrailers] ? flag.TRAILERS : 0)
+    channels.finish.publish({ stream: this, headers: this.sentHeaders, flags })
   }
 
   checkFree() {
@@ -175,6 +190,7 @@ class ServerHttp2Stream extends Http2Stream {
     const stream = pushed.getStream()
     stream[kSent] = all
     if (options?.endStream) pushed.bodiless = true
+    if (stream.isBodiless()) stream.end()
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
     process.nextTick(() => {
       if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
@@ -191,7 +207,7 @@ class ServerHttp2Stream extends Http2Stream {
     checkRange(options)
     checkObject(headers, 'headers')
     const given = { ...headers }
-    checkPayload(given, this.headRequest)
+    checkPayload(given, this.isBodiless())
     this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
   }
 
@@ -201,7 +217,7 @@ class ServerHttp2Stream extends Http2Stream {
     checkRange(options)
     checkObject(headers, 'headers')
     const given = { ...headers }
-    checkPayload(given, this.headRequest)
+    checkPayload(given, this.isBodiless())
     const { onError } = options ?? {}
     fs.open(path, 'r', (error, fd) => {
       if (error) {
@@ -252,11 +268,19 @@ class ServerHttp2Stream extends Http2Stream {
         this.destroy(failure)
         return
       }
-      if (range.length === 0 || this.headRequest) return let_go()
+      if (range.length === 0 || this.isBodiless()) return let_go()
       this.pipeFile(fd, range, owned, owned && stat.isFile())
     }
     if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
     else begin(null)
+  }
+
+  /** The body ends with the file that is on its way, whoever says so before. */
+  end(...args) {
+    if (!this[kFile] || this.closed) return super.end(...args)
+    const done = args.at(-1)
+    if (typeof done === 'function') this.once('finish', done)
+    return this
   }
 
   pipeFile(fd, { offset, length }, owned, regular) {
@@ -270,11 +294,29 @@ class ServerHttp2Stream extends Http2Stream {
       autoClose: owned,
     })
     file.on('error', () => this.close(NGHTTP2_INTERNAL_ERROR))
+    file.on('end', () => {
+      this[kFile] = false
+      this.end()
+    })
     this.once('close', () => {
       if (owned) file.destroy()
       else file.unpipe(this)
     })
-    file.pipe(this)
+    this[kFile] = true
+    file.pipe(this, { end: false })
+  }
+
+  /** Until the end of the tick something can still be promised to a client that takes it: nothing can be when the stream has ended. */
+  say(body, encoding, ends, callback) {
+    if (!ends || !this.pushAllowed) return super.say(body, encoding, ends, callback)
+    this[kExchange].wait(callback)
+    process.nextTick(sayLast, this[kExchange], body, encoding)
+  }
+
+  _final(callback) {
+    // What was promised without a body ends with its header, which follows.
+    if (this.id % 2 === 0 && this.isBodiless() && !this.headersSent) callback()
+    else super._final(callback)
   }
 
   // --- called by the exchange, and by what else takes part in it
@@ -307,6 +349,10 @@ class ServerHttp2Stream extends Http2Stream {
   readOut() {
     if (!this.isRead()) this.resume()
   }
+}
+
+function sayLast(exchange, body, encoding) {
+  if (!exchange.closed && !exchange.localEnded && exchange.write(body, encoding, true)) exchange.stopWaiting(null)
 }
 
 function checkRange(options = {}) {

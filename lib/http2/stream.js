@@ -186,11 +186,18 @@ class Http2Stream extends Duplex {
     if (!exchange.headersSent) this.proceed()
     // What has no body drops it.
     if (exchange.localEnded) return callback()
-    const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
-    const body = plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
     this[kTimer].touch()
-    // The last part of a body goes out with the end.
-    const ends = this[kEnding] && !this[kWaitForTrailers] && this.writableLength === chunk.length
+    this.say(bodyOf(chunk, encoding), encoding, this.isLast(chunk.length), callback)
+  }
+
+  /** The last part of a body, of this length, goes out with the end. */
+  isLast(length) {
+    return this[kEnding] && !this[kWaitForTrailers] && this.writableLength === length
+  }
+
+  /** A part of the body; the stream ends with it if it `ends`. */
+  say(body, encoding, ends, callback) {
+    const exchange = this[kExchange]
     if (exchange.write(body, encoding, ends)) callback()
     else exchange.wait(callback)
   }
@@ -205,8 +212,8 @@ class Http2Stream extends Duplex {
       process.nextTick(wantTrailers, this)
       return
     }
-    const isSent = exchange.localEnded ? exchange.waiting === undefined : exchange.write(undefined, '', true)
-    if (isSent) callback()
+    if (!exchange.localEnded) this.say(undefined, '', true, callback)
+    else if (exchange.waiting === undefined) callback()
     else exchange.wait(callback)
   }
 
@@ -272,6 +279,12 @@ class Http2Stream extends Duplex {
   }
 }
 
+/** What Rust takes of what was written. */
+function bodyOf(chunk, encoding) {
+  const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
+  return plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
+}
+
 function read(exchange, stream) {
   exchange.read(stream)
 }
@@ -303,6 +316,7 @@ function forget(stream) {
 
 module.exports = {
   Http2Stream,
+  bodyOf,
   checkObject,
   passEnd,
   kExchange,
