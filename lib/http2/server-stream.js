@@ -309,8 +309,7 @@ class ServerHttp2Stream extends Http2Stream {
   /** Until the end of the tick something can still be promised to a client that takes it: nothing can be when the stream has ended. */
   say(body, encoding, ends, callback) {
     if (!ends || !this.pushAllowed) return super.say(body, encoding, ends, callback)
-    this[kExchange].wait(callback)
-    process.nextTick(sayLast, this[kExchange], body, encoding)
+    process.nextTick(sayLast, this, body, encoding, callback)
   }
 
   _final(callback) {
@@ -351,8 +350,11 @@ class ServerHttp2Stream extends Http2Stream {
   }
 }
 
-function sayLast(exchange, body, encoding) {
-  if (!exchange.closed && !exchange.localEnded && exchange.write(body, encoding, true)) exchange.stopWaiting(null)
+function sayLast(stream, body, encoding, callback) {
+  const exchange = stream[kExchange]
+  if (!exchange.closed && !exchange.localEnded) Http2Stream.prototype.say.call(stream, body, encoding, true, callback)
+  else if (exchange.closed && !exchange.told) exchange.wait(callback)
+  else callback()
 }
 
 function checkRange(options = {}) {
