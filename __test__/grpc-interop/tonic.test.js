@@ -151,7 +151,9 @@ test('their client shows no certificate, ours neither', { skip: missing }, async
   t.after(() => made.forceShutdown())
   const results = await ask(client.variables(t), await bind(grpc, made, '127.0.0.1:0', server.credentials))
   assert.ok(results.length > 0)
-  for (const [name, error] of results) assert.notEqual(error, '', `${name} has succeeded`)
+  // The case that wants a deadline to pass has that without a connection, too.
+  const failing = results.filter(([name]) => name !== 'timeout_on_sleeping_server')
+  for (const [name, error] of failing) assert.notEqual(error, '', `${name} has succeeded`)
   const stranger = connect(t, await serve(t, server.variables(t)), client.credentials)
   await assert.rejects(stranger.emptyCall({}), { code: grpc.status.UNAVAILABLE })
 })

@@ -189,3 +189,24 @@ test('loaded again and again, the package keeps one engine and one listener, and
   // 50 loads of a module graph of some 300 KB; before, each kept 45 KB of objects and its engine.
   assert.ok(Number(grown) < 500_000, `${grown} bytes in 50 loads`)
 })
+
+test('loading http leaves no open requests behind, also if fs.close is replaced', () => {
+  const program = `
+    const left = new Map()
+    require('node:async_hooks')
+      .createHook({ init: (id, type) => left.set(id, type), destroy: (id) => left.delete(id) })
+      .enable()
+    const fs = require('node:fs')
+    const { close } = fs
+    // As graceful-fs does it.
+    if (process.argv[1] === 'replaced') fs.close = function (fd, callback) { return close.call(fs, fd, (...args) => callback(...args)) }
+    require('./').http
+    setImmediate(() => console.log(JSON.stringify([...left.values()])))`
+  for (const how of ['genuine', 'replaced']) {
+    const { stdout, stderr } = run(process.execPath, ['-e', program, how], { cwd: root })
+    assert.strictEqual(stderr, '')
+    const left = JSON.parse(stdout)
+    assert.ok(left.includes('Immediate'))
+    for (const type of ['FSREQCALLBACK', 'QueuedRequest']) assert.ok(!left.includes(type), `${how}: ${type}`)
+  }
+})

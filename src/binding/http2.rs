@@ -43,7 +43,7 @@ pub(super) mod event {
     pub const FAILED: u32 = 12;
     /// On a client: the server promises the response to a request that was not made.
     pub const PUSH: u32 = 13;
-    /// On a client: an `ALTSVC` or `ORIGIN` frame. Its type is in [`row::CODE`].
+    /// On a client: an `ALTSVC` or `ORIGIN` frame. Its type is in the row's `CODE`.
     pub const EXTENSION: u32 = 14;
 }
 

@@ -132,6 +132,8 @@ function probeQueue() {
     kRequestResource: need(find(queued, 'requestAsyncResource'), 'symbol requestAsyncResource on requests'),
   }
   ticksOf(() => agent.destroy())
+  // Until it is collected, jest would report it as an open handle.
+  queued[found.kRequestResource].emitDestroy()
   return found
 }
 
