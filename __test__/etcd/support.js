@@ -4,12 +4,12 @@
 
 const { execFileSync, spawn } = require('node:child_process')
 const fs = require('node:fs')
-const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { once } = require('node:events')
 const { setTimeout: pause } = require('node:timers/promises')
 const { etcd } = require('../../index.js')
+const { freePort } = require('../ports.js')
 
 /** The data of a test may be lost, so etcd need not wait for the disk. */
 const FLAGS = ['--unsafe-no-fsync', '--heartbeat-interval=50', '--election-timeout=500', '--snapshot-count=100000']
@@ -25,12 +25,11 @@ function version() {
 /** The reason to skip the tests that need etcd, or false. */
 const missing = version() === undefined && 'there is no etcd: apt-get install etcd-server'
 
+/** Different ones. */
 async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => net.createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => server.address().port)
-  await Promise.all(servers.map((server) => once(server.close(), 'close')))
-  return ports
+  const ports = new Set()
+  while (ports.size < count) ports.add(await freePort())
+  return [...ports]
 }
 
 class Member {

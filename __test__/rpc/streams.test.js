@@ -9,6 +9,7 @@ const { PassThrough, Readable, Transform, Writable } = require('node:stream')
 const { pipeline } = require('node:stream/promises')
 const test = require('node:test')
 const { rpc } = require('../../index.js')
+const { freePort } = require('../ports.js')
 const { pair, sleep, until } = require('./tools.js')
 
 const BIDI = { clientStreaming: true, serverStreaming: true }
@@ -485,15 +486,6 @@ test('streams wait for a connection, with what is written to them', async (t) =>
   early.destroy()
   await until(() => cancelled.pending === 0)
 })
-
-async function freePort() {
-  const net = require('node:net')
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
 
 test('closing servers and clients lets streams finish', async (t) => {
   const { server, client } = await pair(t)

@@ -7,6 +7,7 @@ const fs = require('node:fs')
 const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
+const { freePort } = require('../ports.js')
 
 const ROOT = path.join(__dirname, '../..')
 const SCRIPTS = path.join(__dirname, 'scripts')
@@ -75,17 +76,6 @@ function start(t, file, options = {}) {
     await run.ended
   })
   return run
-}
-
-/** A port that nothing listened on a moment ago. */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer().on('error', reject)
-    server.listen(0, () => {
-      const { port } = server.address()
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 /** Waits until something accepts connections on the port, or the process that should has ended. */

@@ -67,8 +67,8 @@ export interface RequestOptions {
 /** Options of every request that changes something. */
 export interface WriteOptions extends RequestOptions {
   /**
-   * Whether the request may be carried out twice. Then it is made again if nobody knows whether it was. Default:
-   * `false`.
+   * Whether the request may be carried out twice. Then it is made again if nobody knows whether it was. The second time
+   * may come after later writes, if a member was stopped in between. Default: `false`.
    */
   idempotent?: boolean
 }
