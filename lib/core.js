@@ -38,16 +38,20 @@ function method(object, name) {
   return object[name]
 }
 
-/** A response of Node's to inspect. Subscribers of the channel for new responses do not see it. */
-function sampleResponse(options) {
-  const make = () => new http.ServerResponse(sampleRequest, options)
-  if (!created.hasSubscribers) return make()
+/** Runs `code` without publishing what it creates on the diagnostics channel `created`. */
+function unheard(created, code) {
+  if (!created.hasSubscribers) return code()
   Object.defineProperty(created, 'hasSubscribers', { value: false, configurable: true })
   try {
-    return make()
+    return code()
   } finally {
     delete created.hasSubscribers
   }
+}
+
+/** A response of Node's to inspect. Subscribers of the channel for new responses do not see it. */
+function sampleResponse(options) {
+  return unheard(created, () => new http.ServerResponse(sampleRequest, options))
 }
 
 const created = channel('http.server.response.created')
@@ -193,6 +197,7 @@ module.exports = {
   lacking,
   method,
   sampleResponse,
+  unheard,
   /**
    * Node's own methods that have a faster replacement here. `undefined`, which no object has as a method, if other code
    * has replaced Node's.

@@ -7,6 +7,7 @@ const net = require('../net')
 const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { register, unregister } = require('./channelz-registry.js')
+const { peerText } = require('./uri.js')
 
 /**
  * Opens a connection whose bytes a stream carries, and returns its id. A pair of sockets connects the two: the engine
@@ -29,11 +30,6 @@ function carried(stream) {
   throw systemError(id, 'open')
 }
 
-function peerOf({ remoteAddress: address, remotePort: port }) {
-  if (address === undefined) return 'unknown'
-  return port === undefined ? address : `${address}:${port}`
-}
-
 /** What `Server.createConnectionInjector` returns. `accept(injector, id, peer)` serves the connection `id`. */
 class ConnectionInjector {
   #accept
@@ -54,7 +50,7 @@ class ConnectionInjector {
   injectConnection(stream) {
     if (stream.destroyed) return
     if (this.#ended) return stream.destroy()
-    this.#accept(this, carried(stream), peerOf(stream))
+    this.#accept(this, carried(stream), peerText(stream.remoteAddress, stream.remotePort))
   }
 
   /** Closes the current connections. Their calls have at most `graceTime` milliseconds to end. */

@@ -14,6 +14,7 @@ const { register, unregister } = require('./channelz-registry.js')
 const { MAX_RECEIVE } = require('./constants.js')
 const { Traffic } = require('./counts.js')
 const { Unread } = require('./inbox.js')
+const { peerText } = require('./uri.js')
 require('./batch.js')
 
 const EMPTY = Buffer.alloc(0)
@@ -90,7 +91,7 @@ class Link extends Base {
     if (this.peer === undefined) {
       const remote = {}
       fillAddress(remote, native.peerAddress(this.id))
-      this.peer = remote.address === undefined ? 'unknown' : `${remote.address}:${remote.port}`
+      this.peer = peerText(remote.address, remote.port)
     }
     return this.peer
   }

@@ -12,6 +12,7 @@ const { PickFirst } = require('./pick-first.js')
 const { choose, registerPolicy } = require('./policies.js')
 const { PolicyHolder } = require('./policy-holder.js')
 const { balancingOf, durationOf, isObject } = require('./service-config.js')
+const { placeText } = require('./uri.js')
 
 const { READY } = connectivityState
 /** Defaults. Times are in milliseconds, shares in percent, and `stdev_factor` in thousandths. */
@@ -125,8 +126,6 @@ class Watched {
   }
 }
 
-const keyOf = ({ path, host, port }) => path ?? `${host} ${port}`
-
 class OutlierDetection {
   constructor(helper) {
     this.helper = helper
@@ -160,7 +159,7 @@ class OutlierDetection {
     this.endpoints = new Map()
     this.byAddress = new Map()
     for (const { addresses } of endpoints) {
-      const keys = addresses.map(keyOf)
+      const keys = addresses.map(placeText)
       const key = JSON.stringify(keys)
       const endpoint = this.endpoints.get(key) ?? before.get(key) ?? new Endpoint()
       this.endpoints.set(key, endpoint)
@@ -200,7 +199,7 @@ class OutlierDetection {
   }
 
   isHealthy(address) {
-    return (this.byAddress.get(keyOf(address))?.ejectedAt ?? null) === null && this.helper.isHealthy(address)
+    return (this.byAddress.get(placeText(address))?.ejectedAt ?? null) === null && this.helper.isHealthy(address)
   }
 
   resolve() {
@@ -215,7 +214,7 @@ class OutlierDetection {
   of(link) {
     let endpoint = this.byLink.get(link)
     if (endpoint === undefined) {
-      endpoint = this.byAddress.get(keyOf(link.place)) ?? null
+      endpoint = this.byAddress.get(placeText(link.place)) ?? null
       this.byLink.set(link, endpoint)
     }
     return endpoint

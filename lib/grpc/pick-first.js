@@ -7,7 +7,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { connectivityState } = require('./constants.js')
 const { Failing, QUEUE } = require('./picker.js')
 const { registerPolicy } = require('./policies.js')
-const { hostPort } = require('./uri.js')
+const { placeText } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
 /** Milliseconds after which the next address is tried as well. */
@@ -26,8 +26,6 @@ class One {
     return this.subchannel.link
   }
 }
-
-const placeOf = ({ path, host, port }) => path ?? hostPort(host, port)
 
 function shuffle(list) {
   const shuffled = [...list]
@@ -213,7 +211,7 @@ class PickFirst {
     const { picked } = this
     if (picked !== null && this.helper.isHealthy(picked.address)) this.update(READY, new One(picked))
     else if (picked !== null) {
-      const details = `Picked subchannel ${placeOf(picked.address)} is unhealthy`
+      const details = `Picked subchannel ${placeText(picked.address)} is unhealthy`
       this.update(TRANSIENT_FAILURE, new Failing({ details }))
     } else if (this.stuck || this.addresses?.length === 0) {
       const details = `No connection established. Last error: ${this.error}. Resolution note: ${this.note}`

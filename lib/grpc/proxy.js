@@ -15,7 +15,7 @@ const { logVerbosity } = require('./constants.js')
 const { log } = require('./logging.js')
 const { DEFAULT_PORT } = require('./resolver-ip.js')
 const { parseTarget } = require('./resolver.js')
-const { hostPort, splitHostPort, uriToString } = require('./uri.js')
+const { hostPort, placeText, splitHostPort, uriToString } = require('./uri.js')
 
 const OPTION = 'grpc.http_proxy'
 const TARGET = 'grpc.http_connect_target'
@@ -154,9 +154,7 @@ class Tunnel {
 
   /** The error of a tunnel that could not be opened because of `error`. */
   failure(place, error) {
-    const { host, port, path } = place
-    const proxy = path ?? hostPort(host, port)
-    const message = `The proxy ${proxy} does not lead to ${this.authority}: ${error.message}`
+    const message = `The proxy ${placeText(place)} does not lead to ${this.authority}: ${error.message}`
     return makeError(Error, 'IRONWIRE_GRPC_PROXY', message)
   }
 }

@@ -12,7 +12,7 @@ const { ClientLink } = require('./client-link.js')
 const { register, unregister } = require('./channelz-registry.js')
 const { connectivityState } = require('./constants.js')
 const { Calls, Trace } = require('./counts.js')
-const { hostPort, uriToString } = require('./uri.js')
+const { placeText, uriToString } = require('./uri.js')
 
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState
 
@@ -43,8 +43,7 @@ class Subchannel {
     this.counts = new Calls()
     this.trace = new Trace()
     this.trace.add('Subchannel created')
-    const { path, host, port } = address
-    this.channelz = register('subchannel', path ?? hostPort(host, port), this, options)
+    this.channelz = register('subchannel', placeText(address), this, options)
   }
 
   /** Connects as soon as the backoff allows it. It never fails synchronously. */
@@ -157,8 +156,7 @@ class SubchannelPool {
   /** Returns a subchannel, which the caller has to release. */
   take(place) {
     const { target, address, options, credentials } = place
-    const where = address.path ?? `${address.host} ${address.port}`
-    const key = `${uriToString(target)} ${where}`
+    const key = `${uriToString(target)} ${placeText(address)}`
     const alike = this.known.get(key) ?? []
     const found = alike.find((one) => areEqual(one.options, options) && credentials._equals(one.credentials))
     if (found !== undefined) return found.take()

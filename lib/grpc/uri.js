@@ -32,10 +32,19 @@ function splitHostPort(text) {
 /** The opposite of `splitHostPort`. */
 const hostPort = (host, port) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)
 
+/** The text of an address, which is a path or a host and port. It also identifies the address. */
+const placeText = ({ path, host, port }) => path ?? hostPort(host, port)
+
+/** The text of the address of a peer: "unknown" if it has none, without the port if it has none. */
+function peerText(address, port) {
+  if (address === undefined) return 'unknown'
+  return port === undefined ? address : `${address}:${port}`
+}
+
 /** The host that an authority names; the first one of a list. */
 function hostOf(authority) {
   const [first] = authority.split(',')
   return splitHostPort(first)?.host ?? first
 }
 
-module.exports = { parseUri, uriToString, shownUri, splitHostPort, hostPort, hostOf }
+module.exports = { parseUri, uriToString, shownUri, splitHostPort, hostPort, placeText, peerText, hostOf }

@@ -8,6 +8,7 @@ const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
 const process = require('node:process')
 const { native, adopt } = require('../engine.js')
+const { kAsyncId } = require('../core.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
 // Sets up the delivery of received data.
@@ -19,10 +20,6 @@ const MAX_SMALL = 2 ** 31 - 1
 
 /** For emitting the destroy hook of an async id whose resource object was not kept. */
 const { emitDestroy } = AsyncResource.prototype
-const sample = new AsyncResource('IRONWIRE', MANUAL)
-const kAsyncId = Object.getOwnPropertySymbols(sample).find((symbol) => symbol.description === 'async_id_symbol')
-// Tools that report open resources (jest, for example) must not report this one.
-sample.emitDestroy()
 
 /** Parses an address from the engine into `out`. Returns 0, or the engine's error number. */
 function fillAddress(out, text) {

@@ -10,16 +10,14 @@ const { native } = require('../engine.js')
 const { Connection, createTcp, createPipe, open } = require('./handle.js')
 const { prepareTls } = require('./tls.js')
 const { systemError, makeError } = require('../errors.js')
-const { own } = require('../core.js')
+const { find, own } = require('../core.js')
 const { takeReads } = require('./reads.js')
 const { admit } = require('../inherit.js')
 
 // Node stores its connect function, the handle's owner and the `onread` buffer under symbols, which are found by their
 // descriptions.
 const probe = new net.Socket({ handle: {}, manualStart: true })
-const find = (object, name) => Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === name)
 const kOwner = find(probe._handle, 'owner_symbol')
-const kAsyncId = find(probe, 'async_id_symbol')
 const kBuffer = find(probe, 'kBuffer')
 const kBufferCb = find(probe, 'kBufferCb')
 const kBufferGen = find(probe, 'kBufferGen')
@@ -282,4 +280,4 @@ Socket.prototype.resetAndDestroy = function () {
 /** Whether a socket is just being sent to another process (send.js). */
 const sending = { now: false }
 
-module.exports = { Socket, attach, find, genuine, lend, kAsyncId, kOwner, kHandle, kReinitializeHandle, sending }
+module.exports = { Socket, attach, genuine, lend, kOwner, kHandle, kReinitializeHandle, sending }

@@ -9,7 +9,7 @@ const { http } = require('../../genuine.js')
 const { PerformanceObserver } = require('node:perf_hooks')
 const { Duplex } = require('node:stream')
 const { runInThisContext } = require('node:vm')
-const { find, lacking, kHeaders, kHeadersCount, kCorked, kOutHeaders } = require('../../core.js')
+const { find, lacking, unheard, kHeaders, kHeadersCount, kCorked, kOutHeaders } = require('../../core.js')
 const { told } = require('../observers')
 
 function need(found, what) {
@@ -33,18 +33,8 @@ function ticksOf(code) {
   return ticks
 }
 
-/**
- * Runs `code` without publishing the request that it makes: if this module is loaded late, there may be subscribers.
- */
-function unheard(code) {
-  const created = channel('http.client.request.created')
-  Object.defineProperty(created, 'hasSubscribers', { value: false, configurable: true })
-  try {
-    return code()
-  } finally {
-    delete created.hasSubscribers
-  }
-}
+/** If this module is loaded late, there may be subscribers. They must not see the requests of the probes. */
+const created = channel('http.client.request.created')
 
 /**
  * Whether `rawHeaders` ends at `maxHeadersCount`. Before Node 24, the parser hands over everything that it has
@@ -81,7 +71,7 @@ function probeRequest() {
   const socket = new Duplex({ read() {}, write() {} })
   let req
   const ticks = ticksOf(() => {
-    req = unheard(() => new CoreRequest({ agent: null, createConnection: () => socket }))
+    req = unheard(created, () => new CoreRequest({ agent: null, createConnection: () => socket }))
     req.onSocket = undefined
   })
   const observer = new PerformanceObserver(() => {})
@@ -124,8 +114,8 @@ function probeQueue() {
   const CoreRequest = coreRequest()
   let queued
   ticksOf(() => {
-    unheard(() => new CoreRequest({ agent }))
-    queued = unheard(() => new CoreRequest({ agent }))
+    unheard(created, () => new CoreRequest({ agent }))
+    queued = unheard(created, () => new CoreRequest({ agent }))
   })
   const found = {
     kRequestOptions: need(find(queued, 'requestOptions'), 'symbol requestOptions on requests'),
