@@ -10,7 +10,7 @@
 // Tests that need a browser, or packages that are not the repository's own, have separate scripts: `npm run test:e2e`,
 // `npm run test:environments`, `npm run test:ecosystem`, `npm run test:schemas` and `npm run test:grpc-interop`.
 
-const { spawn } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
@@ -22,6 +22,9 @@ const { setup, root, run, requireCargo } = require('./setup.js')
  * minute alone on one core.
  */
 const TEST_TIMEOUT_MS = 300_000
+
+/** In milliseconds. A test file that has not ended after this time, whatever its tests say, is killed and has failed. */
+const FILE_TIMEOUT_MS = 600_000
 
 /**
  * How many test files run at a time. Most of them wait for processes and timers, so Node's own default, one less than
@@ -46,6 +49,32 @@ const apart = /[\\/]__test__[\\/](?:e2e|environments|ecosystem|schemas|grpc-inte
 /** Minutes of load, the benchmarks themselves, every stack depth: too long to run after each change. */
 const isLong = (file) => file.endsWith('.long.test.js')
 
+/**
+ * Kills processes of test files that do not end. `--test-timeout` limits tests, but since Node 24 no longer files, so a
+ * server that a failed test leaves open would keep `node --test` waiting for ever. Returns a function that stops the watch.
+ */
+function watchFiles(runner) {
+  let seen = new Map()
+  const look = () => {
+    // Windows has no `ps`; there, nothing is killed.
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' })
+    const before = seen
+    seen = new Map()
+    for (const [, pid, parent, command] of (stdout ?? '').matchAll(/^ *(\d+) +(\d+) (.*)$/gm)) {
+      if (Number(parent) !== runner.pid) continue
+      const since = before.get(pid) ?? Date.now()
+      seen.set(pid, since)
+      if (Date.now() - since < FILE_TIMEOUT_MS) continue
+      console.error(`ironwire: killed after ${FILE_TIMEOUT_MS / 1000} s: ${command.split(' ').at(-1)}`)
+      try {
+        process.kill(Number(pid), 'SIGKILL')
+      } catch {} // It has ended since.
+    }
+  }
+  const timer = setInterval(look, Math.min(10_000, FILE_TIMEOUT_MS))
+  return () => clearInterval(timer)
+}
+
 /** Runs node:test with the current Node. Resolves to whether all tests passed and at least one ran. */
 function nodeTest(files) {
   const limits = [`--test-timeout=${TEST_TIMEOUT_MS}`, `--test-concurrency=${FILES_AT_A_TIME}`]
@@ -53,6 +82,7 @@ function nodeTest(files) {
     cwd: root,
     stdio: ['ignore', 'pipe', 'inherit'],
   })
+  const stopWatch = watchFiles(child)
   let tail = ''
   let ran = 0
   child.stdout.on('data', (chunk) => {
@@ -63,6 +93,7 @@ function nodeTest(files) {
   })
   return new Promise((resolve) => {
     child.on('close', (code) => {
+      stopWatch()
       // node:test reports success if no test ran.
       if (ran === 0) console.error('ironwire: no test ran')
       resolve(code === 0 && ran > 0)
