@@ -297,14 +297,17 @@ describe('options', AT_ONCE, () => {
 describe('what goes wrong', AT_ONCE, () => {
   it('is told as Node tells it', async (t) => {
     // After the ClientHello: what a client sees of a connection that ends before depends on which of the two is faster.
-    const answering = (answer) => net.createServer((socket) => socket.on('error', () => {}).once('data', () => answer(socket)))
+    const answering = (answer) =>
+      net.createServer((socket) => socket.on('error', () => {}).once('data', () => answer(socket)))
     const servers = [
       answering((socket) => socket.destroy()),
       answering((socket) => socket.resetAndDestroy()),
       answering((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
     ]
     const ports = await Promise.all(servers.map(listen))
-    t.after(() => servers.forEach((server) => server.close()))
+    t.after(() => {
+      for (const server of servers) server.close()
+    })
     const unused = net.createServer()
     ports.push(await listen(unused))
     await new Promise((resolve) => unused.close(resolve))
