@@ -65,18 +65,10 @@ describe('in the handshake', AT_ONCE, () => {
     }
   survives('nonsense', {}, sends(Buffer.alloc(100_000, 0xa5)))
   survives('a record that is too long', {}, sends(record(22, 1, 0x5000, Buffer.alloc(0x5000, 1))))
-  survives(
-    'a message that is too long',
-    PATIENT,
-    sends(record(22, 1, 0x4000, Buffer.alloc(0x4000, 1))),
-  )
+  survives('a message that is too long', PATIENT, sends(record(22, 1, 0x4000, Buffer.alloc(0x4000, 1))))
   survives('an alert for a greeting', {}, sends(record(21, 3, 2, Buffer.from([2, 40]))))
   survives('application data for a greeting', {}, sends(record(23, 3, 4, Buffer.from('data'))))
-  survives(
-    'records without anything in them',
-    PATIENT,
-    sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))),
-  )
+  survives('records without anything in them', PATIENT, sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))))
   survives('a greeting that never ends', PATIENT, sends(record(22, 1, 200, Buffer.from([1, 0, 1]))))
   for (const module of [core, https]) {
     it(`does not keep a server from closing, ${module === https ? 'ours' : "Node's"}`, async () => {
