@@ -6,8 +6,8 @@
 
 const { isMainThread } = require('node:worker_threads')
 
-/** In milliseconds, after the last test. */
-const PATIENCE_MS = 30_000
+/** In milliseconds, after the last test. A variable for its own test. */
+const PATIENCE_MS = Number(process.env.IRONWIRE_TEST_ENDS_WITHIN_MS ?? 30_000)
 
 // Not in processes and workers of the tests, which inherit the flag.
 if (isMainThread && process.env.NODE_TEST_CONTEXT !== undefined && process.argv[1]?.endsWith('.test.js')) {
