@@ -65,7 +65,7 @@ const root = JSON.stringify(path.join(__dirname, '..', '..'))
 /** Runs Node; resolves with exit code, signal and output. */
 function execute(args) {
   return new Promise((resolve) => {
-    execFile(process.execPath, args, { timeout: 30_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, args, { timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })

@@ -16,7 +16,7 @@ const FLAGS = ['--unsafe-no-fsync', '--heartbeat-interval=50', '--election-timeo
 
 function version() {
   try {
-    return execFileSync('etcd', ['--version'], { encoding: 'utf8', timeout: 20_000 })
+    return execFileSync('etcd', ['--version'], { encoding: 'utf8', timeout: 120_000 })
   } catch {
     return undefined
   }

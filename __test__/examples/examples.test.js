@@ -251,7 +251,7 @@ test('rpc/client.py, which speaks the protocol by its document', {
   const env = { ...process.env, PORT: port }
   const { stdout } = await promisify(execFile)('python3', [path.join(EXAMPLES, 'rpc/client.py')], {
     env,
-    timeout: 30_000,
+    timeout: 120_000,
   })
   assert.deepStrictEqual(stdout.split('\n'), [
     'title: java',

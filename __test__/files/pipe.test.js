@@ -12,7 +12,7 @@ const program = fork(path.join(__dirname, 'pipe-cases.js'))
 after(() => program.disconnect())
 
 for (const name of names) {
-  test(name, { timeout: 20_000 }, async () => {
+  test(name, { timeout: 120_000 }, async () => {
     program.send(name)
     const [{ error }] = await once(program, 'message')
     if (error !== undefined) throw new Error(error)

@@ -283,7 +283,7 @@ test('clients of one target, with the same options and credentials, share a conn
   await until(() => server.links.size === 4)
 })
 
-test('a call uses a connection that another client has restored', { timeout: 30_000 }, async (t) => {
+test('a call uses a connection that another client has restored', { timeout: 120_000 }, async (t) => {
   const { port, server } = await named(t, 'a')
   const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
   for (const made of clients) await one(made, 'x')

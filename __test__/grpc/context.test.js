@@ -116,7 +116,7 @@ test('enterWith in a handler or a callback affects no other call', async (t) => 
   assert.deepEqual(new Set(seen), new Set([undefined]))
 })
 
-test('each call is an async resource that is destroyed at its end', { timeout: 30_000 }, async (t) => {
+test('each call is an async resource that is destroyed at its end', { timeout: 120_000 }, async (t) => {
   const open = new Set()
   const hook = createHook({
     init: (id, type) => type === 'GRPCCALL' && open.add(id),

@@ -208,7 +208,7 @@ test('every channel to an address that cannot be reached reports why', async (t)
     await assert.rejects(client.one('x'), { details: /Last error: Error: connect ECONNREFUSED/ })
 })
 
-test('resolvers that misbehave', { timeout: 30_000 }, async (t) => {
+test('resolvers that misbehave', { timeout: 120_000 }, async (t) => {
   const { port } = await serve(t, grpc, echo)
   const good = { ok: true, value: [{ addresses: [{ host: '127.0.0.1', port }] }] }
   const wrong = (value) => (listener) => listener(value, {}, null, '')

@@ -284,7 +284,7 @@ test('an idle agent does not keep the process alive, one with a request does', a
       res.resume().on('close', () => console.log('closed'))
     })`
   const { promisify } = require('node:util')
-  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 20_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', script], { timeout: 120_000 })
   assert.equal(stdout, 'closed\n')
 })
 

@@ -201,7 +201,7 @@ function exchange(port, parts, { end = false } = {}) {
     const timer = setTimeout(() => {
       socket.destroy()
       reject(new Error(`no end after ${Buffer.concat(chunks).toString('latin1').slice(0, 2000)}`))
-    }, 10_000)
+    }, 60_000)
     socket.setNoDelay(true)
     socket.on('data', (chunk) => chunks.push(chunk))
     socket.on('error', () => {})

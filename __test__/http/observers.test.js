@@ -55,7 +55,7 @@ async function separate(script, { flags = [], cwd } = {}) {
       })
       const turn = () => new Promise((resolve) => setTimeout(resolve, 20))
       ;(async () => { ${script} })()`
-    const { stdout } = await execute(process.execPath, [...flags, '-e', source], { cwd, timeout: 20_000 })
+    const { stdout } = await execute(process.execPath, [...flags, '-e', source], { cwd, timeout: 120_000 })
     results.push(JSON.parse(stdout))
   }
   return results
@@ -499,7 +499,7 @@ test('nobody observes before somebody does: to load the package does not count',
         server.close(() => console.log(JSON.stringify(seen)))
       })
     })`
-  const { stdout } = await execute(process.execPath, ['-e', script], { cwd: main, timeout: 20_000 })
+  const { stdout } = await execute(process.execPath, ['-e', script], { cwd: main, timeout: 120_000 })
   assert.deepEqual(JSON.parse(stdout), [false, true])
 })
 

@@ -15,7 +15,7 @@ const run = promisify(execFile)
 /** What a process of its own prints. */
 async function output(name, whose) {
   const file = path.join(__dirname, 'fixtures', 'patches.js')
-  const { stdout } = await run(process.execPath, ['--no-deprecation', file, name, whose], { timeout: 30_000 })
+  const { stdout } = await run(process.execPath, ['--no-deprecation', file, name, whose], { timeout: 120_000 })
   return stdout.replace(/^Date: .*/gm, 'Date: *')
 }
 

@@ -39,7 +39,7 @@ function run(http) {
       socket.write(requests)
     })`
   return new Promise((resolve, reject) => {
-    execFile(process.execPath, ['-e', script], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['-e', script], { timeout: 120_000 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${error.message}\n${stderr}`))
       else resolve(JSON.parse(stdout))
     })

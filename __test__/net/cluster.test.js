@@ -46,7 +46,7 @@ for (const [schedule, workers] of [
     require('node:fs').writeFileSync(file, script(schedule))
     t.after(() => require('node:fs').rmSync(file))
     const { error, stdout, stderr } = await new Promise((resolve) => {
-      execFile(process.execPath, [file], { timeout: 30_000 }, (error, stdout, stderr) =>
+      execFile(process.execPath, [file], { timeout: 120_000 }, (error, stdout, stderr) =>
         resolve({ error, stdout, stderr }),
       )
     })

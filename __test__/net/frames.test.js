@@ -290,7 +290,7 @@ test('a listener that throws costs its message only, also where it is the last o
       socket.on('close', () => server.close())
     })
   `
-  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 20_000 })
+  const { stdout, stderr } = spawnSync(process.execPath, ['-e', program], { encoding: 'utf8', timeout: 120_000 })
   assert.equal(stderr, '')
   assert.deepEqual(stdout.trim().split('\n'), ['got a', 'threw b1', 'threw b2', 'got c', 'threw d', 'end'])
 })

@@ -13,7 +13,7 @@ const root = JSON.stringify(path.join(__dirname, '..', '..'))
 /** Runs a script; resolves with exit code, signal and output. */
 function run(script, ...args) {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['-e', script, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, ['-e', script, ...args], { timeout: 120_000 }, (error, stdout, stderr) => {
       resolve({ code: error ? error.code : 0, signal: error?.signal ?? null, stdout, stderr })
     })
   })

@@ -37,7 +37,7 @@ async function connections(t, net, count) {
 }
 
 /** What does not come at all is not waited for forever. */
-const LIMIT = { timeout: 30_000 }
+const LIMIT = { timeout: 120_000 }
 
 async function until(t, condition) {
   while (!condition()) await nextTurn(undefined, { signal: t.signal })

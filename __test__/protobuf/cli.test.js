@@ -27,7 +27,7 @@ fs.writeFileSync(inside('more', 'more.proto'), 'message More {}')
 /** Declarations for a schema with this import. */
 function pbts(name, ...args) {
   fs.writeFileSync(inside('schemas', 'root.proto'), `import ${JSON.stringify(name)}; message Root {}`)
-  const options = { cwd: inside('schemas'), encoding: 'utf8', timeout: 20_000 }
+  const options = { cwd: inside('schemas'), encoding: 'utf8', timeout: 120_000 }
   const { status, signal, stdout, stderr } = spawnSync(
     process.execPath,
     [BIN, 'pbts', 'root.proto', '--strict', ...args],
@@ -98,7 +98,7 @@ test('only regular files, and so much of them', () => {
 test('an endless file, named by its user', { skip: !isPosix }, () => {
   const { status, stderr } = spawnSync(process.execPath, [BIN, 'pbjs', '/dev/zero'], {
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 120_000,
   })
   assert.strictEqual(status, 1)
   assert.match(stderr, /\/dev\/zero has more than 67108864 bytes/)

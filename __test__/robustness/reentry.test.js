@@ -229,7 +229,7 @@ test('bytes put into another connection are served there, after the batch', asyn
 async function printed(code, ...flags) {
   const file = path.resolve(__dirname, '../..')
   const script = `const { http } = require(${JSON.stringify(file)}); const net = require('node:net'); ${code}`
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], { timeout: 30_000 })
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], { timeout: 120_000 })
   return stdout.trim().split('\n')
 }
 

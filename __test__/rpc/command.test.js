@@ -19,7 +19,7 @@ const posix = { skip: process.platform === 'win32' }
 
 const { PORT: _, IRONWIRE_SECRET: __, ...env } = process.env
 const runWith = (more, ...args) =>
-  spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 20_000, env: { ...env, ...more } })
+  spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 120_000, env: { ...env, ...more } })
 const run = (...args) => runWith({}, ...args)
 
 const start = (t, ...args) => startWith(t, {}, ...args)

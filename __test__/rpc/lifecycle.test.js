@@ -13,7 +13,7 @@ const entry = JSON.stringify(require.resolve('../../index.js'))
 
 /** Runs a script in its own process, which must end by itself. */
 function run(script) {
-  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 20_000 })
+  const result = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8', timeout: 120_000 })
   assert.equal(result.signal, null, 'the process ends by itself')
   assert.equal(result.stderr, '')
   assert.equal(result.status, 0)
@@ -315,7 +315,7 @@ test('cluster workers share a port', { skip: process.platform === 'win32' }, () 
        })
      }`,
   )
-  const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 20_000 })
+  const result = spawnSync(process.execPath, [file], { encoding: 'utf8', timeout: 120_000 })
   rmSync(folder, { recursive: true })
   assert.deepEqual([result.stderr, result.stdout, result.status], ['', '2\n', 0])
 })

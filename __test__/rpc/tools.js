@@ -164,7 +164,7 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 /** Waits until a condition holds. */
 async function until(condition) {
   for (const start = Date.now(); !condition(); await sleep(1)) {
-    if (Date.now() - start > 20_000) throw new Error(`Waited in vain for ${condition}`)
+    if (Date.now() - start > 60_000) throw new Error(`Waited in vain for ${condition}`)
   }
 }
 
