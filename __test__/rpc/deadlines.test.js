@@ -178,7 +178,7 @@ test('a handler asked for its signal after the call has ended gets an aborted on
   let late
   const done = new Promise((resolve) => {
     server.method('never', async (_request, _callback, call) => {
-      await sleep(40)
+      await until(() => call.cut)
       late = call.signal.aborted
       resolve()
     })
