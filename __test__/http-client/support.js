@@ -9,11 +9,16 @@ const { test } = require('node:test')
 const core = require('node:http')
 const { http } = require('../..')
 const { linger } = require('../linger')
+const { untilUndisturbed } = require('../standstill')
 
-/** A test that runs `program(module, t)` on both and compares what it resolves to; `check` looks at ours besides. */
-function alike(name, program, check) {
+/**
+ * A test that runs `program(module, t)` on both and compares what it resolves to; `check` looks at ours besides. Where that
+ * depends on what is slower than what, `standstill` is how many milliseconds apart it is.
+ */
+function alike(name, program, check, standstill = Infinity) {
   test(name, async (t) => {
-    const [expected, actual] = await Promise.all([program(core, t), program(http, t)])
+    const run = () => Promise.all([program(core, t), program(http, t)])
+    const [expected, actual] = await untilUndisturbed(standstill, run)
     assert.deepEqual(actual, expected)
     check?.(actual)
   })

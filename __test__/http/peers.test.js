@@ -6,12 +6,11 @@
 const assert = require('node:assert/strict')
 const core = require('node:http')
 const net = require('node:net')
-const { monitorEventLoopDelay } = require('node:perf_hooks')
 const { describe, it } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
-const { isDeepStrictEqual } = require('node:util')
 const { http } = require('../..')
 const { linger } = require('../linger')
+const { untilUndisturbed } = require('../standstill')
 const { listen } = require('./exchanges')
 
 /** Node 24 lets one choose what is added to keepAliveTimeout; before, it is a second. */
@@ -48,10 +47,7 @@ async function talk(port, parts, { pause = 60, patience = 2000 } = {}) {
 /** In milliseconds: the timeouts of the scenarios are a multiple of this. */
 const STANDSTILL = 50
 
-/**
- * Runs a scenario on either server; what it returns, and what it wrote into `log`, must be the same. If the process stood still
- * meanwhile, what is due first then is not the same on both: such a run is made again.
- */
+/** Runs a scenario on either server; what it returns, and what it wrote into `log`, must be the same. */
 function same(name, options, listener, scenario) {
   const run = async (module) => {
     const log = []
@@ -67,16 +63,8 @@ function same(name, options, listener, scenario) {
     }
   }
   it(name, async () => {
-    for (let attempt = 1; ; attempt++) {
-      const delay = monitorEventLoopDelay({ resolution: 10 })
-      delay.enable()
-      const [expected, actual] = await Promise.all([core, http].map(run))
-      delay.disable()
-      const stood = delay.max / 1e6 > STANDSTILL
-      if (stood && attempt < 5 && !isDeepStrictEqual(actual, expected)) continue
-      assert.deepEqual(actual, expected)
-      return
-    }
+    const [expected, actual] = await untilUndisturbed(STANDSTILL, () => Promise.all([core, http].map(run)))
+    assert.deepEqual(actual, expected)
   })
 }
 
