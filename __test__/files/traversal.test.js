@@ -184,16 +184,18 @@ test('a folder that becomes a link to the outside while it is asked for', posix,
   fs.renameSync(path.join(root, 'sub'), real)
   fs.symlinkSync('..', path.join(root, 'up'))
   let over = false
+  let asked = 0
   const asking = (async () => {
-    const statuses = new Set()
-    while (!over) {
-      const { status, body } = await request(port, '/sub/outside.txt')
-      statuses.add(status)
+    for (; !over; asked++) {
+      const { body } = await request(port, '/sub/outside.txt')
       assert.doesNotMatch(body.toString(), /OUTSIDE/)
     }
-    return statuses
   })()
-  for (let i = 0; i < 300; i++) {
+  let failed = false
+  asking.catch(() => {
+    failed = true
+  })
+  for (let i = 0; (i < 300 || asked < 50) && !failed; i++) {
     // Exchanged in one step, as a hostile neighbour would.
     for (const target of ['real', '..']) {
       fs.symlinkSync(target, path.join(root, 'next'))
@@ -202,7 +204,7 @@ test('a folder that becomes a link to the outside while it is asked for', posix,
     }
   }
   over = true
-  assert.ok((await asking).size > 0)
+  await asking
 })
 
 test('what is no regular file is not opened, and nothing hangs', posix, async (t) => {
