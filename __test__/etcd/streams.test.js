@@ -51,13 +51,16 @@ function told(watcher, count) {
 }
 
 test('a watch continues after its last revision at another member', async (t) => {
-  const one = await watched(t, {}, ({ request, call, created, say }) => {
+  const lost = ({ call }) => call.emit('error', Object.assign(new Error('x'), LEADER_LOST))
+  const first = ({ request, call, created, say }) => {
     assert.deepStrictEqual([request.startRevision, request.prevKv, String(request.rangeEnd)], [5, true, 'b'])
     created()
     say({ events: [put(5), put(6)] })
     say({ events: [], header: { ...HEADER, revision: 9 } })
-    call.emit('error', Object.assign(new Error('x'), LEADER_LOST))
-  })
+    lost({ call })
+  }
+  // It may be asked again before there is a connection to the other.
+  const one = await watched(t, {}, first, ...Array(100).fill(lost))
   const other = await watched(t, {}, ({ request, created, say }) => {
     // A progress notification also moves the revision on.
     assert.strictEqual(request.startRevision, 10)
@@ -65,7 +68,13 @@ test('a watch continues after its last revision at another member', async (t) =>
     say({ events: [put(10)] })
   })
   const watcher = connect(t, [one, other]).watch({ prefix: 'a' }, { revision: 5, previous: true })
-  assert.deepStrictEqual(await told(watcher, 3), [['events', 6, '5', '6'], ['disconnect'], ['events', 10, '10']])
+  const seen = await told(watcher, 2)
+  while (seen.at(-1)[0] === 'disconnect') await new Promise(setImmediate)
+  const isRepeated = ([what], i) => what === 'disconnect' && seen[i - 1][0] === what
+  assert.deepStrictEqual(
+    seen.filter((what, i) => !isRepeated(what, i)),
+    [['events', 6, '5', '6'], ['disconnect'], ['events', 10, '10']],
+  )
   const [, , { hasleader }] = one.seen[0]
   assert.strictEqual(hasleader, 'true')
 })
