@@ -5,6 +5,7 @@
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
+const { createRequire } = require('node:module')
 const path = require('node:path')
 const process = require('node:process')
 const { makeError } = require('./lib/errors.js')
@@ -51,6 +52,16 @@ function load() {
   try {
     // Bundlers find the file by this pattern: docs/bundling.md.
     return require(`./ironwire.${name}.node`)
+  } catch (error) {
+    if (error?.code === 'ERR_UNKNOWN_BUILTIN_MODULE') return loadBesideExecutable(name)
+    throw explained(name, error)
+  }
+}
+
+/** In a single executable application, `require` gives built-in modules only. */
+function loadBesideExecutable(name) {
+  try {
+    return createRequire(process.execPath)(`./ironwire.${name}.node`)
   } catch (error) {
     throw explained(name, error)
   }
