@@ -92,6 +92,10 @@ function explained(name, error) {
     const reason = `${file} needs glibc ${wanted}, and this system has ${found}; ${rebuild('here')}`
     return failure('ADDON_INCOMPATIBLE', reason, error)
   }
+  if (error?.code === undefined && /\brequire\b/.test(text)) {
+    const reason = `a bundler has replaced the \`require\` that loads ${file} (${text}); docs/bundling.md says how to bundle it`
+    return failure('ADDON_MISSING', reason, error)
+  }
   return failure(
     'ADDON_INCOMPATIBLE',
     `${file} does not fit this Node or this system (${text}); ${rebuild('here')}`,
