@@ -6,8 +6,8 @@ const genuine = require('./genuine.js')
 const { own } = require('./core.js')
 const { once } = require('./once.js')
 
-/** How Node's agents give sockets to requests, and ours, once they are loaded (of every copy of this package). */
-const addRequests = once('addRequests', () => new Set([own.addRequest]))
+/** How agents give sockets to requests: Node's, and ours of every copy of this package. Weak, as no copy outlives its use. */
+const addRequests = once('addRequests', () => new WeakSet(own.addRequest && [own.addRequest]))
 
 /**
  * What tells a mock from a tracer: both replace `connect` of sockets, but only a mock also replaces how agents give
