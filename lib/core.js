@@ -191,6 +191,7 @@ function endsByItself() {
 
 const { assignSocket } = response
 const { _addHeaderLine } = request
+const { addRequest } = http.Agent.prototype
 
 module.exports = {
   find,
@@ -217,6 +218,10 @@ module.exports = {
     _dump: own(request, '_dump', '_dumped'),
     _addHeaderLine: isOwn((trap) => _addHeaderLine.call(request, 'x-a', '', trap({}, 'x-a')))
       ? _addHeaderLine
+      : undefined,
+    // msw's reads `freeSockets` before it calls Node's, which reads `options`.
+    addRequest: isOwn((trap) => addRequest.call(trap(trap({}, 'freeSockets'), 'options'), {}, {}))
+      ? addRequest
       : undefined,
   },
   /** The functions by which Node's file streams read, and their `this`, if they are Node's own. */

@@ -165,6 +165,31 @@ alike('subclasses and replaced methods are obeyed', async (module, t) => {
   return [seen, calls]
 })
 
+alike(
+  'a socket whose own methods were replaced, and those of its handle: mocks of the network do that',
+  async (module, t) => {
+    const silent = await rawServer(t, () => {})
+    const agent = new module.Agent({ keepAlive: true })
+    const { createConnection } = agent
+    agent.createConnection = function (...args) {
+      const socket = createConnection.apply(this, args)
+      socket._writeGeneric = (_writev, _data, _encoding, callback) => {
+        socket.push('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nmocked')
+        callback()
+      }
+      const { _handle: handle } = socket
+      if (handle.setTypeOfService) handle.setTypeOfService = undefined
+      handle.getsockname = (out) => Object.assign(out, { address: '192.0.2.1', family: 'IPv4', port: 7 }) && 0
+      return socket
+    }
+    t.after(() => agent.destroy())
+    const req = module.get({ host: '127.0.0.1', port: silent, agent })
+    const [res] = await once(req, 'response')
+    const { localAddress, localPort } = res.socket
+    return [(await res.toArray()).join(''), localAddress, localPort, await get(module, silent, agent)]
+  },
+)
+
 alike('agents of others: any object with addRequest, createConnection by callback', async (module, t) => {
   const port = await numbered(t)
   const any = {

@@ -134,23 +134,6 @@ class Connection extends Base {
     this.rest = undefined
   }
 
-  // A getter, because Node checks whether the handle has this method, and only TCP handles do.
-  get getsockname() {
-    return this.isTcp ? getsockname : undefined
-  }
-
-  get getpeername() {
-    return this.isTcp ? getpeername : undefined
-  }
-
-  get setTypeOfService() {
-    return this.isTcp ? setTypeOfService : undefined
-  }
-
-  get getTypeOfService() {
-    return this.isTcp ? getTypeOfService : undefined
-  }
-
   get bytesRead() {
     return native.bytesReceived(this.id)
   }
@@ -316,6 +299,19 @@ class Connection extends Base {
 }
 
 Connection.prototype.keepsResource = true
+
+// Node checks whether a handle has these methods, and only TCP handles do. Programs that mock sockets replace them.
+for (const method of [getsockname, getpeername, setTypeOfService, getTypeOfService]) {
+  Object.defineProperty(Connection.prototype, method.name, {
+    get() {
+      return this.isTcp ? method : undefined
+    },
+    set(value) {
+      Object.defineProperty(this, method.name, { value, configurable: true, enumerable: true, writable: true })
+    },
+    configurable: true,
+  })
+}
 
 function replay(handle) {
   const { rest, socket } = handle

@@ -202,7 +202,10 @@ class Client extends EventEmitter {
   }
 
   unary(method, request, options, callback, codec) {
-    if (typeof options === 'function') {
+    if (typeof request === 'function' && options === undefined) {
+      callback = request
+      request = undefined
+    } else if (typeof options === 'function') {
       callback = options
       options = undefined
     }

@@ -612,7 +612,8 @@ export class Server extends EventEmitter {
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
   listen(port?: number, hostname?: string, listeningListener?: () => void): this
   listen(port?: number, listeningListener?: () => void): this
-  listen(path: string, listeningListener?: () => void): this
+  /** `where` reads like the target of a client, `'host:port'`, `'[::1]:port'` or `'unix:path'`; without a colon it is a path. */
+  listen(where: string, listeningListener?: () => void): this
   listen(options: ListenOptions, listeningListener?: () => void): this
   /** The address that the server listens on, as `net.Server.address()`. */
   address(): AddressInfo | string | null
@@ -963,6 +964,8 @@ export class Client extends EventEmitter {
    * Errors are {@link RpcError}s; their `sent` says whether the server may have seen the request.
    */
   call(method: string, body: Body | null | undefined, callback: ReplyCallback): ClientCall
+  /** The same without a body. */
+  call(method: string, callback: ReplyCallback): ClientCall
   /** The same with options. */
   call(
     method: string,

@@ -140,6 +140,7 @@ class Server extends EventEmitter {
       handler = options
       options = {}
     }
+    checkName('name', name)
     if (typeof handler !== 'function') throw invalidArgType('handler', 'of type function', handler ?? options)
     return this.add(name, handler, RAW, shapeOf(streamOptions(options)))
   }
@@ -198,7 +199,7 @@ class Server extends EventEmitter {
     return this.counts.series(OTHERS)
   }
 
-  /** Like `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
+  /** Like `net.Server`: (port, host?, backlog?, callback?), ('host:port' or path, callback?), (options, callback?). */
   listen(...args) {
     this.acceptor.listen(...args)
     return this

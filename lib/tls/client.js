@@ -10,6 +10,7 @@ const { systemError } = require('../errors.js')
 const genuine = require('../genuine.js')
 const { EOF } = require('../constants.js').errno
 const { kSecure } = require('../http/symbols.js')
+const { isMocked } = require('../mocked.js')
 const { clientContext } = require('./client-context.js')
 const { disconnected, handshakeError, sslError, verifyError } = require('./errors.js')
 const { informed } = require('./info.js')
@@ -26,6 +27,8 @@ const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${
 
 /** The settings for a connection with the options of `tls.connect`; `undefined` if Node's own must handle it. */
 function wishesOf(options) {
+  // Mocks of the network replace methods of Node's TLS handles.
+  if (isMocked()) return undefined
   if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
   if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
   const session = sessionOf(options.session)

@@ -9,6 +9,7 @@ const { http, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
 const { admit, hide } = require('../../inherit.js')
+const { addRequests } = require('../../mocked.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
@@ -140,6 +141,8 @@ Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   if (requests === undefined) this.requests[name] = [req]
   else requests.push(req)
 }
+
+addRequests.add(Agent.prototype.addRequest)
 
 /** A request of core's own class gets its socket as an ordinary one: our parser is detached first. */
 function takePlain(req) {

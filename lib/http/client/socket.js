@@ -40,13 +40,17 @@ function connectionOf(socket) {
 
 const isParsed = (socket) => socket[kState] === PARSED
 
+/** Through these a program puts itself between a socket and its connection, as mocks of the network do (msw, nock). */
+const PATCHED = ['_read', '_writeGeneric', 'push', 'read']
+
 /**
  * Starts parsing below the stream and returns the connection. Returns undefined if the socket is not one of ours, or if
- * the program reads it.
+ * the program reads it or has replaced the methods that carry its data.
  */
 function claim(socket) {
   if (socket?.[kState] === PLAIN && socket._handle instanceof ClientConnection) {
     const { _handle: connection } = socket
+    if (PATCHED.some((method) => Object.hasOwn(socket, method))) return
     if (connection.bytesRead > 0 || socket.listenerCount('data') + socket.listenerCount('readable') > 0) return
     socket[kState] = PARSED
     connection.attach()
