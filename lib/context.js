@@ -34,10 +34,17 @@ const isEmpty =
         )
 
 /**
+ * Whether there can be a context at all. Before Node 24, `http` sees whether a store is in use (http/observers.js), and
+ * then a resource need not be made and looked at for each connection.
+ */
+const stores = { possible: () => true }
+
+/**
  * Wraps the `methods` of `owner`, and `more` of them, so that they run in the current async context. Returns the
  * context, or null if it is empty (then nothing is wrapped).
  */
 function keepContext(owner, methods, more = []) {
+  if (!stores.possible()) return null
   const resource = make()
   if (isEmpty(resource)) return null
   for (const name of [...methods, ...more]) {
@@ -52,4 +59,4 @@ function keepContext(owner, methods, more = []) {
   return resource
 }
 
-module.exports = { keepContext }
+module.exports = { keepContext, stores }

@@ -5,6 +5,7 @@
 
 const { AsyncLocalStorage, AsyncResource, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
+const { stores } = require('../context.js')
 const { shared } = require('../engine.js')
 const { find, sampleResponse } = require('../core.js')
 
@@ -83,5 +84,6 @@ const hooks = shared('http hooks', () => {
   }
   return hooks
 })
+stores.possible = () => hooks.stores
 
 module.exports = { told, noticeTraces, hooks }
