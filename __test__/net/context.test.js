@@ -5,8 +5,10 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { execFileSync } = require('node:child_process')
 const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
+const path = require('node:path')
 const node = { net: require('node:net'), http: require('node:http') }
 const ironwire = require('../../index.js')
 
@@ -72,6 +74,45 @@ for (const [name, { http }] of Object.entries({ node, ironwire })) {
       for await (const chunk of res) body += chunk
       assert.equal(body, 'server')
     }
+  })
+}
+
+/** What a program prints that runs on its own, with `ironwire` as a variable. */
+const run = (program, ...flags) =>
+  execFileSync(process.execPath, [...flags, '-e', `const ironwire = require('./index.js')\n${program}`], {
+    cwd: path.join(__dirname, '..', '..'),
+    encoding: 'utf8',
+  })
+
+// Otherwise each connection of a server would keep that context, and run its listeners in it.
+test('loading a module leaves the context of the program empty', () => {
+  const printed = run(`
+    const { AsyncResource } = require('node:async_hooks')
+    for (const name of Object.keys(ironwire)) for (const part of Object.keys(ironwire[name])) void ironwire[name][part]
+    const server = ironwire.http.createServer().listen(0, () => server.close())
+    const resource = new AsyncResource('sample')
+    const contexts = Object.getOwnPropertySymbols(resource).filter(({ description }) => !description.endsWith('id_symbol'))
+    console.log(contexts.map((symbol) => resource[symbol]).filter((context) => context !== undefined))
+  `)
+  assert.equal(printed, '[]\n')
+})
+
+for (const flag of ['--no-async-context-frame', '--experimental-async-context-frame']) {
+  const skip = !process.allowedNodeEnvironmentFlags.has(flag)
+  test(`contexts with ${flag}`, { skip }, () => {
+    const printed = run(
+      `
+      const storage = new (require('node:async_hooks').AsyncLocalStorage)()
+      const server = ironwire.http.createServer((_req, res) => res.end(storage.getStore()))
+      storage.run('server', () => server.listen(0, '127.0.0.1', () => {
+        storage.exit(() => require('node:http').get({ port: server.address().port, agent: false }, (res) => {
+          res.on('data', (body) => console.log(String(body))).on('end', () => server.close())
+        }))
+      }))
+      `,
+      flag,
+    )
+    assert.equal(printed, 'server\n')
   })
 }
 

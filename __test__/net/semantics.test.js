@@ -198,6 +198,26 @@ const scenarios = {
     })
   },
 
+  // Before Node 22.13, servers have no such option.
+  'an address that is blocked': (net, log, done) => {
+    const blockList = new net.BlockList()
+    blockList.addAddress('127.0.0.1')
+    const server = net.createServer({ blockList }, (socket) => {
+      log('taken')
+      socket.end()
+    })
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1').resume()
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        server.getConnections((error, count) => {
+          log('refused', error, server.blockList !== undefined && count === 0)
+          server.close(() => done(log('close')))
+        })
+      })
+    })
+  },
+
   'the key of a server': (net, log, done) => {
     const server = net.createServer().listen(0, () => {
       log(server._connectionKey)

@@ -206,7 +206,7 @@ class Acceptor extends net.Server {
     this.links = new Set()
   }
 
-  _onconnection({ id }) {
+  _onconnection(id) {
     accept(this, id)
   }
 

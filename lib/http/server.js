@@ -59,9 +59,9 @@ Server.prototype.takesUpgrade = function (req) {
   return this.listenerCount('upgrade') > 0
 }
 
-/** Called with each connection that the listening handle has accepted. */
-Server.prototype._onconnection = function (handle) {
-  const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
+/** Called for each connection that the listening handle has accepted. */
+Server.prototype._onconnection = function (id, isTcp) {
+  const connection = new HttpConnection(id, isTcp, this)
   const { hasSubscribers } = channels.socket
   const socket = begin(connection, 'connection', hasSubscribers)
   if (hasSubscribers) channels.socket.publish({ socket })

@@ -35,8 +35,8 @@ class Http2Server extends serving(NetServer) {
   }
 
   /** A connection that the listening handle has accepted. */
-  _onconnection(handle) {
-    const connection = new AcceptedConnection(handle.id, handle.getpeername !== undefined, this)
+  _onconnection(id, isTcp) {
+    const connection = new AcceptedConnection(id, isTcp, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
     if (ours && this[kOptions].allowHTTP1) connection.sniff()
     else if (ours) connection.attach()

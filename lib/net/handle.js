@@ -347,9 +347,11 @@ const createPipe = (Class = Connection) => new Class(checked(native.createPipe()
 
 /** A connection over an open descriptor, or over a copy of it. */
 function open(fd, copy) {
-  const id = checked(native.openFd(fd, copy), 'open')
+  const id = openFd(fd, copy)
   return new Connection(id, native.isTcp(id))
 }
+
+const openFd = (fd, copy) => checked(native.openFd(fd, copy), 'open')
 
 function checked(id, syscall) {
   if (id < 0) throw systemError(id, syscall)
@@ -366,4 +368,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Base, fillAddress, Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, fillAddress, Connection, Listener, createTcp, createPipe, open, openFd, unsendable }

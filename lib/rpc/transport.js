@@ -61,7 +61,7 @@ class Acceptor extends net.Server {
     return super.listen(...args)
   }
 
-  _onconnection({ id }) {
+  _onconnection(id) {
     this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 

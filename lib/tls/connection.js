@@ -62,9 +62,9 @@ function secured(Base) {
     leaveTo(context) {
       this.handshakes.delete(this)
       native.readStop(this.id)
-      const connection = new Connection(this.id, this.isTcp)
-      connection.rest = native.tlsLeave(this.id)
-      withChoice(this.server, context, () => NetServer.prototype._onconnection.call(this.server, connection))
+      const { id, isTcp, server } = this
+      const heard = native.tlsLeave(id)
+      withChoice(server, context, () => NetServer.prototype._onconnection.call(server, id, isTcp, heard))
     }
 
     onSecured() {

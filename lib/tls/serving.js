@@ -156,11 +156,10 @@ function greeting(server, contexts) {
 function serve(Server, Core, SecureConnection) {
   const { prototype } = Server
 
-  prototype._onconnection = function (handle) {
+  prototype._onconnection = function (id, isTcp) {
     const contexts = isUnseen(this) ? contextsOf(this) : null
-    if (contexts === null) return NetServer.prototype._onconnection.call(this, handle)
-    const isTcp = handle.getpeername !== undefined
-    new SecureConnection(handle.id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
+    if (contexts === null) return NetServer.prototype._onconnection.call(this, id, isTcp)
+    new SecureConnection(id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
   }
 
   prototype.setSecureContext = function setSecureContext(options) {
