@@ -12,6 +12,7 @@ const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
 const { native, usage } = require('../../lib/engine.js')
+const { kProgress } = require('../../lib/http2/symbols.js')
 const { Timer } = require('../../lib/http2/timer.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -284,11 +285,11 @@ test('who waits for a peer that takes something now and then is not idle', async
   let left = 5
   const owner = new EventEmitter()
   // So much has left whenever it is asked.
-  owner.progress = () => Math.max(left--, 0)
+  owner[kProgress] = () => Math.max(left--, 0)
   new Timer(owner).set(1)
   await once(owner, 'timeout')
   assert.equal(left, -2)
-  owner.progress = () => undefined
+  owner[kProgress] = () => undefined
   new Timer(owner).set(1)
   await once(owner, 'timeout')
 })
@@ -303,12 +304,12 @@ test('a session knows whether what it has said leaves', async () => {
       const stream = client.request()
       const [req] = await opened
       const { session } = req.stream
-      assert.equal(typeof session.progress(), 'number')
-      assert.equal(req.stream.progress(), session.progress())
+      assert.equal(typeof session[kProgress](), 'number')
+      assert.equal(req.stream[kProgress](), session[kProgress]())
       let length = 0
       for await (const chunk of stream) length += chunk.length
       assert.equal(length, 3_000_000)
-      await until(() => session.progress() === undefined)
+      await until(() => session[kProgress]() === undefined)
     },
   )
 })

@@ -32,6 +32,7 @@ const { answersItself } = require('./answers')
 const { ERRORS, none, now, takeOver } = require('./batch')
 const { emitClose, finishSent, isHeard, isUnsettled, onFinish, settleEnded, settleLater } = require('./finish')
 const { HttpSocket, makeSocket, showSocket, openSocket, failSocket, feed, setTimer } = require('./socket')
+const { kAttach, kRelease, kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 
 install()
 
@@ -103,10 +104,10 @@ class HttpConnection extends Connection {
       this.mounted = true
       // Requests that Rust answers do not reach this object, so none of them would start the timer for idle
       // connections.
-      server.watchIdle()
+      server[kWatchIdle]()
     }
     if (socket === undefined) return
-    socket.attach(this)
+    socket[kAttach](this)
     if (socket.isPaused()) this.readStop()
     for (const chunk of read) feed(this, chunk, true)
   }
@@ -159,7 +160,7 @@ class HttpConnection extends Connection {
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
-    req.upgrade = connect || server.takesUpgrade(req)
+    req.upgrade = connect || server[kTakesUpgrade](req)
     if (!req.upgrade) return false
     const rest = takeOver(body)
     const socket = this.getSocket()
@@ -440,7 +441,7 @@ class HttpConnection extends Connection {
     if (!server.keepAliveTimeout) return
     this.idleSince = now()
     if (socket?.timeout) setTimer(socket, 0)
-    server.watchIdle()
+    server[kWatchIdle]()
   }
 
   /** The next request has begun, so the connection is not idle any more. */
@@ -483,7 +484,7 @@ class HttpConnection extends Connection {
     const { socket, server } = this
     this.attached = false
     server[kConnections].delete(this)
-    socket.release()
+    socket[kRelease]()
     return native.httpDetach(this.id)
   }
 

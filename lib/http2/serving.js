@@ -8,7 +8,7 @@ const { invalidArgType } = require('../errors.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
-const { kExchange, kOptions, kSessions } = require('./symbols.js')
+const { kExchange, kIsDirect, kOptions, kSessions } = require('./symbols.js')
 
 const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
@@ -31,7 +31,7 @@ function serving(Server) {
     }
 
     /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
-    get isDirect() {
+    get [kIsDirect]() {
       return this[kClasses].usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 

@@ -13,6 +13,7 @@ const { Connection, Listener, open, unsendable } = require('./handle.js')
 const { find, kAsyncId } = require('../core.js')
 const { Socket, genuine, kOwner, sending } = require('./socket.js')
 const { admit, hide } = require('../inherit.js')
+const { kAccepted } = require('./symbols.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
@@ -191,7 +192,7 @@ function serve(server, connection) {
   if (server.noDelay) connection.setNoDelay(true)
   if (server.keepAlive) connection.setKeepAlive(true, server.keepAliveInitialDelay)
   server._connections++
-  server._onconnection(connection)
+  server[kAccepted](connection)
 }
 
 function isBlocked(blockList, connection) {
@@ -200,7 +201,7 @@ function isBlocked(blockList, connection) {
 }
 
 /** Creates the socket of a new connection. http and rpc servers override this. */
-Server.prototype._onconnection = function (connection) {
+Server.prototype[kAccepted] = function (connection) {
   const socket = new Socket({
     handle: this.pauseOnConnect ? release(connection) : connection,
     allowHalfOpen: this.allowHalfOpen,

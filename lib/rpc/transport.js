@@ -9,6 +9,7 @@ const { systemError } = require('../errors')
 const { LOOPBACK, LOOPBACK_6 } = require('./options')
 const { Wire } = require('./wire')
 const { SecureWire } = require('./secure-wire')
+const { kAccepted } = require('../net/symbols.js')
 
 const wireOf = (id, isServer, options, tls) =>
   tls === null ? new Wire(id, isServer, options) : new SecureWire(id, isServer, options, tls)
@@ -57,7 +58,7 @@ class Acceptor extends net.Server {
     return super.listen(...args)
   }
 
-  _onconnection({ id }) {
+  [kAccepted]({ id }) {
     this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 

@@ -13,6 +13,7 @@ const { kSecure } = require('../http/symbols.js')
 const { clientContext } = require('./client-context.js')
 const { disconnected, handshakeError, sslError, verifyError } = require('./errors.js')
 const { informed } = require('./info.js')
+const { kChangeHandle } = require('../net/symbols.js')
 
 /** On a client's socket: the settings of its TLS connection, from `wishesOf`. */
 const kWishes = Symbol('ironwire.wishes')
@@ -202,7 +203,7 @@ function secured(Base) {
       const next = new Foreign(socket, options, error)
       this.close()
       this.socket = undefined
-      socket.changeHandle(next, this)
+      socket[kChangeHandle](next, this)
       next.drainCallback = drainCallback
       if (written.length > 0) next.write(written)
       if (shutdownRequest !== undefined) next.shutdown(shutdownRequest)

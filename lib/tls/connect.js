@@ -10,6 +10,7 @@ const { Socket, attach, kHandle } = require('../net/socket.js')
 const { prepare, secured, wishesOf } = require('./client.js')
 const { clientSide } = require('./client-socket.js')
 const { secure } = require('./socket.js')
+const { kChangeHandle } = require('../net/symbols.js')
 
 const { net, tls } = genuine
 
@@ -25,7 +26,7 @@ clientSide(SecureSocket)
 SecureSocket.prototype[kHandle] = secured(Connection)
 
 /** Continues over another connection. */
-SecureSocket.prototype.changeHandle = function (connection) {
+SecureSocket.prototype[kChangeHandle] = function (connection) {
   attach(this, connection)
 }
 

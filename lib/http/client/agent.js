@@ -9,6 +9,7 @@ const { http, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
 const { admit, hide } = require('../../inherit.js')
+const { kRelease } = require('../symbols.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
@@ -145,7 +146,7 @@ Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
 function takePlain(req) {
   const { onSocket } = req
   const value = function (socket, error) {
-    if (connectionOf(socket) !== undefined) socket.release()
+    if (connectionOf(socket) !== undefined) socket[kRelease]()
     return onSocket.call(this, socket, error)
   }
   Object.defineProperty(req, 'onSocket', { value, configurable: true, writable: true })

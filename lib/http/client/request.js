@@ -12,6 +12,7 @@ const { Socket } = require('../../net/socket.js')
 const core = require('./core.js')
 const { kTakesParsed, connectionOf, isParsed, claim } = require('./socket.js')
 const { defaultAgent } = require('./agent.js')
+const { kRelease } = require('../symbols.js')
 
 const { ClientRequest: CoreRequest, OutgoingMessage } = genuine.http
 const { onSocket: coreOnSocket, _flush: coreFlush } = CoreRequest.prototype
@@ -65,7 +66,7 @@ ClientRequest.prototype.onSocket = function onSocket(socket, error) {
   if (error || CoreRequest.prototype.onSocket !== coreOnSocket) return coreOnSocket.call(this, socket, error)
   if ((this.insecureHTTPParser ?? LENIENT) || this.httpValidation !== undefined) {
     // Core handles every parser but the strict one.
-    if (connectionOf(socket) !== undefined) socket.release()
+    if (connectionOf(socket) !== undefined) socket[kRelease]()
     return coreOnSocket.call(this, socket)
   }
   const connection = claim(socket)
