@@ -517,7 +517,7 @@ class HttpConnection extends Connection {
   isFlooded() {
     return (
       this.leaving ||
-      this.outgoingData >= this.highWaterMark ||
+      (this.outgoingData > 0 && this.outgoingData >= this.highWaterMark) ||
       this.outgoing.length >= MAX_PIPELINED ||
       this.socket?.writableNeedDrain === true
     )
@@ -533,7 +533,7 @@ class HttpConnection extends Connection {
     if (this.inserted) return true
     const waits =
       this.leaving ||
-      this.outgoingData >= this.highWaterMark * MOST_MARKS ||
+      (this.outgoingData > 0 && this.outgoingData >= this.highWaterMark * MOST_MARKS) ||
       this.outgoing.length >= MAX_PIPELINED ||
       this.socket?.writableNeedDrain === true
     if (waits) {

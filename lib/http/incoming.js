@@ -17,7 +17,9 @@ const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
 const { HTTP_1_1 } = row
 
 /** Node's default for `maxHeadersCount`: 2,000 strings, which are 1,000 names with their values. */
-const MAX_HEADERS = 1000
+const MAX_STRINGS = 2000
+/** Node's parser hands over this many strings at a time, and cuts `rawHeaders` only in between. */
+const STRINGS_AT_A_TIME = 62
 
 /** What core's constructor reads from a socket. */
 const sampleSocket = { readableHighWaterMark: getDefaultHighWaterMark(false) }
@@ -147,9 +149,12 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   const { lastFields } = connection
   const raw = lastFields.raw.slice()
   const limit = server.maxHeadersCount
-  const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
-  if (most > 0 && raw.length > most) raw.length = most
-  const count = raw.length
+  const most = typeof limit === 'number' ? limit << 1 : MAX_STRINGS
+  let count = raw.length
+  if (most > 0 && count > most) {
+    raw.length = Math.min(count, Math.ceil(most / STRINGS_AT_A_TIME) * STRINGS_AT_A_TIME)
+    count = most
+  }
   const major = version >>> 8
   const minor = version & 0xff
   const name = version === HTTP_1_1 ? '1.1' : `${major}.${minor}`

@@ -49,9 +49,11 @@ function onHttp2(count, text, body) {
       if (last !== -1) runTicks()
       last = id
     }
-    const session = ownerOf(id)?.session
+    const connection = ownerOf(id)
+    const session = connection?.session
     if (session === undefined) continue
-    handle(session, at, text, body)
+    if (connection.context === null) handle(session, at, text, body)
+    else connection.context.runInAsyncScope(handle, undefined, session, at, text, body)
     // Whoever waits for an answer can ask for what comes behind it.
     if (session[kIsClient] && event + 1 < count) runTicks()
   }

@@ -3,6 +3,7 @@
 // `http2.Http2SecureServer` over the native engine: a server of `https`, which chooses what is spoken by what ALPN has found. Connections whose TLS is
 // Node's are Node's above that, too.
 
+const net = require('node:net')
 const core = require('../core.js')
 const { begin, onConnection: serveHttp1, prepare } = require('../http/server.js')
 const { kSecure, kSecured } = require('../http/symbols.js')
@@ -45,6 +46,11 @@ class Http2SecureServer extends serving(Server) {
     super(options, { ...http1Options(options), ...(options.ALPNCallback ? {} : { ALPNProtocols }) })
     prepare(this, 'secureConnection', onSecureConnection)
     if (typeof requestListener === 'function') this.on('request', requestListener)
+  }
+
+  /** Unlike the server without TLS, Node's may be disposed of again. */
+  [Symbol.asyncDispose]() {
+    return net.Server.prototype[Symbol.asyncDispose].call(this)
   }
 
   [kSecured](secure) {

@@ -49,16 +49,18 @@ Server.prototype.listen = function listen(...args) {
 }
 
 /** Node's hook between parsing listen() and creating the handle. */
-Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+Server.prototype._listen2 = function (address, port, addressType, given, fd, flags) {
+  // Node's handles take any value for a number.
+  const backlog = (given || DEFAULT_BACKLOG) | 0
   if (this._handle) {
     // The handle was given by the cluster primary or as an argument of listen(). Its connections arrive as Node's
     // handles. The cluster module needs the owner to close the server when the worker disconnects.
     this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
-    const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
+    const status = this._handle.listen(backlog)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
-    const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
+    const openAt = (ip) => bind(this, ip, port, addressType, backlog, fd, flags)
     // No address and no descriptor: listen on all addresses, of both families if the system has IPv6.
     const everywhere = !address && !(fd >= 0)
     let where = everywhere ? '::' : address
@@ -74,7 +76,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     }
     const listener = new Listener(id, native.isTcp(id))
     listener.onconnection = (status, id) => accept(this, listener, status, id)
-    this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
+    this._handle = sendable(listener, backlog)
   }
   // In a cluster worker, the handle may only represent the primary's, and has no id.
   this[kAsyncId] = this._handle.getAsyncId?.() ?? this[kAsyncId]
