@@ -758,3 +758,66 @@ test('what a peer with large windows is sent goes on without a word of it', asyn
     server.close()
   }
 })
+
+test('a handler whose promise rejects', async () => {
+  await same((module) => {
+    const told = []
+    return withServer(
+      module,
+      {},
+      (server) => {
+        server[Symbol.for('nodejs.rejection')] = Object.getPrototypeOf(server)[Symbol.for('nodejs.rejection')]
+        const fail = (error, ...args) => server[Symbol.for('nodejs.rejection')](error, ...args)
+        server.on('request', (req, res) => {
+          if (req.url === '/begun') res.write('begun')
+          res.on('error', (error) => told.push(error.message))
+          fail(new Error('rejected'), 'request', req, res)
+        })
+      },
+      async (client) => [await ask(client), await ask(client, { ':path': '/begun' }), told],
+    )
+  })
+})
+
+test('events of sessions and streams have the context in which their server listens, or their client connects', async () => {
+  const storage = new AsyncLocalStorage()
+  await same(async (module) => {
+    const seen = new Set()
+    const note = (what) => () => seen.add(`${what}: ${storage.getStore()}`)
+    const server = module.createServer()
+    server.on('session', (session) => {
+      note('session')()
+      for (const event of ['localSettings', 'remoteSettings', 'ping', 'stream'])
+        session.on(event, note(`server ${event}`))
+    })
+    server.on('request', (_req, res) => {
+      note('request')()
+      res.end()
+    })
+    await storage.run('listens', () => once(server.listen(0, '127.0.0.1'), 'listening'))
+    try {
+      await storage.run('connects', async () => {
+        const client = module.connect(`http://127.0.0.1:${server.address().port}`)
+        for (const event of ['connect', 'remoteSettings', 'goaway']) client.on(event, note(`client ${event}`))
+        await once(client, 'remoteSettings')
+        await ask(client)
+        await new Promise((resolve) => client.ping(resolve))
+        client.close()
+        await once(client, 'close')
+      })
+    } finally {
+      server.close()
+    }
+    return [...seen].sort()
+  })
+})
+
+test('a secure server may be disposed of again', async () => {
+  await same(async (module) => {
+    const server = module.createSecureServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    await server[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+    return server.listening
+  })
+})

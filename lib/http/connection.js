@@ -21,7 +21,7 @@ const { Connection } = require('../net/handle.js')
 const { kConnections } = require('./symbols')
 const { mountOf } = require('./site')
 const { aborted, parseError, requestTimeout } = require('./errors')
-const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
+const { NO_FIELDS, makeRequest, limitOf, hasTooMany, complete, deliver, abort } = require('./incoming')
 const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
 const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
@@ -41,6 +41,8 @@ const { EOF } = errno
 const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
+
+const EMPTY = Buffer.alloc(0)
 
 const NO_RESPONSES = Object.freeze([])
 
@@ -132,6 +134,7 @@ class HttpConnection extends Connection {
 
   onRequest(method, url, version, flags, head, body) {
     const { server } = this
+    if (head !== null && hasTooMany(server, head)) return this.overflow()
     const socket = this.showSocket()
     const Message = server[core.kIncomingMessage]
     const req = makeRequest(Message, this, method, url, version, flags, head)
@@ -181,13 +184,20 @@ class HttpConnection extends Connection {
   onEnd(trailers) {
     const req = this.incoming
     if (req === null) return
+    if (trailers !== '' && hasTooMany(this.server, trailers)) return this.overflow()
     this.incoming = null
-    complete(req, trailers)
+    complete(req, trailers, limitOf(this.server))
     if (!this.reading) this.shown.resume()
   }
 
   onParseError(code, reason, offset, packet) {
     this.fail(parseError(code, reason, offset, packet))
+  }
+
+  /** There are more fields than `maxHeadersCount`, so nothing on this connection is a request any more. */
+  overflow() {
+    this.gone = true
+    this.onParseError('HPE_HEADER_OVERFLOW', 'Header overflow', 0, EMPTY)
   }
 
   /** Handles an error of the connection itself: emits 'clientError', or sends Node's own answer. */
