@@ -512,3 +512,12 @@ test("an interceptor's class that stands in the place of Node's when the module 
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 120_000 })
   assert.deepEqual(JSON.parse(stdout), [['/a'], 200])
 })
+
+test('a header without a value is refused as by Node', () => {
+  for (const module of [core, http]) {
+    assert.throws(() => module.request({ host: '127.0.0.1', headers: { 'X-New': undefined } }), {
+      code: 'ERR_HTTP_INVALID_HEADER_VALUE',
+      message: 'Invalid value "undefined" for header "X-New"',
+    })
+  }
+})

@@ -12,6 +12,7 @@ const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
 const { native, usage } = require('../../lib/engine.js')
+const { kProgress } = require('../../lib/http2/symbols.js')
 const { Timer } = require('../../lib/http2/timer.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -284,11 +285,11 @@ test('who waits for a peer that takes something now and then is not idle', async
   let left = 5
   const owner = new EventEmitter()
   // So much has left whenever it is asked.
-  owner.progress = () => Math.max(left--, 0)
+  owner[kProgress] = () => Math.max(left--, 0)
   new Timer(owner).set(1)
   await once(owner, 'timeout')
   assert.equal(left, -2)
-  owner.progress = () => undefined
+  owner[kProgress] = () => undefined
   new Timer(owner).set(1)
   await once(owner, 'timeout')
 })
@@ -303,12 +304,12 @@ test('a session knows whether what it has said leaves', async () => {
       const stream = client.request()
       const [req] = await opened
       const { session } = req.stream
-      assert.equal(typeof session.progress(), 'number')
-      assert.equal(req.stream.progress(), session.progress())
+      assert.equal(typeof session[kProgress](), 'number')
+      assert.equal(req.stream[kProgress](), session[kProgress]())
       let length = 0
       for await (const chunk of stream) length += chunk.length
       assert.equal(length, 3_000_000)
-      await until(() => session.progress() === undefined)
+      await until(() => session[kProgress]() === undefined)
     },
   )
 })
@@ -756,4 +757,67 @@ test('what a peer with large windows is sent goes on without a word of it', asyn
     client.destroy()
     server.close()
   }
+})
+
+test('a handler whose promise rejects', async () => {
+  await same((module) => {
+    const told = []
+    return withServer(
+      module,
+      {},
+      (server) => {
+        server[Symbol.for('nodejs.rejection')] = Object.getPrototypeOf(server)[Symbol.for('nodejs.rejection')]
+        const fail = (error, ...args) => server[Symbol.for('nodejs.rejection')](error, ...args)
+        server.on('request', (req, res) => {
+          if (req.url === '/begun') res.write('begun')
+          res.on('error', (error) => told.push(error.message))
+          fail(new Error('rejected'), 'request', req, res)
+        })
+      },
+      async (client) => [await ask(client), await ask(client, { ':path': '/begun' }), told],
+    )
+  })
+})
+
+test('events of sessions and streams have the context in which their server listens, or their client connects', async () => {
+  const storage = new AsyncLocalStorage()
+  await same(async (module) => {
+    const seen = new Set()
+    const note = (what) => () => seen.add(`${what}: ${storage.getStore()}`)
+    const server = module.createServer()
+    server.on('session', (session) => {
+      note('session')()
+      for (const event of ['localSettings', 'remoteSettings', 'ping', 'stream'])
+        session.on(event, note(`server ${event}`))
+    })
+    server.on('request', (_req, res) => {
+      note('request')()
+      res.end()
+    })
+    await storage.run('listens', () => once(server.listen(0, '127.0.0.1'), 'listening'))
+    try {
+      await storage.run('connects', async () => {
+        const client = module.connect(`http://127.0.0.1:${server.address().port}`)
+        for (const event of ['connect', 'remoteSettings', 'goaway']) client.on(event, note(`client ${event}`))
+        await once(client, 'remoteSettings')
+        await ask(client)
+        await new Promise((resolve) => client.ping(resolve))
+        client.close()
+        await once(client, 'close')
+      })
+    } finally {
+      server.close()
+    }
+    return [...seen].sort()
+  })
+})
+
+test('a secure server may be disposed of again', async () => {
+  await same(async (module) => {
+    const server = module.createSecureServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    await server[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+    return server.listening
+  })
 })

@@ -383,3 +383,16 @@ test("a server's connection is its worker's, once it was transferred", async (t)
   }
   assert.deepStrictEqual(served, [])
 })
+
+test('any backlog that Node takes', async (t) => {
+  for (const module of [nodeNet, net]) {
+    for (const backlog of ['many', '5', 1.5, -1, Number.NaN, null, 2 ** 40]) {
+      const server = module.createServer()
+      t.after(() => server.close())
+      await new Promise((resolve, reject) => {
+        server.on('error', reject)
+        server.listen({ port: 0, host: '127.0.0.1', backlog }, resolve)
+      })
+    }
+  }
+})

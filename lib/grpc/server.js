@@ -7,6 +7,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
 const net = require('../net')
 const { native } = require('../engine.js')
+const { kAccepted } = require('../net/symbols.js')
 const { now } = require('../rpc/tick.js')
 const { logVerbosity, status } = require('./constants.js')
 const { register, unregister } = require('./channelz-registry.js')
@@ -206,7 +207,7 @@ class Acceptor extends net.Server {
     this.links = new Set()
   }
 
-  _onconnection(id) {
+  [kAccepted](id) {
     accept(this, id)
   }
 

@@ -12,6 +12,8 @@ const core = require('../core.js')
 const { admit, hide, inherit } = require('../inherit.js')
 const channels = require('./channels')
 const { kConnections } = require('./symbols')
+const { kAccepted } = require('../net/symbols.js')
+const { kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 
 /**
  * Milliseconds that Node adds to the advertised keep-alive time, so that a client's last request does not reach a
@@ -54,13 +56,13 @@ inherit(Server, NetServer)
 // Core's servers count as `instanceof` this class, as they do when this module replaces Node's.
 admit(Server, http.Server)
 
-Server.prototype.takesUpgrade = function (req) {
+Server.prototype[kTakesUpgrade] = function (req) {
   if (typeof this.shouldUpgradeCallback === 'function') return Boolean(this.shouldUpgradeCallback(req))
   return this.listenerCount('upgrade') > 0
 }
 
 /** Called for each connection that the listening handle has accepted. */
-Server.prototype._onconnection = function (id, isTcp) {
+Server.prototype[kAccepted] = function (id, isTcp) {
   const connection = new HttpConnection(id, isTcp, this)
   const { hasSubscribers } = channels.socket
   const socket = begin(connection, 'connection', hasSubscribers)
@@ -128,7 +130,7 @@ Server.prototype.closeIdleConnections = function closeIdleConnections() {
 }
 
 /** Enforces keepAliveTimeout with one timer for all idle connections. The timer never keeps the process alive. */
-Server.prototype.watchIdle = function () {
+Server.prototype[kWatchIdle] = function () {
   if (this[kIdleTimer] !== null || !this.keepAliveTimeout) return
   const limit = idleLimit(this)
   this[kIdleTimer] = setTimeout(sweep, limit, this, limit).unref()

@@ -12,7 +12,7 @@ const { requestTimeout } = require('../http/errors.js')
 const { Http2Connection } = require('./connection.js')
 const { patience, serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./server-session.js')
-const { kOptions, kSessions } = require('./symbols.js')
+const { kAttach, kGetSocket, kOnLost, kOptions, kSessions } = require('./symbols.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
@@ -34,7 +34,7 @@ class AcceptedConnection extends Http2Connection {
   }
 
   watch(socket) {
-    socket.on('close', () => this.session?.onLost(undefined))
+    socket.on('close', () => this.session?.[kOnLost](undefined))
     // An error of the connection is the session's.
     socket.on('error', () => {})
   }
@@ -58,7 +58,7 @@ class AcceptedConnection extends Http2Connection {
     const session = new ServerHttp2Session(server, server[kOptions])
     server[kSessions].add(session)
     session.on('error', (error) => server.emit('sessionError', error, session))
-    session.attach(this)
+    session[kAttach](this)
     if (this.socket !== undefined) this.socket.session = session
     server.emit('session', session)
     process.nextTick(tellConnected, session)
@@ -114,7 +114,7 @@ class AcceptedConnection extends Http2Connection {
 /** Few listen, and the socket is made for them. */
 function tellConnected(session) {
   if (session.destroyed || (session.listenerCount('connect') === 0 && session.emit === core.own.emit)) return
-  session.emit('connect', session, session.getSocket())
+  session.emit('connect', session, session[kGetSocket]())
 }
 
 module.exports = { AcceptedConnection }

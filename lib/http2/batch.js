@@ -10,7 +10,20 @@ const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
-const { kState } = require('./symbols.js')
+const {
+  kIsClient,
+  kOnExtension,
+  kOnFailed,
+  kOnGoaway,
+  kOnHead,
+  kOnInformational,
+  kOnPing,
+  kOnPong,
+  kOnPush,
+  kOnSettings,
+  kOnSettingsAck,
+  kState,
+} = require('./symbols.js')
 
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
@@ -36,11 +49,13 @@ function onHttp2(count, text, body) {
       if (last !== -1) runTicks()
       last = id
     }
-    const session = ownerOf(id)?.session
+    const connection = ownerOf(id)
+    const session = connection?.session
     if (session === undefined) continue
-    handle(session, at, text, body)
+    if (connection.context === null) handle(session, at, text, body)
+    else connection.context.runInAsyncScope(handle, undefined, session, at, text, body)
     // Whoever waits for an answer can ask for what comes behind it.
-    if (session.isClient && event + 1 < count) runTicks()
+    if (session[kIsClient] && event + 1 < count) runTicks()
   }
 }
 
@@ -53,7 +68,7 @@ function handle(session, at, text, body) {
     case HEAD: {
       const method = first >>> METHOD
       const path = words[at + PATH]
-      session.onHead(
+      session[kOnHead](
         stream,
         text.slice(part, part + length),
         method === 0 ? undefined : METHODS[method - 1],
@@ -78,31 +93,31 @@ function handle(session, at, text, body) {
       session[kState].exchanges.get(stream)?.close()
       break
     case SETTINGS:
-      session.onSettings()
+      session[kOnSettings]()
       break
     case SETTINGS_ACK:
-      session.onSettingsAck()
+      session[kOnSettingsAck]()
       break
     case PING:
-      session.onPing(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
+      session[kOnPing](Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case PONG:
-      session.onPong(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
+      session[kOnPong](Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case GOAWAY:
-      session.onGoaway(words[at + CODE], stream, bytes(body, part, length))
+      session[kOnGoaway](words[at + CODE], stream, bytes(body, part, length))
       break
     case FAILED:
-      session.onFailed(words[at + CODE], text.slice(part, part + length))
+      session[kOnFailed](words[at + CODE], text.slice(part, part + length))
       break
     case INFORMATIONAL:
-      session.onInformational(stream, text.slice(part, part + length))
+      session[kOnInformational](stream, text.slice(part, part + length))
       break
     case PUSH:
-      session.onPush(stream, text.slice(part, part + length))
+      session[kOnPush](stream, text.slice(part, part + length))
       break
     case EXTENSION:
-      session.onExtension(words[at + CODE], stream, bytes(body, part, length))
+      session[kOnExtension](words[at + CODE], stream, bytes(body, part, length))
   }
 }
 

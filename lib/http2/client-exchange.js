@@ -10,7 +10,7 @@ const { ClientHttp2Stream } = require('./client-stream.js')
 const errors = require('./errors.js')
 const { Exchange } = require('./exchange.js')
 const { fieldsObject, rawFields } = require('./fields.js')
-const { kState } = require('./symbols.js')
+const { kCloseSoon, kKnownOrigins, kState, kTouch } = require('./symbols.js')
 
 const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
 const MANUAL = { requireManualDestroy: true }
@@ -117,7 +117,7 @@ class ClientExchange extends Exchange {
     // Nobody has heard of it.
     if (this.closed) return
     this.code = code
-    this.session.closeSoon(this)
+    this.session[kCloseSoon](this)
     this.settle()
   }
 
@@ -127,7 +127,7 @@ class ClientExchange extends Exchange {
     this.touch()
     const headers = fieldsObject(text)
     if (headers[':status'] === MISDIRECTED && this.session.encrypted) {
-      this.session.knownOrigins().delete(this.request.origin)
+      this.session[kKnownOrigins]().delete(this.request.origin)
     }
     const flags = NGHTTP2_FLAG_END_HEADERS | (ended ? NGHTTP2_FLAG_END_STREAM : 0)
     const { finish } = channels
@@ -143,8 +143,8 @@ class ClientExchange extends Exchange {
   }
 
   touch() {
-    this.session.touch()
-    this.stream.touch()
+    this.session[kTouch]()
+    this.stream[kTouch]()
   }
 
   emit(...args) {

@@ -7,6 +7,16 @@ const { addAbortSignal } = require('node:stream')
 const { client: channels } = require('./channels.js')
 const { objectOf } = require('./fields.js')
 const { Http2Stream, bodyOf, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
+const {
+  kAwaitTrailers,
+  kCloseCleanly,
+  kFinishClose,
+  kHeed,
+  kIsLast,
+  kProceed,
+  kReadOut,
+  kTouch,
+} = require('./symbols.js')
 
 const { NGHTTP2_NO_ERROR } = constants
 
@@ -25,12 +35,12 @@ class ClientHttp2Stream extends Http2Stream {
     return object ?? this[kSent]
   }
 
-  waitForTrailers() {
+  [kAwaitTrailers]() {
     this[kWaitForTrailers] = true
   }
 
   /** Ends when the signal says so. */
-  heed(signal) {
+  [kHeed](signal) {
     addAbortSignal(signal, this)
   }
 
@@ -47,8 +57,8 @@ class ClientHttp2Stream extends Http2Stream {
     if (exchange.holds(() => this._writev(parts, callback))) return
     if (!exchange.closed) publishChunk(this, true, parts, '')
     if (exchange.closed || exchange.localEnded) return callback()
-    this.touch()
-    const ends = this.isLast(parts.reduce((sum, { chunk }) => sum + chunk.length, 0))
+    this[kTouch]()
+    const ends = this[kIsLast](parts.reduce((sum, { chunk }) => sum + chunk.length, 0))
     let at = 0
     const go = (error) => {
       if (error) return callback(error)
@@ -69,10 +79,10 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   /** Its header is what it begins with. */
-  proceed() {}
+  [kProceed]() {}
 
-  finishClose(code) {
-    if (!this.pending) return super.finishClose(code)
+  [kFinishClose](code) {
+    if (!this.pending) return super[kFinishClose](code)
     // When the request is out.
     this[kExchange].doom(code)
     const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
@@ -81,7 +91,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   /** Ends it without an error: what was written goes first. */
-  closeCleanly(code) {
+  [kCloseCleanly](code) {
     const exchange = this[kExchange]
     if (this.writableEnded && !this.writableFinished) {
       exchange.doom(code)
@@ -90,7 +100,7 @@ class ClientHttp2Stream extends Http2Stream {
   }
 
   /** What there is to read is the program's; where there is nothing, that is the end. */
-  readOut() {
+  [kReadOut]() {
     this.read(0)
   }
 }

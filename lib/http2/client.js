@@ -3,7 +3,6 @@
 // http2.connect: sessions of clients over the native engine. What is unusual about one is core's: options that ours do not know, sockets that are not ours.
 
 const { net, tls, http2, live } = require('../genuine.js')
-const liveTls = require('node:tls')
 const { URL } = require('node:url')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const { Socket } = require('../net/socket.js')
@@ -12,6 +11,7 @@ const { ClientHttp2Session } = require('./client-session.js')
 const errors = require('./errors.js')
 const { isUsual } = require('./options.js')
 const { isOurs } = require('./taken.js')
+const { replaced } = require('../replaced.js')
 
 /** Names that a server says it answers for, and that are remembered. */
 const MAX_ORIGINS = 128
@@ -87,17 +87,16 @@ function tlsOptions(options, host) {
   return given
 }
 
-/** Ours, unless a program has put a function of its own into Node's module. */
+// Ours, unless a program has put a function of its own into Node's module.
+const otherConnect = replaced(live.net, 'connect', () => require('../net/index.js').connect)
+const otherSecure = replaced(require('node:tls'), 'connect', () => require('../tls/index.js').connect)
+
 function netConnect() {
-  const { connect } = live.net
-  const replaced = connect !== net.connect && connect !== require('../net/index.js').connect
-  return replaced ? connect : (options) => new Socket(options).connect(options)
+  return otherConnect() ?? ((options) => new Socket(options).connect(options))
 }
 
 function tlsConnect() {
-  const { connect } = liveTls
-  const replaced = connect !== tls.connect && connect !== require('../tls/index.js').connect
-  return replaced ? connect : connectHttp2
+  return otherSecure() ?? connectHttp2
 }
 
 /** The same, as a promise for the session once it is connected. */

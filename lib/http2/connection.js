@@ -7,6 +7,7 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
 const { Connection } = require('../net/handle.js')
+const { kHasJustSpoken, kOnLost } = require('./symbols.js')
 
 /** For so many milliseconds a connection that is done waits for its peer to be. */
 const LINGER = 5000
@@ -38,13 +39,13 @@ class Http2Connection extends Connection {
     this.lingers = false
     if (this.ended && (this.shut || length !== EOF)) this.end()
     else if (lingers && this.secured) this.shutDown()
-    this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
+    this.session[kOnLost](length === EOF ? undefined : systemError(length, 'read'))
   }
 
   onWriteError(errno) {
     if (this.session === undefined) return super.onWriteError(errno)
     // What the peer has said before it went says more, if it is still there to be read.
-    setImmediate(() => this.session.onLost(systemError(errno, 'write')))
+    setImmediate(() => this.session[kOnLost](systemError(errno, 'write')))
   }
 
   onShutdown(status) {
@@ -64,7 +65,7 @@ class Http2Connection extends Connection {
     native.http2Forget(this.id)
     if (this.shut) this.leave()
     // Over TLS a peer may take our end for the end of all, and drop what it has not read.
-    else if (this.lingers && this.secured && this.session.hasJustSpoken())
+    else if (this.lingers && this.secured && this.session[kHasJustSpoken]())
       this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
     else this.shutDown()
   }
@@ -89,7 +90,7 @@ class Http2Connection extends Connection {
   onClose() {
     clearTimeout(this.lingering)
     super.onClose()
-    this.session?.onLost(undefined)
+    this.session?.[kOnLost](undefined)
   }
 }
 

@@ -11,7 +11,18 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { each } = require('./each.js')
 const { limit } = require('./options.js')
-const { kState } = require('./symbols.js')
+const {
+  kCloseSoon,
+  kEndedElsewhere,
+  kFailFrame,
+  kForget,
+  kIsRead,
+  kMakeStream,
+  kOnExchangeClosed,
+  kOnTrailers,
+  kState,
+  kTouch,
+} = require('./symbols.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_FRAME_SIZE_ERROR, NGHTTP2_REFUSED_STREAM } = constants
@@ -68,7 +79,7 @@ class Exchange {
   /** The stream that programs see, from now on. */
   getStream() {
     if (this.stream === undefined) {
-      this.stream = this.session.makeStream(this)
+      this.stream = this.session[kMakeStream](this)
       if (this.closed) this.stream.destroy()
     }
     return this.stream
@@ -77,9 +88,9 @@ class Exchange {
   // --- what comes
 
   onData(chunk) {
-    this.session.touch()
+    this.session[kTouch]()
     const { reader, stream } = this
-    if (stream !== undefined) stream.touch()
+    if (stream !== undefined) stream[kTouch]()
     if (reader === undefined) this.keep(chunk)
     else if (this.resource === undefined) this.take(chunk)
     else this.resource.runInAsyncScope(this.take, this, chunk)
@@ -104,15 +115,15 @@ class Exchange {
 
   onEnd(trailers) {
     this.remoteEnded = true
-    if (this.isOver) this.session.closeSoon(this)
+    if (this.isOver) this.session[kCloseSoon](this)
     if (this.resource === undefined) this.takeEnd(trailers)
     else this.resource.runInAsyncScope(this.takeEnd, this, trailers)
   }
 
   takeEnd(trailers) {
     if (trailers.length > 0) {
-      this.req?.onTrailers(trailers)
-      this.stream?.onTrailers(trailers)
+      this.req?.[kOnTrailers](trailers)
+      this.stream?.[kOnTrailers](trailers)
     }
     if (this.reader !== undefined && !this.paused) this.finishBody()
   }
@@ -162,7 +173,7 @@ class Exchange {
   }
 
   isRead() {
-    return this.req?.isRead() === true || this.stream?.isRead() === true
+    return this.req?.[kIsRead]() === true || this.stream?.[kIsRead]() === true
   }
 
   onReset(code) {
@@ -172,7 +183,7 @@ class Exchange {
   }
 
   onDrained() {
-    this.session.touch()
+    this.session[kTouch]()
     try {
       this.stopWaiting(null)
     } finally {
@@ -209,7 +220,7 @@ class Exchange {
     if (this.closed) return
     this.closed = true
     const isCut = this.isCut()
-    this.session.forget(this)
+    this.session[kForget](this)
     try {
       if (isCut) this.abort()
     } finally {
@@ -218,7 +229,7 @@ class Exchange {
   }
 
   endStream(ends) {
-    if (ends) this.stream?.endedElsewhere()
+    if (ends) this.stream?.[kEndedElsewhere]()
     const { close } = this.channels
     if (close.hasSubscribers) close.publish({ stream: this.getStream() })
   }
@@ -265,13 +276,13 @@ class Exchange {
     const { session } = this
     const most = limit(session[kState].options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
     if (fields.length * 5 + 12 <= most || boundOf(fields) <= most) return true
-    session.failFrame(this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
+    session[kFailFrame](this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
     return false
   }
 
   /** Whether all is framed; false when `waiting` is called later. Nothing is left to wait for on a stream that is gone. */
   said(status, ends) {
-    this.session.touch()
+    this.session[kTouch]()
     if (status < 0) return true
     if (ends) {
       this.localEnded = true
@@ -283,7 +294,7 @@ class Exchange {
 
   /** Both sides have ended. What has come of the peer's may not be told yet: then it is over behind that. */
   over() {
-    if (this.remoteEnded) this.session.closeSoon(this)
+    if (this.remoteEnded) this.session[kCloseSoon](this)
     else this.isOver = true
   }
 
@@ -292,7 +303,7 @@ class Exchange {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session[kState].handle.id, this.id, code)
-    this.session.closeSoon(this)
+    this.session[kCloseSoon](this)
     this.settle()
   }
 
@@ -318,9 +329,9 @@ const ECANCELED = -os.constants.errno.ECANCELED
 /** What those who take part in it hear at the end, in this order. */
 const endings = [
   (exchange) => exchange.giveRest(),
-  ({ req }) => req?.onExchangeClosed(),
-  ({ res }) => res?.onExchangeClosed(),
-  ({ stream }) => stream?.onExchangeClosed(),
+  ({ req }) => req?.[kOnExchangeClosed](),
+  ({ res }) => res?.[kOnExchangeClosed](),
+  ({ stream }) => stream?.[kOnExchangeClosed](),
   // What was still to be sent was not.
   (exchange) => exchange.waiting !== undefined && process.nextTick(cancel, exchange),
 ]

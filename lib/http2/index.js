@@ -4,6 +4,7 @@
 // first of them.
 
 const { promisify } = require('node:util')
+const { intercepted } = require('../replaced.js')
 
 /** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
 function core() {
@@ -33,7 +34,12 @@ function performServerHandshake(socket, options) {
   return require('./server.js').performServerHandshake(socket, options)
 }
 
+let otherConnect
+
 function connect(authority, options, listener) {
+  otherConnect ??= intercepted(require('node:http2'), 'connect', () => connect)
+  const other = otherConnect()
+  if (other !== undefined) return other(authority, options, listener)
   return require('./client.js').connect(authority, options, listener)
 }
 

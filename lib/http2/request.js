@@ -10,7 +10,7 @@ const { fieldsObject, rawFields } = require('./fields.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { forgetSocket, socketOf } = require('./proxy.js')
 const { passEnd } = require('./stream.js')
-const { kExchange, kRequest } = require('./symbols.js')
+const { kExchange, kIsRead, kOnExchangeClosed, kOnTrailers, kRequest, kStandOn } = require('./symbols.js')
 const { admit } = require('../inherit.js')
 
 const kFields = Symbol('fields')
@@ -43,7 +43,7 @@ function Http2ServerRequest(exchange, headers, options, rawHeaders) {
   this[kClosed] = false
   this[kAborted] = false
   if (stream === undefined) exchange.req = this
-  else this.standOn(stream)
+  else this[kStandOn](stream)
 }
 Object.setPrototypeOf(Http2ServerRequest.prototype, http2.Http2ServerRequest.prototype)
 Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
@@ -168,7 +168,7 @@ prototype.setTimeout = function (msecs, callback) {
 // --- on a stream
 
 /** From now on it has everything from the stream. */
-prototype.standOn = function (stream) {
+prototype[kStandOn] = function (stream) {
   this[kStream] = stream
   stream[kRequest] = this
   forgetSocket(stream)
@@ -243,17 +243,17 @@ function resume(stream) {
 
 // --- called by the exchange, as long as there is no stream
 
-prototype.isRead = function () {
+prototype[kIsRead] = function () {
   return this[kRead] || this.readableFlowing !== null
 }
 
-prototype.onTrailers = function (text) {
+prototype[kOnTrailers] = function (text) {
   Object.assign(this.trailers, fieldsObject(text))
   delete this.trailers[http2.sensitiveHeaders]
   this.rawTrailers.push(...rawFields(text))
 }
 
-prototype.onExchangeClosed = function () {
+prototype[kOnExchangeClosed] = function () {
   const { aborted, remoteEnded } = this[kExchange]
   const isNew = !this[kClosed]
   this[kClosed] = true
@@ -265,7 +265,7 @@ prototype.onExchangeClosed = function () {
     // What nobody has looked at is let go, as core's HTTP/1 does, where there is somebody who would hear of that.
     if (!this[kRead] && this.listenerCount('end') > 0 && !this._readableState.resumeScheduled) this.resume()
     // Whoever reads has all of it first.
-    if (this.isRead() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
+    if (this[kIsRead]() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
     else {
       passEnd(this)
       this.emit('close')

@@ -17,7 +17,7 @@ const { fieldsText, lower, STATUS, TOKEN } = require('./fields.js')
 const { define, isInstance } = require('./request.js')
 const { forgetSocket, socketOf } = require('./proxy.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
-const { kExchange, kRequest, kResponse } = require('./symbols.js')
+const { kExchange, kOnExchangeClosed, kRecall, kRequest, kResponse, kSaidSoFar, kStandOn } = require('./symbols.js')
 
 const kHeaders = Symbol('headers')
 const kTrailers = Symbol('trailers')
@@ -64,7 +64,7 @@ function Http2ServerResponse(exchange, options) {
     exchange.res = this
   } else {
     this.req = stream[kRequest]
-    this.standOn(stream)
+    this[kStandOn](stream)
   }
 }
 Object.setPrototypeOf(Http2ServerResponse.prototype, http2.Http2ServerResponse.prototype)
@@ -476,7 +476,7 @@ prototype.end = function (chunk, encoding, callback) {
   if (typeof callback === 'function') addCallback(this, AsyncResource.bind(whenSent(callback)))
   if (!sendEnd(this, body, encoding)) wait(this, body?.length ?? 0)
   else if (this[kCallbacks] !== undefined) process.nextTick(drained, this)
-  this[kStream]?.recall(this)
+  this[kStream]?.[kRecall](this)
   return this
 }
 
@@ -599,7 +599,7 @@ prototype.writeEarlyHints = function (hints) {
 // --- on a stream
 
 /** From now on it says everything by the stream. What it has said is the stream's. */
-prototype.standOn = function (stream) {
+prototype[kStandOn] = function (stream) {
   this[kStream] = stream
   stream[kResponse] = this
   forgetSocket(stream)
@@ -613,7 +613,7 @@ prototype.standOn = function (stream) {
 }
 
 /** What was said before there was a stream. */
-prototype.said = function () {
+prototype[kSaidSoFar] = function () {
   const { headersSent, localEnded } = this[kExchange]
   if (!headersSent) return { information: this[kInformation] }
   const headers = Object.assign(Object.create(null), sentHeaders(this))
@@ -653,7 +653,7 @@ function onClose() {
 
 // --- called by the exchange, as long as there is no stream
 
-prototype.onExchangeClosed = function () {
+prototype[kOnExchangeClosed] = function () {
   this[kClosed] = true
   this[kFinished] = this[kExchange].waiting === undefined
   try {

@@ -7,7 +7,7 @@ const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
 const { server: channels } = require('./channels.js')
 const { Exchange, kindOf, lengthOf } = require('./exchange.js')
-const { kState } = require('./symbols.js')
+const { kPublishResponse, kRecall, kStandOn, kState } = require('./symbols.js')
 const { http2Send: bits } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR } = constants
@@ -23,13 +23,13 @@ class ServerExchange extends Exchange {
     if (this.stream !== undefined) return this.stream
     const stream = super.getStream()
     const { closed, req, res } = this
-    if (res !== undefined) stream.recall(res)
+    if (res !== undefined) stream[kRecall](res)
     if (closed) return stream
     if (this.reader !== undefined) this.reader = stream
     this.req = undefined
     this.res = undefined
-    req?.standOn(stream)
-    res?.standOn(stream)
+    req?.[kStandOn](stream)
+    res?.[kStandOn](stream)
     return stream
   }
 
@@ -39,7 +39,7 @@ class ServerExchange extends Exchange {
     if (!this.fits(fields)) return true
     const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
     const said = native.http2Respond(this.session[kState].handle.id, this.id, flags, fields, body, lengthOf(body))
-    if (channels.finish.hasSubscribers && said >= 0) this.getStream().publishResponse()
+    if (channels.finish.hasSubscribers && said >= 0) this.getStream()[kPublishResponse]()
     return this.said(said, ends)
   }
 

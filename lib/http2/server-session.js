@@ -19,7 +19,22 @@ const { Http2ServerResponse } = require('./response.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
 const { answer } = require('./serving.js')
 const { Http2Session } = require('./session.js')
-const { kSessions, kState } = require('./symbols.js')
+const {
+  kAttach,
+  kBegin,
+  kForget,
+  kHasJustSpoken,
+  kIsDirect,
+  kLeave,
+  kMakeStream,
+  kOnHead,
+  kPush,
+  kRefuse,
+  kServe,
+  kSessions,
+  kState,
+  kTouch,
+} = require('./symbols.js')
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
@@ -45,9 +60,9 @@ class ServerHttp2Session extends Http2Session {
     return this[kState].server
   }
 
-  attach(handle) {
+  [kAttach](handle) {
     const { options, server } = this[kState]
-    const status = super.attach(handle)
+    const status = super[kAttach](handle)
     if (Array.isArray(options.origins)) this.origin(...options.origins)
     if (server?.timeout > 0) {
       this.setTimeout(server.timeout, () => {
@@ -106,49 +121,49 @@ class ServerHttp2Session extends Http2Session {
     native.http2Extension(this[kState].handle.id, ORIGIN, 0, all, all.length)
   }
 
-  makeStream(exchange) {
+  [kMakeStream](exchange) {
     return new ServerHttp2Stream(exchange)
   }
 
-  forget(exchange) {
+  [kForget](exchange) {
     if (this.encrypted) this[kState].lastAt = now()
-    super.forget(exchange)
+    super[kForget](exchange)
   }
 
   /** Whether the peer may not have read all of it. */
-  hasJustSpoken() {
+  [kHasJustSpoken]() {
     // Modulo 2^32.
     return this[kState].lastAt !== undefined && ((now() - this[kState].lastAt) | 0) < JUST
   }
 
-  leave(error) {
+  [kLeave](error) {
     this.server?.[kSessions].delete(this)
-    super.leave(error)
+    super[kLeave](error)
   }
 
   // --- called with what Rust says
 
-  onHead(id, text, method, path, ended) {
+  [kOnHead](id, text, method, path, ended) {
     const exchange = new ServerExchange(this, id, text, method, path, ended)
     this[kState].exchanges.set(id, exchange)
-    this.touch()
+    this[kTouch]()
     const resource = new AsyncResource('HTTP2STREAM', this[kState].resources)
     exchange.resource = resource
-    resource.runInAsyncScope(this.begin, this, exchange)
+    resource.runInAsyncScope(this[kBegin], this, exchange)
   }
 
-  begin(exchange) {
+  [kBegin](exchange) {
     const { created, finish, start } = channels
     if (created.hasSubscribers || start.hasSubscribers || finish.hasSubscribers) publishStream(exchange)
     const { server } = this
     const { stream: listeners } = this._events
     const isServers = listeners === sessionOnStream && this.emit === core.own.emit
-    if (isServers && exchange.stream === undefined && server.isDirect) return this.serve(exchange)
+    if (isServers && exchange.stream === undefined && server[kIsDirect]) return this[kServe](exchange)
     if (
       listeners === undefined ||
       (isServers && server.emit === core.own.emit && server.listenerCount('stream') === 0)
     ) {
-      this.refuse(exchange)
+      this[kRefuse](exchange)
       return
     }
     const stream = exchange.getStream()
@@ -158,12 +173,12 @@ class ServerHttp2Session extends Http2Session {
   }
 
   /** Nobody is there for it. */
-  refuse(exchange) {
+  [kRefuse](exchange) {
     exchange.reader = nobody
     exchange.reset(NGHTTP2_REFUSED_STREAM)
   }
 
-  serve(exchange) {
+  [kServe](exchange) {
     const { server } = this
     const { method, text } = exchange
     const req = new Http2ServerRequest(exchange)
@@ -172,7 +187,7 @@ class ServerHttp2Session extends Http2Session {
   }
 
   /** The exchange that a client is promised, or nothing when it takes none. */
-  push(parent, text, method, path) {
+  [kPush](parent, text, method, path) {
     const id = native.http2Push(this[kState].handle.id, parent.id, text)
     if (id < 0) return undefined
     const exchange = new ServerExchange(this, id, text, method, path, true)

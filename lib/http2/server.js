@@ -13,6 +13,7 @@ const { Http2ServerResponse } = require('./response.js')
 const { kOptions } = require('./symbols.js')
 const { coreOf, http2, serving } = require('./serving.js')
 const { isOurs } = require('./taken.js')
+const { kAccepted } = require('../net/symbols.js')
 
 function isServable(options) {
   return (
@@ -35,7 +36,7 @@ class Http2Server extends serving(NetServer) {
   }
 
   /** A connection that the listening handle has accepted. */
-  _onconnection(id, isTcp) {
+  [kAccepted](id, isTcp) {
     const connection = new AcceptedConnection(id, isTcp, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
     if (ours && this[kOptions].allowHTTP1) connection.sniff()

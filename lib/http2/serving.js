@@ -8,7 +8,7 @@ const { invalidArgType } = require('../errors.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
-const { kExchange, kOptions, kSessions } = require('./symbols.js')
+const { kExchange, kIsDirect, kOptions, kSessions } = require('./symbols.js')
 
 const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
@@ -31,7 +31,7 @@ function serving(Server) {
     }
 
     /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
-    get isDirect() {
+    get [kIsDirect]() {
       return this[kClasses].usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 
@@ -62,17 +62,19 @@ function serving(Server) {
     }
 
     [kRejection](error, event, ...args) {
-      if (event === 'stream' || event === 'request') {
-        const [first, res] = args
-        const stream = event === 'stream' ? first : res.stream
-        if (event === 'request' && !res.headersSent) {
-          for (const name of res.getHeaderNames()) res.removeHeader(name)
-          res.statusCode = 500
-          res.end(require('node:http').STATUS_CODES[500])
-        } else if (event === 'stream' && !stream.headersSent) {
-          stream.respond({ ':status': 500 })
-          stream.end()
-        } else stream.destroy(error)
+      if (event === 'stream') {
+        const [stream] = args
+        if (stream.headersSent) return stream.destroy(error)
+        stream.respond({ ':status': 500 })
+        stream.end()
+        return
+      }
+      if (event === 'request') {
+        const [, res] = args
+        if (res.headersSent || res.finished) return res.destroy()
+        for (const name of res.getHeaderNames()) res.removeHeader(name)
+        res.statusCode = 500
+        res.end(require('node:http').STATUS_CODES[500])
         return
       }
       super[kRejection]?.(error, event, ...args)

@@ -19,7 +19,37 @@ const errors = require('./errors.js')
 const { sessionSocket } = require('./proxy.js')
 const { limit } = require('./options.js')
 const { checked, words, settingsOf } = require('./settings.js')
-const { kState } = require('./symbols.js')
+const {
+  kAttach,
+  kBoundSocket,
+  kCancelUnsent,
+  kCloseSoon,
+  kCodeFor,
+  kEffectiveStreamWindow,
+  kEndIfDone,
+  kFailFrame,
+  kForget,
+  kGetSocket,
+  kHasJustSpoken,
+  kHasStreams,
+  kIsClient,
+  kKnownOrigins,
+  kLeave,
+  kLetGo,
+  kLook,
+  kNumbers,
+  kOnFailed,
+  kOnGoaway,
+  kOnLost,
+  kOnPing,
+  kOnPong,
+  kOnSettings,
+  kOnSettingsAck,
+  kProgress,
+  kState,
+  kTearDown,
+  kTouch,
+} = require('./symbols.js')
 const { Timer } = require('./timer.js')
 // Brings what the table says.
 require('./batch.js')
@@ -88,8 +118,8 @@ class Http2Session extends EventEmitter {
   }
 
   /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
-  attach(handle) {
-    const { isClient } = this
+  [kAttach](handle) {
+    const isClient = this[kIsClient]
     const { options } = this[kState]
     if (typeof options.settings === 'object') this[kState].said = { ...this[kState].said, ...checked(options.settings) }
     this[kState].handle = handle
@@ -122,12 +152,12 @@ class Http2Session extends EventEmitter {
   /** What the connection is for, by its name. */
   get originSet() {
     if (!this.encrypted || this.destroyed) return undefined
-    return [...this.knownOrigins()]
+    return [...this[kKnownOrigins]()]
   }
 
-  knownOrigins() {
+  [kKnownOrigins]() {
     if (this[kState].origins === undefined) {
-      const { servername, remoteAddress, remoteFamily, remotePort } = this.getSocket()
+      const { servername, remoteAddress, remoteFamily, remotePort } = this[kGetSocket]()
       const host = servername || (remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress)
       this[kState].origins = new Set([new URL(`https://${host}:${remotePort}`).origin])
     }
@@ -140,13 +170,13 @@ class Http2Session extends EventEmitter {
     return this[kState].socketProxy
   }
 
-  getSocket() {
+  [kGetSocket]() {
     return this[kState].handle.getSocket()
   }
 
-  boundSocket() {
+  [kBoundSocket]() {
     if (this.destroyed) throw errors.socketUnbound()
-    return this.getSocket()
+    return this[kGetSocket]()
   }
 
   get goawayCode() {
@@ -162,25 +192,25 @@ class Http2Session extends EventEmitter {
   }
 
   get localSettings() {
-    return this.look('local', 0)
+    return this[kLook]('local', 0)
   }
 
   get remoteSettings() {
-    return this.look('remote', 7)
+    return this[kLook]('remote', 7)
   }
 
   /** As with core's, what ours was once is there when the session is no more. */
-  look(side, at) {
+  [kLook](side, at) {
     const { seen } = this[kState]
     if (seen[side] !== undefined && (!this.destroyed || side === 'local')) return seen[side]
-    const numbers = this.numbers()
+    const numbers = this[kNumbers]()
     if (numbers === undefined) return {}
     seen[side] = settingsOf(numbers, at)
     return seen[side]
   }
 
   get state() {
-    const numbers = this.numbers()
+    const numbers = this[kNumbers]()
     if (numbers === undefined) return {}
     const [window, taken, next, last, send, receive] = numbers.slice(14)
     return {
@@ -196,32 +226,32 @@ class Http2Session extends EventEmitter {
     }
   }
 
-  get effectiveStreamWindow() {
-    return this.numbers()?.[3]
+  get [kEffectiveStreamWindow]() {
+    return this[kNumbers]()?.[3]
   }
 
-  numbers() {
+  [kNumbers]() {
     return this.destroyed || this.connecting ? undefined : native.http2State(this[kState].handle.id)
   }
 
   ref() {
-    if (!this.destroyed) this.getSocket().ref()
+    if (!this.destroyed) this[kGetSocket]().ref()
   }
 
   unref() {
-    if (!this.destroyed) this.getSocket().unref()
+    if (!this.destroyed) this[kGetSocket]().unref()
   }
 
   setTimeout(msecs, callback) {
     return this[kState].timer.set(msecs, callback)
   }
 
-  touch() {
+  [kTouch]() {
     this[kState].timer.touch()
   }
 
   /** For timers: how much has left, where something waits to; else nothing. */
-  progress() {
+  [kProgress]() {
     if (this.connecting) return undefined
     const { id } = this[kState].handle
     const queued = native.queued(id)
@@ -314,22 +344,22 @@ class Http2Session extends EventEmitter {
     this[kState].closed = true
     if (typeof callback === 'function') this.once('close', callback)
     this.goaway()
-    this.endIfDone()
+    this[kEndIfDone]()
   }
 
   /** Nothing happens on the stream of this exchange any more. */
-  forget(exchange) {
+  [kForget](exchange) {
     this[kState].exchanges.delete(exchange.id)
-    this.endIfDone()
+    this[kEndIfDone]()
   }
 
   /** Whether the peer may not have read all of what was said. */
-  hasJustSpoken() {
+  [kHasJustSpoken]() {
     return false
   }
 
   /** What a program says of a stream cannot be sent: with `code` it ends, and the session behind it. */
-  failFrame(exchange, type, code) {
+  [kFailFrame](exchange, type, code) {
     const emitter = exchange.stream ?? this
     emitter.emit('frameError', type, constants.NGHTTP2_FRAME_SIZE_ERROR, exchange.id)
     setImmediate(() => {
@@ -338,14 +368,14 @@ class Http2Session extends EventEmitter {
     })
   }
 
-  hasStreams() {
+  [kHasStreams]() {
     return this[kState].exchanges.size > 0
   }
 
-  endIfDone() {
-    if (!this.closed || this.destroyed || this.hasStreams()) return
+  [kEndIfDone]() {
+    if (!this.closed || this.destroyed || this[kHasStreams]()) return
     setImmediate(() => {
-      if (!this.destroyed && !this.hasStreams()) this.destroy()
+      if (!this.destroyed && !this[kHasStreams]()) this.destroy()
     })
   }
 
@@ -359,11 +389,11 @@ class Http2Session extends EventEmitter {
     if (!this[kState].failed && this[kState].handle?.id >= 0) {
       native.http2Goaway(this[kState].handle.id, code, -1, EMPTY, 0)
     }
-    this.tearDown(error, code)
+    this[kTearDown](error, code)
   }
 
   /** Nothing more can be said. */
-  tearDown(error, code) {
+  [kTearDown](error, code) {
     if (this.destroyed) return
     this[kState].destroyed = true
     this[kState].timer.clear()
@@ -372,34 +402,34 @@ class Http2Session extends EventEmitter {
     // What a listener throws is whoever's who has ended the session, but keeps nothing from the others.
     try {
       each(exchanges, (exchange) => {
-        exchange.code = this.codeFor(exchange, code)
+        exchange.code = this[kCodeFor](exchange, code)
         exchange.settle(this[kState].lost)
         exchange.stream?.destroy(error)
       })
-      this.cancelUnsent(error)
+      this[kCancelUnsent](error)
     } finally {
-      this.letGo(error)
+      this[kLetGo](error)
     }
   }
 
-  letGo(error) {
+  [kLetGo](error) {
     const pings = this[kState].pendingPings.splice(0)
     this[kState].pendingSettings.fill(undefined)
     process.nextTick(each, pings, cancelPing)
-    this.leave(error)
+    this[kLeave](error)
   }
 
   /** Ends what waits for a connection. */
-  cancelUnsent() {}
+  [kCancelUnsent]() {}
 
   /** Lets go of the connection, and tells that it is over. */
-  leave(error) {
+  [kLeave](error) {
     this[kState].handle.finish(this.closed && !error)
     process.nextTick(tellClosed, this, error)
   }
 
   /** What a stream ends with when the session does, with this code. */
-  codeFor(_exchange, code) {
+  [kCodeFor](_exchange, code) {
     return this[kState].goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
   }
 
@@ -417,23 +447,23 @@ class Http2Session extends EventEmitter {
   }
 
   /** Over by what was said: told when the caller is done. */
-  closeSoon(exchange) {
+  [kCloseSoon](exchange) {
     if (over.length === 0) process.nextTick(closeAll)
     over.push(exchange)
   }
 
-  onSettings() {
-    this.touch()
+  [kOnSettings]() {
+    this[kTouch]()
     this[kState].seen.remote = undefined
     if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
   }
 
-  onSettingsAck() {
-    this.touch()
+  [kOnSettingsAck]() {
+    this[kTouch]()
     const { local } = this[kState].seen
     this[kState].seen.local = undefined
     // Who has looked once may look when there is nothing to be seen any more.
-    if (local !== undefined) this.look('local', 0)
+    if (local !== undefined) this[kLook]('local', 0)
     const pending = this[kState].pendingSettings.shift()
     try {
       pending?.callback?.(null, this.localSettings, millisecondsSince(pending.began))
@@ -442,12 +472,12 @@ class Http2Session extends EventEmitter {
     }
   }
 
-  onPing(payload) {
-    this.touch()
+  [kOnPing](payload) {
+    this[kTouch]()
     if (this.listenerCount('ping') > 0) this.emit('ping', payload)
   }
 
-  onPong(payload) {
+  [kOnPong](payload) {
     const pending = this[kState].pendingPings.shift()
     if (pending === undefined) {
       this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
@@ -456,7 +486,7 @@ class Http2Session extends EventEmitter {
     finishPing(pending, null, millisecondsSince(pending.began), payload)
   }
 
-  onGoaway(code, last, debug) {
+  [kOnGoaway](code, last, debug) {
     this[kState].goodbye = { code, last }
     this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
     if (code === NGHTTP2_NO_ERROR) this.close()
@@ -464,23 +494,23 @@ class Http2Session extends EventEmitter {
   }
 
   /** The peer has broken the protocol, and been told. */
-  onFailed(code, why) {
+  [kOnFailed](code, why) {
     this[kState].failed = true
-    this.tearDown(errors.failure(why), code)
+    this[kTearDown](errors.failure(why), code)
   }
 
   /** The peer has ended its side, or the connection is gone. */
-  onLost(error) {
+  [kOnLost](error) {
     this[kState].failed = error !== undefined
     if (error === undefined) this.destroy()
     // Who has said that it goes may go in any way.
     else if (this[kState].goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
-      this.tearDown(undefined, NGHTTP2_NO_ERROR)
-    else this.tearDown(error, NGHTTP2_CANCEL)
+      this[kTearDown](undefined, NGHTTP2_NO_ERROR)
+    else this[kTearDown](error, NGHTTP2_CANCEL)
   }
 }
 
-Http2Session.prototype.isClient = false
+Http2Session.prototype[kIsClient] = false
 
 /** The end is told last. */
 function tellClosed(session, error) {

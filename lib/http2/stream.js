@@ -10,7 +10,25 @@ const { deprecate, inspect } = require('node:util')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
 const { fieldsObject, fieldsText, rawFields } = require('./fields.js')
-const { kExchange, kRequest, kResponse } = require('./symbols.js')
+const {
+  kCloseCleanly,
+  kDestroyWhenDone,
+  kEffectiveStreamWindow,
+  kEndedElsewhere,
+  kExchange,
+  kFinishClose,
+  kIsLast,
+  kIsRead,
+  kOnExchangeClosed,
+  kOnTrailers,
+  kProceed,
+  kProgress,
+  kReadOut,
+  kRequest,
+  kResponse,
+  kSay,
+  kTouch,
+} = require('./symbols.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
@@ -103,16 +121,12 @@ class Http2Stream extends Duplex {
       sumDependencyWeight: 0,
       localClose: localEnded ? 1 : 0,
       remoteClose: remoteEnded ? 1 : 0,
-      localWindowSize: this[kSession]?.effectiveStreamWindow ?? 0,
+      localWindowSize: this[kSession]?.[kEffectiveStreamWindow] ?? 0,
     }
   }
 
   setTimeout(msecs, callback) {
     return this[kTimer].set(msecs, callback)
-  }
-
-  get timeout() {
-    return this[kTimer].msecs
   }
 
   /** Priorities are passed over (RFC 9113, 5.3.2). */
@@ -121,13 +135,13 @@ class Http2Stream extends Duplex {
     if (this.destroyed || this.closed) throw errors.invalidStream()
   }
 
-  touch() {
+  [kTouch]() {
     this[kTimer].touch()
   }
 
   /** For its timer: what has gone of what waits. */
-  progress() {
-    return this[kExchange].waiting === undefined ? undefined : this[kSession]?.progress()
+  [kProgress]() {
+    return this[kExchange].waiting === undefined ? undefined : this[kSession]?.[kProgress]()
   }
 
   // --- what is said
@@ -154,13 +168,13 @@ class Http2Stream extends Duplex {
     }
     if (this.closed) return
     if (callback !== undefined) this.once('close', callback)
-    this.finishClose(code)
+    this[kFinishClose](code)
   }
 
   /** What was written goes first, unless it is an error that ends it. */
-  finishClose(code) {
+  [kFinishClose](code) {
     if (code !== NGHTTP2_NO_ERROR) this[kExchange].reset(code)
-    else this.closeCleanly(code)
+    else this[kCloseCleanly](code)
   }
 
   // --- as a stream
@@ -183,20 +197,20 @@ class Http2Stream extends Duplex {
     const exchange = this[kExchange]
     // It hears of that another way.
     if (exchange.closed) return callback()
-    if (!exchange.headersSent) this.proceed()
+    if (!exchange.headersSent) this[kProceed]()
     // What has no body drops it.
     if (exchange.localEnded) return callback()
     this[kTimer].touch()
-    this.say(bodyOf(chunk, encoding), encoding, this.isLast(chunk.length), callback)
+    this[kSay](bodyOf(chunk, encoding), encoding, this[kIsLast](chunk.length), callback)
   }
 
   /** The last part of a body, of this length, goes out with the end. */
-  isLast(length) {
+  [kIsLast](length) {
     return this[kEnding] && !this[kWaitForTrailers] && this.writableLength === length
   }
 
   /** A part of the body; the stream ends with it if it `ends`. */
-  say(body, encoding, ends, callback) {
+  [kSay](body, encoding, ends, callback) {
     const exchange = this[kExchange]
     if (exchange.write(body, encoding, ends)) callback()
     else exchange.wait(callback)
@@ -205,14 +219,14 @@ class Http2Stream extends Duplex {
   _final(callback) {
     const exchange = this[kExchange]
     if (exchange.closed) return callback()
-    if (!exchange.headersSent) this.proceed()
+    if (!exchange.headersSent) this[kProceed]()
     if (this[kWaitForTrailers]) {
       callback()
       // Behind 'finish'.
       process.nextTick(wantTrailers, this)
       return
     }
-    if (!exchange.localEnded) this.say(undefined, '', true, callback)
+    if (!exchange.localEnded) this[kSay](undefined, '', true, callback)
     else if (exchange.waiting === undefined) callback()
     else exchange.wait(callback)
   }
@@ -225,7 +239,7 @@ class Http2Stream extends Duplex {
       exchange.reset(error ? code : NGHTTP2_NO_ERROR)
     }
     // What is written from now on comes too late.
-    this.endedElsewhere()
+    this[kEndedElsewhere]()
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
@@ -243,24 +257,24 @@ class Http2Stream extends Duplex {
 
   // --- called by the exchange, and by what else takes part in it
 
-  isRead() {
+  [kIsRead]() {
     return this[kRead] || this.readableFlowing !== null
   }
 
-  onTrailers(text) {
+  [kOnTrailers](text) {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
   /** Somebody else has ended it, or it is over. */
-  endedElsewhere() {
+  [kEndedElsewhere]() {
     if (!this.writableEnded) this.end()
   }
 
-  onExchangeClosed() {
-    if (!this.destroyed) this.destroyWhenDone()
+  [kOnExchangeClosed]() {
+    if (!this.destroyed) this[kDestroyWhenDone]()
   }
 
-  destroyWhenDone() {
+  [kDestroyWhenDone]() {
     const { code, reader, remoteEnded, waiting } = this[kExchange]
     if (!this.writableEnded) this.end()
     if (this.errored || code !== NGHTTP2_NO_ERROR || waiting !== undefined) return this.destroy()
@@ -275,7 +289,7 @@ class Http2Stream extends Duplex {
     // What has come is read first.
     if (!remoteEnded) this.push(null)
     this.once('end', done)
-    this.readOut()
+    this[kReadOut]()
   }
 }
 
@@ -291,7 +305,7 @@ function read(exchange, stream) {
 
 /** Of what has no body and nobody listens to the end of, that is over for whoever looks later. */
 function passEnd(readable) {
-  if (!readable[kExchange].endAfterHeaders || readable.isRead() || readable.listenerCount('end') > 0) return false
+  if (!readable[kExchange].endAfterHeaders || readable[kIsRead]() || readable.listenerCount('end') > 0) return false
   const { _readableState: state } = readable
   state.ended = true
   state.endEmitted = true

@@ -9,7 +9,7 @@ const { systemError } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
 const errors = require('./errors.js')
 const { tellClosed } = require('./session.js')
-const { kState } = require('./symbols.js')
+const { kAttach, kBind, kGetSocket, kLeave, kOnLost, kStart, kState, kTakeSocket } = require('./symbols.js')
 const { take } = require('./taken.js')
 
 /** On a socket: the session that has it. */
@@ -19,22 +19,22 @@ const kSession = Symbol('session of the socket')
 function taking(Base) {
   return class extends Base {
     /** Takes a socket, which is no other session's. */
-    bind(socket) {
+    [kBind](socket) {
       if (socket[kSession] !== undefined) throw errors.socketBound()
       socket[kSession] = this
       this[kState].netSocket = socket
-      socket.on('error', (error) => this.onLost(error))
-      socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
-      if (!socket.connecting && !socket.secureConnecting) this.start()
-      else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this.start())
+      socket.on('error', (error) => this[kOnLost](error))
+      socket.on('close', () => this[kOnLost](this.connecting ? errors.socketClosed() : undefined))
+      if (!socket.connecting && !socket.secureConnecting) this[kStart]()
+      else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this[kStart]())
     }
 
     /** There is a connection. */
-    start() {
+    [kStart]() {
       const { netSocket } = this[kState]
       if (!this.destroyed) {
         try {
-          this.takeSocket()
+          this[kTakeSocket]()
         } catch (error) {
           netSocket.destroy(error)
           return
@@ -43,9 +43,9 @@ function taking(Base) {
       process.nextTick(() => this.emit('connect', this, netSocket))
     }
 
-    takeSocket() {
+    [kTakeSocket]() {
       const { handle, received } = take(this[kState].netSocket)
-      const status = this.attach(handle)
+      const status = this[kAttach](handle)
       if (status < 0) throw systemError(status, 'read')
       const { connectionWindowSize } = this[kState].options
       if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
@@ -53,12 +53,12 @@ function taking(Base) {
       if (received.length > 0) process.nextTick(feed, handle, received)
     }
 
-    getSocket() {
+    [kGetSocket]() {
       return this[kState].netSocket
     }
 
     /** It is over when its socket is. */
-    leave(error) {
+    [kLeave](error) {
       const { netSocket, handle } = this[kState]
       netSocket[kSession] = undefined
       if (netSocket.destroyed) return process.nextTick(tellClosed, this, error)

@@ -6,11 +6,11 @@ const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
+const { kProgress } = require('./symbols.js')
 
 class Timer {
   constructor(owner) {
     this.owner = owner
-    this.msecs = 0
     this.timer = undefined
     this.progress = undefined
   }
@@ -23,7 +23,7 @@ class Timer {
     }
     if (owner.destroyed) return owner
     this.clear()
-    this.msecs = msecs
+    owner.timeout = msecs
     if (msecs > 0) {
       this.timer = setTimeout(expired, msecs, this).unref()
       if (callback !== undefined) owner.once('timeout', callback)
@@ -38,7 +38,8 @@ class Timer {
   clear() {
     clearTimeout(this.timer)
     this.timer = undefined
-    this.msecs = 0
+    // As Node, which has the property since somebody set it.
+    if (this.owner.timeout > 0) this.owner.timeout = 0
   }
 }
 
@@ -57,7 +58,7 @@ function checkDelay(msecs) {
 
 function expired(timer) {
   const { owner } = timer
-  const progress = owner.progress()
+  const progress = owner[kProgress]()
   // What was said leaves slowly, but it leaves.
   if (progress !== undefined && progress !== timer.progress) {
     timer.progress = progress

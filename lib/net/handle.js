@@ -11,6 +11,7 @@ const { native, adopt } = require('../engine.js')
 const { kAsyncId } = require('../core.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
+const { kReceive } = require('./symbols.js')
 // Sets up the delivery of received data.
 require('./reads.js')
 
@@ -276,7 +277,7 @@ class Connection extends Base {
     if (length > 0) {
       if (socket === undefined || socket.destroyed) return
       socket._unrefTimer()
-      socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))
+      socket[kReceive](offset < 0 ? memory : new FastBuffer(memory, offset, length))
     } else if (socket === undefined || socket.destroyed) {
       // There is no socket to report it to.
     } else if (length === EOF) {
@@ -317,7 +318,7 @@ function replay(handle) {
   const { rest, socket } = handle
   if (rest === undefined || !handle.reading || socket.destroyed) return
   handle.rest = undefined
-  socket.receive(rest)
+  socket[kReceive](rest)
   if (handle.reading && handle.rest === undefined && !handle.closing) native.readStart(handle.id)
 }
 

@@ -13,6 +13,7 @@ const { Connection, Listener, fillAddress, openFd, unsendable } = require('./han
 const { find, kAsyncId } = require('../core.js')
 const { Socket, genuine, kOwner, sending } = require('./socket.js')
 const { admit, hide } = require('../inherit.js')
+const { kAccepted } = require('./symbols.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
@@ -48,16 +49,18 @@ Server.prototype.listen = function listen(...args) {
 }
 
 /** Node's hook between parsing listen() and creating the handle. */
-Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+Server.prototype._listen2 = function (address, port, addressType, given, fd, flags) {
+  // Node's handles take any value for a number.
+  const backlog = (given || DEFAULT_BACKLOG) | 0
   if (this._handle) {
     // The handle was given by the cluster primary or as an argument of listen(). Its connections arrive as Node's
     // handles. The cluster module needs the owner to close the server when the worker disconnects.
     this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
-    const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
+    const status = this._handle.listen(backlog)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
-    const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
+    const openAt = (ip) => bind(this, ip, port, addressType, backlog, fd, flags)
     // No address and no descriptor: listen on all addresses, of both families if the system has IPv6.
     const everywhere = !address && !(fd >= 0)
     let where = everywhere ? '::' : address
@@ -73,7 +76,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     }
     const listener = new Listener(id, native.isTcp(id))
     listener.onconnection = (status, id) => accept(this, listener, status, id)
-    this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
+    this._handle = sendable(listener, backlog)
   }
   // In a cluster worker, the handle may only represent the primary's, and has no id.
   this[kAsyncId] = this._handle.getAsyncId?.() ?? this[kAsyncId]
@@ -192,7 +195,7 @@ function serve(server, id, isTcp) {
   if (server.noDelay) native.setNoDelay(id, true)
   if (server.keepAlive) native.setKeepAlive(id, true, server.keepAliveInitialDelay >>> 0)
   server._connections++
-  server._onconnection(id, isTcp)
+  server[kAccepted](id, isTcp)
 }
 
 function isBlocked(blockList, id) {
@@ -206,7 +209,7 @@ function isBlocked(blockList, id) {
  * Creates the socket of a new connection. The servers of other protocols override this. `heard` has what was received
  * already, if anything.
  */
-Server.prototype._onconnection = function (id, isTcp, heard) {
+Server.prototype[kAccepted] = function (id, isTcp, heard) {
   const connection = new Connection(id, isTcp)
   connection.rest = heard
   const socket = new Socket({

@@ -10,6 +10,7 @@ const { LOOPBACK, LOOPBACK_6 } = require('./options')
 const { listenOptions } = require('./target')
 const { Wire } = require('./wire')
 const { SecureWire } = require('./secure-wire')
+const { kAccepted } = require('../net/symbols.js')
 
 const wireOf = (id, isServer, options, tls) =>
   tls === null ? new Wire(id, isServer, options) : new SecureWire(id, isServer, options, tls)
@@ -61,7 +62,7 @@ class Acceptor extends net.Server {
     return super.listen(...args)
   }
 
-  _onconnection(id) {
+  [kAccepted](id) {
     this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 

@@ -14,6 +14,7 @@ const { isMocked } = require('../mocked.js')
 const { clientContext } = require('./client-context.js')
 const { disconnected, handshakeError, sslError, verifyError } = require('./errors.js')
 const { informed } = require('./info.js')
+const { kChangeHandle } = require('../net/symbols.js')
 
 /** On a client's socket: the settings of its TLS connection, from `wishesOf`. */
 const kWishes = Symbol('ironwire.wishes')
@@ -205,7 +206,7 @@ function secured(Base) {
       const next = new Foreign(socket, options, error)
       this.close()
       this.socket = undefined
-      socket.changeHandle(next, this)
+      socket[kChangeHandle](next, this)
       next.drainCallback = drainCallback
       if (written.length > 0) next.write(written)
       if (shutdownRequest !== undefined) next.shutdown(shutdownRequest)

@@ -11,6 +11,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { isTraced, nativeContext, optionsOf } = require('./context.js')
 const { Handshakes } = require('./handshakes.js')
 const { Hello } = require('./hello.js')
+const { kAccepted } = require('../net/symbols.js')
 
 const kCoreListener = Symbol('core listener')
 /**
@@ -156,9 +157,9 @@ function greeting(server, contexts) {
 function serve(Server, Core, SecureConnection) {
   const { prototype } = Server
 
-  prototype._onconnection = function (id, isTcp) {
+  prototype[kAccepted] = function (id, isTcp) {
     const contexts = isUnseen(this) ? contextsOf(this) : null
-    if (contexts === null) return NetServer.prototype._onconnection.call(this, id, isTcp)
+    if (contexts === null) return NetServer.prototype[kAccepted].call(this, id, isTcp)
     new SecureConnection(id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
   }
 

@@ -5,6 +5,8 @@
 const { Socket, attach, kHandle, kReinitializeHandle } = require('../../net/socket.js')
 const core = require('./core.js')
 const { ClientConnection } = require('./connection.js')
+const { kRelease, kSilence } = require('../symbols.js')
+const { kChangeHandle } = require('../../net/symbols.js')
 
 /** Set on requests that can use a socket whose responses are parsed below the stream. */
 const kTakesParsed = Symbol('takes parsed')
@@ -96,7 +98,7 @@ if (kReinitializeHandle !== undefined) {
 }
 
 /** Continues over another connection. */
-ClientSocket.prototype.changeHandle = function (connection, before) {
+ClientSocket.prototype[kChangeHandle] = function (connection, before) {
   attach(this, connection)
   if (this[kState] !== PARSED) return
   connection.attach()
@@ -104,13 +106,13 @@ ClientSocket.prototype.changeHandle = function (connection, before) {
 }
 
 /** Ignores the end of the connection, after an error. */
-ClientSocket.prototype.silence = function () {
+ClientSocket.prototype[kSilence] = function () {
   this.removeListener('end', onEnd)
   this.parser = null
 }
 
 /** Makes it an ordinary socket, for another protocol or for core's parser. */
-ClientSocket.prototype.release = function () {
+ClientSocket.prototype[kRelease] = function () {
   connectionOf(this)?.detach()
   this[kState] = RELEASED
   this.removeListener('error', onError)
