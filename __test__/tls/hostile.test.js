@@ -9,8 +9,9 @@ const { describe, it } = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const core = require('node:tls')
 const { tls } = require('../..')
+const { usage } = require('../../lib/engine.js')
 const { identity, trusting, listen, secure, emptied } = require('../https/support.js')
-const { served, textOf } = require('./support.js')
+const { same, served, textOf } = require('./support.js')
 
 const AT_ONCE = { concurrency: 4 }
 
@@ -126,6 +127,37 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     })
   })
 }
+
+describe('a client is told what was wrong, as by node:tls', AT_ONCE, () => {
+  const options = { minVersion: 'TLSv1.3' }
+  const finished = Buffer.concat([Buffer.from([20, 0, 0, 32]), Buffer.alloc(32, 7)])
+  for (const [name, bytes, alert] of [
+    ['a handshake message without protection', record(22, 36, finished), 'SSLV3_ALERT_UNEXPECTED_MESSAGE'],
+    ['an alert without protection', record(21, 2, Buffer.from([2, 40])), 'SSLV3_ALERT_UNEXPECTED_MESSAGE'],
+    ['a record that was made up', record(23, 64, Buffer.alloc(64, 1)), 'SSLV3_ALERT_BAD_RECORD_MAC'],
+    ['the longest record, made up', record(23, 0x4100, Buffer.alloc(0x4100)), 'SSLV3_ALERT_BAD_RECORD_MAC'],
+    ['a record that is too long', record(23, 0x4101, Buffer.alloc(0x4101)), 'TLSV1_ALERT_RECORD_OVERFLOW'],
+  ]) {
+    same(
+      name,
+      options,
+      async (port, server) => {
+        const failed = served(server).then(async (socket) => (await once(socket.pipe(socket), 'error'))[0])
+        const { raw, socket } = await tapped(port, options)
+        const told = once(socket, 'error')
+        socket.write('x')
+        await once(socket, 'data')
+        raw.write(bytes)
+        const codes = [(await told)[0].code, (await failed).code]
+        raw.destroy()
+        socket.destroy()
+        // OpenSSL has two codes for records that are too long, rustls one.
+        return alert.includes('OVERFLOW') ? codes[0] : codes
+      },
+      (codes) => assert.equal([codes].flat()[0], `ERR_SSL_${alert}`),
+    )
+  }
+})
 
 describe('in the handshake', AT_ONCE, () => {
   const sends =

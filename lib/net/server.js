@@ -181,7 +181,7 @@ function takeOver(server, status, handle) {
   serve(server, id, native.isTcp(id))
 }
 
-/** Serves an accepted connection. Its JavaScript object is made by the server's `_onconnection`. */
+/** Serves an accepted connection. Its JavaScript object is made by the server's `[kAccepted]`. */
 function serve(server, id, isTcp) {
   if (server.blockList && isTcp && isBlocked(server.blockList, id)) {
     native.close(id, false)
