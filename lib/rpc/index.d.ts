@@ -1129,7 +1129,10 @@ export interface Resolver {
    * `update(error)` if they cannot be found out, and the client keeps what it had. `close()` of the returned object
    * is called when the client ends, `refresh()` when an address cannot be reached.
    */
-  resolve(update: (error: Error | null, addresses?: Address[]) => void): { close(): void; refresh?(): void }
+  resolve(update: (error: Error | null, addresses?: (string | number | Address)[]) => void): {
+    close(): void
+    refresh?(): void
+  }
 }
 
 /**
