@@ -34,9 +34,12 @@ const error = (Base, code, text) =>
 const FLOODED = { errno: -904, message: 'Flooding was detected in this HTTP/2 session, and it must be closed' }
 /** The reasons that Rust reports and for which nghttp2 has an error of its own. */
 const FAILURES = {
-  'the connection does not begin with the preface': { errno: -903, message: 'Received bad client magic byte string' },
-  'there are too many frames that say nothing': FLOODED,
-  'windows are opened by a few bytes at a time': FLOODED,
+  'the connection does not start with the HTTP/2 preface': {
+    errno: -903,
+    message: 'Received bad client magic byte string',
+  },
+  'too many frames carry no data': FLOODED,
+  'too many WINDOW_UPDATE frames have a tiny increment': FLOODED,
 }
 
 /** nghttp2's general error. `reason` says what the peer did. */
@@ -139,7 +142,7 @@ module.exports = {
   protocolError,
   /** The error for a reason that Rust reports. */
   failure(reason) {
-    if (reason === 'too many frames are malformed') {
+    if (reason === 'too many frames were malformed') {
       return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
     }
     return Object.assign(protocolError(reason), FAILURES[reason])

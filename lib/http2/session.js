@@ -450,7 +450,10 @@ class Http2Session extends EventEmitter {
   onPong(payload) {
     const pending = this[kState].pendingPings.shift()
     if (pending === undefined) {
-      this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
+      this.destroy(
+        errors.protocolError('an acknowledgement for a PING that was not sent'),
+        constants.NGHTTP2_PROTOCOL_ERROR,
+      )
       return
     }
     finishPing(pending, null, millisecondsSince(pending.began), payload)
