@@ -6,7 +6,7 @@
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
-const { test } = require('node:test')
+const { describe, it, test } = require('node:test')
 const { missing: etcdMissing, startCluster } = require('../etcd/support.js')
 const { identity, of, pem } = require('../https/support.js')
 const { ROOT, freePort, start } = require('../tutorial/support')
@@ -275,32 +275,37 @@ test('every piece of code in the docs is listed here', () => {
   )
 })
 
-for (const [page, recipes] of Object.entries(PAGES)) {
-  const texts = pieces(page)
-  for (const [index, recipe] of recipes.entries()) {
-    if (typeof recipe === 'string') continue
-    test(`docs/${page}, piece ${index + 1}`, { skip: recipe.etcd && etcdMissing, timeout: 120_000 }, async (t) => {
-      const { text, values } = programOf(texts[index], recipe)
-      const printed = [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].flatMap(([, lines]) => lines.split(' and '))
-      const [program, prints] = await placed(t, [text, [...printed, ...(recipe.prints ?? [])].join('\n')], recipe)
-      assert.notStrictEqual(printed.length + values + (recipe.prints ?? []).length, 0, 'there is something to check')
-      const directory = fs.mkdtempSync(path.join(ROOT, 'examples', '.docs-'))
-      t.after(() => fs.rmSync(directory, { recursive: true, force: true }))
-      fs.mkdirSync(path.join(directory, 'public'))
-      for (const [name, bytes] of Object.entries(FILES)) fs.writeFileSync(path.join(directory, name), bytes)
-      const file = path.join(directory, 'program.js')
-      fs.writeFileSync(file, program)
-      const started = start(t, file, { cwd: recipe.files ? directory : ROOT })
-      const expected = prints === '' ? [] : prints.split('\n')
-      if (recipe.stays) assert.deepStrictEqual(await started.lines(expected.length), expected)
-      else {
-        assert.deepStrictEqual(await started.ended, { code: 0, signal: null }, started.stderr)
-        assert.deepStrictEqual(started.stdout.split('\n').slice(0, -1), expected)
-      }
-      assert.strictEqual(started.stderr, '')
-    })
+// A program mostly waits, for itself or for its start.
+describe('the code of the docs', { concurrency: 4 }, () => {
+  for (const [page, recipes] of Object.entries(PAGES)) {
+    const texts = pieces(page)
+    for (const [index, recipe] of recipes.entries()) {
+      if (typeof recipe === 'string') continue
+      it(`docs/${page}, piece ${index + 1}`, { skip: recipe.etcd && etcdMissing, timeout: 120_000 }, async (t) => {
+        const { text, values } = programOf(texts[index], recipe)
+        const printed = [...text.matchAll(/console\.log\(.*\) \/\/ (.*)$/gm)].flatMap(([, lines]) =>
+          lines.split(' and '),
+        )
+        const [program, prints] = await placed(t, [text, [...printed, ...(recipe.prints ?? [])].join('\n')], recipe)
+        assert.notStrictEqual(printed.length + values + (recipe.prints ?? []).length, 0, 'there is something to check')
+        const directory = fs.mkdtempSync(path.join(ROOT, 'examples', '.docs-'))
+        t.after(() => fs.rmSync(directory, { recursive: true, force: true }))
+        fs.mkdirSync(path.join(directory, 'public'))
+        for (const [name, bytes] of Object.entries(FILES)) fs.writeFileSync(path.join(directory, name), bytes)
+        const file = path.join(directory, 'program.js')
+        fs.writeFileSync(file, program)
+        const started = start(t, file, { cwd: recipe.files ? directory : ROOT })
+        const expected = prints === '' ? [] : prints.split('\n')
+        if (recipe.stays) assert.deepStrictEqual(await started.lines(expected.length), expected)
+        else {
+          assert.deepStrictEqual(await started.ended, { code: 0, signal: null }, started.stderr)
+          assert.deepStrictEqual(started.stdout.split('\n').slice(0, -1), expected)
+        }
+        assert.strictEqual(started.stderr, '')
+      })
+    }
   }
-}
+})
 
 /** The texts with ports that are free, and with the endpoint of an etcd that runs. */
 async function placed(t, texts, { etcd }) {
