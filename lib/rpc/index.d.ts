@@ -371,7 +371,7 @@ export interface ServerCall {
   /** Milliseconds until the deadline, or `Infinity` if the caller set no limit. */
   readonly remaining: number
   /**
-   * Aborted when nobody waits for the answer any more: the call was cancelled, its deadline has passed, or its
+   * Aborted when the answer is not needed any more: the call was cancelled, its deadline has passed, or its
    * connection was lost.
    */
   readonly signal: AbortSignal
@@ -822,7 +822,7 @@ export type CallToMake =
 export interface ClientCounts extends PeerCounts {
   /** Calls that ended with a reply. */
   replies: number
-  /** One-way calls, which nobody answers. */
+  /** One-way calls, which have no answer. */
   oneWay: number
   /** Calls that ended without a reply, for any reason. */
   errors: number
