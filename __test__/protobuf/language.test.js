@@ -144,7 +144,7 @@ test('descriptors get the same checks as source text', () => {
       [{}, 'can be packed', { label: 3, type: 9, options: { packed: true } }],
       [{}, 'lazy is allowed on message fields only', { options: { lazy: true } }],
       [{}, 'jstype is allowed on 64-bit', { options: { jstype: 1 } }],
-      [{}, 'yet it extends', { extendee: '.M' }],
+      [{}, 'is not an extension', { extendee: '.M' }],
       [{}, 'names the type', { type_name: '.M' }],
       [{}, 'expected an enum type', { type: 14, type_name: '.M' }],
       [{}, 'entry of a map', { label: 3, type: 10, type_name: '.M.GEntry' }, entry],
