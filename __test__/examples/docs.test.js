@@ -11,6 +11,9 @@ const { missing: etcdMissing, startCluster } = require('../etcd/support.js')
 const { identity, of, pem } = require('../https/support.js')
 const { ROOT, freePort, start } = require('../tutorial/support')
 
+/** Where programs are written: inside the repository, where 'ironwire' means this package. */
+const WORK = path.join(__dirname, '.work')
+
 const read = (page) => fs.readFileSync(path.join(ROOT, 'docs', page), 'utf8')
 
 const IRONWIRE = "const { codec, etcd, grpc, http, protobuf, rpc } = require('ironwire')\n"
@@ -288,7 +291,8 @@ describe('the code of the docs', { concurrency: 4 }, () => {
         )
         const [program, prints] = await placed(t, [text, [...printed, ...(recipe.prints ?? [])].join('\n')], recipe)
         assert.notStrictEqual(printed.length + values + (recipe.prints ?? []).length, 0, 'there is something to check')
-        const directory = fs.mkdtempSync(path.join(ROOT, 'examples', '.docs-'))
+        fs.mkdirSync(WORK, { recursive: true })
+        const directory = fs.mkdtempSync(path.join(WORK, 'docs-'))
         t.after(() => fs.rmSync(directory, { recursive: true, force: true }))
         fs.mkdirSync(path.join(directory, 'public'))
         for (const [name, bytes] of Object.entries(FILES)) fs.writeFileSync(path.join(directory, name), bytes)
