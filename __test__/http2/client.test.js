@@ -814,6 +814,8 @@ test('idle sessions and streams emit timeout', async () => {
     (server) => server.on('stream', () => {}),
     async (client) => {
       const stream = client.request()
+      // A request that is not sent yet when the session is destroyed has an error.
+      await once(client, 'connect')
       const [session, request] = [once(client, 'timeout'), once(stream, 'timeout')]
       client.setTimeout(20)
       stream.setTimeout(20)
