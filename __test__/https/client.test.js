@@ -460,7 +460,7 @@ describe('requests', AT_ONCE, () => {
     }),
   )
 
-  same('only use connections with the same options', {}, hello, async (module, port) => {
+  same('only use connections with the same options', { keepAliveTimeout: 0 }, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const found = []
     for (const options of [

@@ -821,7 +821,7 @@ describe('options', () => {
       )
       refuses({ ...identity, SNICallback() {} }, { message: /'options\.tls\.SNICallback'/ })
       refuses({ ...identity, minVersion: 'TLSv1' }, { message: /'options\.tls\.minVersion' must be 'TLSv1\.2' or/ })
-      refuses({ ...identity, ciphers: 'AES128-SHA' }, { message: /'options\.tls\.ciphers' must name suites/ })
+      refuses({ ...identity, ciphers: 'AES128-SHA' }, { message: /'options\.tls\.ciphers' must name cipher suites/ })
       refuses({ ...identity, certt: 1 }, { code: 'IRONWIRE_UNKNOWN_OPTION', message: /"options\.tls\.certt".*"cert"/ })
       refuses({ ...identity, rejectUnauthorized: 1 }, { code: 'ERR_INVALID_ARG_TYPE' })
       for (const name of ['ca', 'minVersion', 'rejectUnauthorized']) {
