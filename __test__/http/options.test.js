@@ -71,7 +71,7 @@ for (const optimizeEmptyRequests of [true, false]) {
   })
 }
 
-test('what is ours in a server and an agent is not printed, and not copied', () => {
+test('private state of servers and agents is not printed or copied', () => {
   const keys = (made) => [Object.keys(made), Object.getOwnPropertySymbols({ ...made }).map(String)]
   for (const make of [({ Server }) => new Server(), ({ Agent }) => new Agent({ keepAlive: true })]) {
     assert.deepEqual(keys(make(http)), keys(make(core)))

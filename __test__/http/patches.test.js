@@ -19,7 +19,7 @@ async function output(name, whose) {
   return stdout.replace(/^Date: .*/gm, 'Date: *')
 }
 
-test("whether a method is still core's own is known of each", async () => {
+test('replaced methods are detected', async () => {
   const show = "const { own } = require('./lib/core.js'); console.log(Object.values(own).map(Boolean).join())"
   const replace = `const { IncomingMessage, ServerResponse } = require('node:http')
     for (const { prototype } of [IncomingMessage, ServerResponse])

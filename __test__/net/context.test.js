@@ -38,13 +38,13 @@ async function trace({ net }) {
   return seen.sort()
 }
 
-test('listeners see what the socket or server was made with', async () => {
+test('listeners run in the async context in which the socket or server was made', async () => {
   const expected = await trace(node)
   assert.ok(expected.includes('data client') && expected.includes('connection server'))
   assert.deepEqual(await trace(ironwire), expected)
 })
 
-test('without a context around, none is seen', async () => {
+test('without a context, listeners have none', async () => {
   const server = ironwire.net.createServer((socket) => socket.resume().end(String(storage.getStore())))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -54,7 +54,7 @@ test('without a context around, none is seen', async () => {
 })
 
 for (const [name, { http }] of Object.entries({ node, ironwire })) {
-  test(`http handlers see what listen() was called in, of ${name}`, async (t) => {
+  test(`http handlers run in the async context of listen(), with ${name}`, async (t) => {
     const server = http.createServer((_req, res) => {
       const store = storage.getStore()
       // Must not reach the next request on this connection.
@@ -142,13 +142,13 @@ async function published({ net }) {
   return seen
 }
 
-test("Node's diagnostics channels are told", async () => {
+test('Node’s diagnostics channels are published', async () => {
   const expected = await published(node)
   assert.ok(expected.length >= 5)
   assert.deepEqual((await published(ironwire)).sort(), expected.sort())
 })
 
-test("a descriptor that is none gets Node's error", () => {
+test('an invalid descriptor causes Node’s error', () => {
   for (const fd of [-1, 99_999, 1.5, 2 ** 32, Number.NaN, '1', null]) {
     let expected
     try {

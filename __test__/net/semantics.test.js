@@ -277,7 +277,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
   })
 }
 
-test('every export of node:net is there, and ours are kinds of them', () => {
+test('every export of node:net exists, and ironwire’s classes extend Node’s', () => {
   assert.deepStrictEqual(
     Object.keys(nodeNet).filter((key) => !(key in net)),
     [],
@@ -288,7 +288,7 @@ test('every export of node:net is there, and ours are kinds of them', () => {
   assert.strictEqual(net.createServer() instanceof net.Server, true)
 })
 
-test('writes of one turn leave as one', async () => {
+test('writes of one turn are sent together', async () => {
   const server = nodeNet.createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const first = new Promise((resolve) => {
@@ -304,7 +304,7 @@ test('writes of one turn leave as one', async () => {
   server.close()
 })
 
-test('an attempt that was given up in favour of the next address ends without a word', async () => {
+test('an abandoned connection attempt ends silently', async () => {
   const server = nodeNet.createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const thrown = []
@@ -336,7 +336,7 @@ test('an attempt that was given up in favour of the next address ends without a 
   }
 })
 
-test('what somebody has given up is not called, though its end comes later', async () => {
+test('abandoned callbacks are not called later', async () => {
   const server = nodeNet.createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { Connection, createTcp } = require('../../lib/net/handle.js')
@@ -352,7 +352,7 @@ test('what somebody has given up is not called, though its end comes later', asy
   server.close()
 })
 
-test("a server's connection is its worker's, once it was transferred", async (t) => {
+test('a transferred connection belongs to the worker', async (t) => {
   const { Worker } = require('node:worker_threads')
   if (
     !Object.getOwnPropertySymbols(nodeNet.Server.prototype).some((symbol) => /messaging_transfer/.test(String(symbol)))

@@ -9,7 +9,6 @@ const { describe, it } = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const core = require('node:tls')
 const { tls } = require('../..')
-const { usage } = require('../../lib/engine.js')
 const { identity, trusting, listen, secure, emptied } = require('../https/support.js')
 const { same, served, textOf } = require('./support.js')
 
@@ -62,12 +61,12 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       assert.match((await failed).code, /^ERR_SSL_/)
       await closing
     }
-    survives('a record that was made up', options, fails(record(23, 64, Buffer.alloc(64, 1))))
+    survives('a forged record', options, fails(record(23, 64, Buffer.alloc(64, 1))))
     survives('a record that is too long', options, fails(record(23, 0x4900, Buffer.alloc(0x4900))))
     survives('plain text', options, fails(Buffer.from('GET / HTTP/1.1\r\n\r\n')))
-    survives('an alert that is none', options, fails(record(21, 30, Buffer.alloc(30, 2))))
+    survives('an invalid alert', options, fails(record(21, 30, Buffer.alloc(30, 2))))
 
-    survives('half a record, and the end', options, async (port, server) => {
+    survives('half a record, then the end', options, async (port, server) => {
       const closing = served(server).then((socket) => new Promise((resolve) => socket.on('close', resolve)))
       const { raw, socket } = await tapped(port, options)
       socket.write('x')
@@ -77,7 +76,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       await closing
     })
 
-    survives('no farewell', options, async (port, server) => {
+    survives('an end without close_notify', options, async (port, server) => {
       const seen = served(server).then(async (socket) => {
         const ended = once(socket, 'end')
         await once(socket, 'close')
@@ -106,7 +105,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       assert.equal(left, 0)
     })
 
-    survives('who never reads: what is held for it is bounded', options, async (port, server) => {
+    survives('a client that never reads: the memory held for it is bounded', options, async (port, server) => {
       server.echoes = false
       const serving = served(server)
       const { raw, socket } = await tapped(port, options)
@@ -176,16 +175,16 @@ describe('in the handshake', AT_ONCE, () => {
   const patient = { handshakeTimeout: 1000 }
   survives('nonsense', {}, sends(Buffer.alloc(100_000, 0xa5)))
   survives('plain text', {}, sends('GET / HTTP/1.1\r\n\r\n'))
-  survives('records with nothing in them', patient, sends(...Array(200).fill(record(22, 0, Buffer.alloc(0)))))
-  survives('a greeting that never ends', patient, sends(record(22, 200, Buffer.from([1, 0, 1]))))
-  survives('half a greeting, and no more', patient, sends(Buffer.from([22, 3])))
+  survives('empty records', patient, sends(...Array(200).fill(record(22, 0, Buffer.alloc(0)))))
+  survives('a ClientHello that never ends', patient, sends(record(22, 200, Buffer.from([1, 0, 1]))))
+  survives('half a ClientHello', patient, sends(Buffer.from([22, 3])))
   survives(
-    'the same, and a callback',
+    'half a ClientHello, with SNICallback',
     { ...patient, SNICallback: (_name, done) => done(null, null) },
     sends(Buffer.from([22, 3])),
   )
 
-  it('a listener that throws costs the others nothing', async () => {
+  it('a listener that throws does not affect other connections', async () => {
     const { execFile } = require('node:child_process')
     const program = `
       const { tls } = require(${JSON.stringify(require.resolve('../..'))}), net = require('node:net')
@@ -204,6 +203,6 @@ describe('in the handshake', AT_ONCE, () => {
   })
 })
 
-it('none of them has left a connection open', async () => {
+it('no connection is left open', async () => {
   await emptied()
 })

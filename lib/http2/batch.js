@@ -1,9 +1,9 @@
 'use strict'
 
-// Rows of the table that Rust fills (src/binding/http2.rs) become calls of sessions and of what they exchange on their streams.
+// Turns the rows of the table that Rust fills (src/binding/http2.rs) into calls of sessions and exchanges.
 //
-// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
-// promise jobs run.
+// JavaScript is entered once per turn of the event loop, with the events of all connections that have received something. Ticks and promise
+// jobs run between the events of two connections.
 
 const { Buffer } = require('node:buffer')
 const { native, ownerOf, shared } = require('../engine.js')
@@ -31,10 +31,10 @@ const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
 const { HEAD, INFORMATIONAL, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK } = constants.http2Event
 const { PING, PONG, GOAWAY, FAILED, PUSH, EXTENSION } = constants.http2Event
 
-/** So much smaller than the read that it came with, a part of a body is copied. */
+/** A part of a body is copied if the read that contains it is this many times larger. */
 const SMALL = 8
 
-/** By the numbers that rows say. */
+/** HTTP methods, by the numbers in the rows. */
 const METHODS = binding.httpMethods()
 
 let words
@@ -54,7 +54,7 @@ function onHttp2(count, text, body) {
     if (session === undefined) continue
     if (connection.context === null) handle(session, at, text, body)
     else connection.context.runInAsyncScope(handle, undefined, session, at, text, body)
-    // Whoever waits for an answer can ask for what comes behind it.
+    // The client's code that awaits a response may then react to it before the next event.
     if (session[kIsClient] && event + 1 < count) runTicks()
   }
 }
@@ -125,7 +125,7 @@ function bytes(body, start, length) {
   if (body === undefined) return empty
   if (start === 0 && length === body.length) return body
   const part = body.subarray(start, start + length)
-  // Whoever keeps a small part is not to keep all of a large read.
+  // A program that keeps a small part must not keep the whole memory of a large read alive.
   return length < body.length / SMALL ? Buffer.from(part) : part
 }
 

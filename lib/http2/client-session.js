@@ -1,6 +1,6 @@
 'use strict'
 
-// A client's session.
+// The session of a client.
 
 const { Duplex } = require('node:stream')
 const process = require('node:process')
@@ -42,7 +42,7 @@ const { taking } = require('./taking.js')
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
-/** Their requests have no body, unless the program says otherwise. */
+/** Methods whose requests have no body unless the program says otherwise. */
 const BODILESS = new Set(['DELETE', 'GET', 'HEAD'])
 
 class ClientHttp2Session extends taking(Http2Session) {
@@ -51,7 +51,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     this[kState].authority = authority
     this[kState].scheme = protocol.slice(0, -1)
     this[kState].maxOrigins = maxOrigins
-    /** Exchanges that wait for the connection. */
+    /** Exchanges whose requests wait for the connection. */
     this[kState].unsent = new Set()
     this[kBind](socket)
   }
@@ -113,7 +113,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     each([...this[kState].unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
   [kOnHead](stream, text, _method, _path, ended) {
     this[kState].exchanges.get(stream)?.onHead(text, ended)
@@ -125,13 +125,13 @@ class ClientHttp2Session extends taking(Http2Session) {
 
   [kOnPush](id, text) {
     this[kTouch]()
-    // Nobody would read it.
+    // No listener would read the pushed stream.
     if (this.listenerCount('stream') === 0) return native.http2Reset(this[kState].handle.id, id, NGHTTP2_REFUSED_STREAM)
     const exchange = new ClientExchange(this, {})
     process.nextTick(tellPush, exchange, exchange.push(id, text))
   }
 
-  /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */
+  /** ALTSVC and ORIGIN frames, which a server sends on its own. Malformed ones are ignored (RFC 7838, 4; RFC 8336, 2.1). */
   [kOnExtension](kind, stream, payload) {
     this[kTouch]()
     if (kind === ALTSVC) this[kOnAlternative](stream, payload)
@@ -196,7 +196,7 @@ function checkOptions(options) {
 }
 
 const silent = () => {}
-/** As Node does since 24. */
+/** Node warns since version 24. */
 const warnOfWeight =
   Number.parseInt(process.versions.node, 10) < 24
     ? silent
@@ -204,7 +204,7 @@ const warnOfWeight =
 
 let throwing
 
-/** Whether a request of a session that is over throws, as in older Nodes, or its stream has the error: asked of core's. */
+/** Whether `request()` on a closed session throws, as in older Nodes, or gives its stream the error. One of Node's own sessions is asked. */
 function throwsWhenClosed() {
   if (throwing !== undefined) return throwing
   const session = http2.connect('http://localhost', { createConnection: () => new Duplex({ read() {}, write() {} }) })

@@ -39,7 +39,7 @@ class ClientHttp2Stream extends Http2Stream {
     this[kWaitForTrailers] = true
   }
 
-  /** Ends when the signal says so. */
+  /** Ends the stream when the signal aborts. */
   [kHeed](signal) {
     addAbortSignal(signal, this)
   }
@@ -51,7 +51,7 @@ class ClientHttp2Stream extends Http2Stream {
     super._write(chunk, encoding, callback)
   }
 
-  /** Several writes at once: those from before the request could go out, and those that had to wait. */
+  /** Several writes at once: those made before the request could be sent, and those that had to wait. */
   _writev(parts, callback) {
     const exchange = this[kExchange]
     if (exchange.holds(() => this._writev(parts, callback))) return
@@ -78,19 +78,19 @@ class ClientHttp2Stream extends Http2Stream {
     if (channels.bodySent.hasSubscribers) channels.bodySent.publish({ stream: this })
   }
 
-  /** Its header is what it begins with. */
+  /** The header of a request is always sent first, so nothing is left to do. */
   [kProceed]() {}
 
   [kFinishClose](code) {
     if (!this.pending) return super[kFinishClose](code)
-    // When the request is out.
+    // Close the stream after the request has been sent.
     this[kExchange].doom(code)
     const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
     if (!this.writableEnded) this.end()
     if (!isLater) this.push(null)
   }
 
-  /** Ends it without an error: what was written goes first. */
+  /** Closes the stream without an error, after everything that was written. */
   [kCloseCleanly](code) {
     const exchange = this[kExchange]
     if (this.writableEnded && !this.writableFinished) {
@@ -99,7 +99,7 @@ class ClientHttp2Stream extends Http2Stream {
     } else exchange.resetWhenSent(code)
   }
 
-  /** What there is to read is the program's; where there is nothing, that is the end. */
+  /** Leaves the data that has arrived to the program. If there is none, the stream ends. */
   [kReadOut]() {
     this.read(0)
   }
@@ -107,7 +107,7 @@ class ClientHttp2Stream extends Http2Stream {
 
 function publishChunk(stream, writev, data, encoding) {
   if (!channels.bodyChunkSent.hasSubscribers) return
-  // As Node has it, bytes alone need no encodings.
+  // As in Node, encodings are left out if all chunks are bytes.
   if (writev && data.allBuffers) data = data.map(({ chunk }) => chunk)
   channels.bodyChunkSent.publish({ stream, writev, data, encoding })
 }

@@ -1,6 +1,6 @@
 'use strict'
 
-// http2.connect: sessions of clients over the native engine. What is unusual about one is core's: options that ours do not know, sockets that are not ours.
+// http2.connect: client sessions over the native engine. Options that the engine does not support, and sockets that are not ironwire's, go to Node.
 
 const { net, tls, http2, live } = require('../genuine.js')
 const { URL } = require('node:url')
@@ -13,7 +13,7 @@ const { isUsual } = require('./options.js')
 const { isOurs } = require('./taken.js')
 const { replaced } = require('../replaced.js')
 
-/** Names that a server says it answers for, and that are remembered. */
+/** The default limit of origins that a session remembers from ORIGIN frames. */
 const MAX_ORIGINS = 128
 
 function connect(authority, options, listener) {
@@ -25,7 +25,7 @@ function connect(authority, options, listener) {
   options = { ...options }
   const maxOrigins = checkOrigins(options.maxOriginSetSize)
   if (!isUsual(options)) {
-    // Above sockets of its own.
+    // Node's session uses Node's sockets.
     const create = (authority, options) => dial(placeOf(authority, options), options, net.connect, tls.connect)
     return http2.connect(authority, { createConnection: create, ...options }, listener)
   }
@@ -99,7 +99,7 @@ function tlsConnect() {
   return otherSecure() ?? connectHttp2
 }
 
-/** The same, as a promise for the session once it is connected. */
+/** `connect()` as a promise, which resolves with the session once it is connected. */
 function connected(authority, options) {
   return new Promise((resolve, reject) => {
     const session = connect(authority, options, () => {

@@ -1,12 +1,12 @@
 'use strict'
 
-// `http2`: Node's module with servers and clients over the native engine. What is not listed here is core's. What they stand on is loaded with the
-// first of them.
+// `http2`: Node's module with servers and clients over the native engine. Names that are not defined here are Node's. The implementation
+// is loaded on first use.
 
 const { promisify } = require('node:util')
 const { intercepted } = require('../replaced.js')
 
-/** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
+/** Node's module. A Node that was built without OpenSSL has no HTTP/2 and throws when the module is loaded. */
 function core() {
   try {
     require('node:http2')
@@ -62,7 +62,7 @@ const http2 = core()
 if (http2 !== undefined) {
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
   Object.assign(exports, { createServer, createSecureServer, connect })
-  // Older Nodes have none.
+  // Older Nodes do not have it.
   if (http2.performServerHandshake !== undefined) Object.assign(exports, { performServerHandshake })
   lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
   lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)

@@ -1,6 +1,6 @@
 'use strict'
 
-// The socket of a session, as programs may have it: to look at, but not to read or to write, which would break the protocol.
+// The sockets that programs get from requests, streams and sessions: proxies that refuse to read or write, which would break the protocol.
 
 const errors = require('./errors.js')
 const { kBoundSocket, kExchange, kGetSocket, kRequest } = require('./symbols.js')
@@ -10,7 +10,7 @@ const kSocket = Symbol('socket of an exchange')
 const FORBIDDEN = new Set(['write', 'read', 'pause', 'resume'])
 const OF_STREAM = new Set(['on', 'once', 'end', 'emit', 'destroy'])
 
-/** What requests and responses show: of the stream, what ends and happens; of the connection's socket, the rest. */
+/** The socket of a request or response: events and the end come from the stream, everything else from the connection's socket. */
 const handler = {
   get(exchange, key) {
     if (OF_STREAM.has(key)) {
@@ -49,14 +49,14 @@ function socketOf(exchange) {
   return exchange[kSocket]
 }
 
-/** The next one who asks gets another, as of core's. */
+/** The next access gets a new proxy, as in Node. */
 function forgetSocket(stream) {
   stream[kExchange][kSocket] = undefined
 }
 
 const SESSION_FORBIDDEN = new Set([...FORBIDDEN, 'emit', 'end', 'setEncoding', 'setKeepAlive', 'setNoDelay'])
 
-/** What `session.socket` is. */
+/** The socket in `session.socket`. */
 const sessionHandler = {
   get(session, key) {
     if (key === 'setTimeout' || key === 'ref' || key === 'unref') return session[key].bind(session)

@@ -1,6 +1,6 @@
 'use strict'
 
-// A server's session.
+// The session of a server.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
@@ -38,20 +38,20 @@ const {
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
-/** What was said so many milliseconds ago has been read. */
+/** In milliseconds. The peer is taken to have read what was sent longer ago than this. */
 const JUST = 1000
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
-/** What may stand in an alternative service. */
+/** The characters that an ALTSVC value may contain. */
 const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
 
 class ServerHttp2Session extends Http2Session {
-  /** Without a `server`, it is for whoever has asked for the session itself. */
+  /** `server` is undefined for a session from `performServerHandshake()`. */
   constructor(server, options) {
     super(NGHTTP2_SESSION_SERVER, options, DEFAULTS)
     this[kState].server = server
-    /** When the last exchange ended. */
+    /** When the last exchange ended; kept for TLS connections only. */
     this[kState].lastAt = undefined
     if (server !== undefined) this.on('stream', sessionOnStream)
   }
@@ -130,9 +130,9 @@ class ServerHttp2Session extends Http2Session {
     super[kForget](exchange)
   }
 
-  /** Whether the peer may not have read all of it. */
+  /** Whether the peer may not have read everything yet. */
   [kHasJustSpoken]() {
-    // Modulo 2^32.
+    // The clock counts modulo 2^32.
     return this[kState].lastAt !== undefined && ((now() - this[kState].lastAt) | 0) < JUST
   }
 
@@ -141,7 +141,7 @@ class ServerHttp2Session extends Http2Session {
     super[kLeave](error)
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
   [kOnHead](id, text, method, path, ended) {
     const exchange = new ServerExchange(this, id, text, method, path, ended)
@@ -172,7 +172,7 @@ class ServerHttp2Session extends Http2Session {
     this.emit('stream', stream, fieldsObject(exchange.text), flags, rawFields(exchange.text))
   }
 
-  /** Nobody is there for it. */
+  /** No listener takes the stream. */
   [kRefuse](exchange) {
     exchange.reader = nobody
     exchange.reset(NGHTTP2_REFUSED_STREAM)
@@ -186,7 +186,7 @@ class ServerHttp2Session extends Http2Session {
     answer(server, req, res, method, text.includes('expect\0') ? req.headers.expect : undefined)
   }
 
-  /** The exchange that a client is promised, or nothing when it takes none. */
+  /** Makes the exchange of a pushed response; `undefined` if the client does not accept it. */
   [kPush](parent, text, method, path) {
     const id = native.http2Push(this[kState].handle.id, parent.id, text)
     if (id < 0) return undefined
@@ -197,7 +197,7 @@ class ServerHttp2Session extends Http2Session {
   }
 }
 
-/** A session's streams are its server's. */
+/** Passes the streams of a session on to its server. */
 function sessionOnStream(...args) {
   this.server.emit('stream', ...args)
 }
@@ -209,7 +209,7 @@ function publishStream(exchange) {
   channels.start.publish({ stream, headers })
 }
 
-/** Who reads what nobody wants. */
+/** Reads and drops a body that no program wants. */
 const nobody = { push: () => true }
 
 module.exports = { ServerHttp2Session }

@@ -42,7 +42,7 @@ const {
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
 const MAX_FD = 2 ** 31 - 1
-/** Node's numbers for what a stream is: ready and with its header sent; for HEAD; with trailers to come. */
+/** Node's numbers for the flags of a stream: ready with its header sent, HEAD, trailers to come. */
 const flag = { RESPONDED: 0x5, HEAD: 0x8, TRAILERS: 0x20 }
 
 const kSaid = Symbol('said without it')
@@ -56,16 +56,16 @@ class ServerHttp2Stream extends Http2Stream {
     if (exchange.bodyDone) this.push(null)
   }
 
-  /** It came later: what a response has said without it is said. */
+  /** Takes over what a response had sent before this stream object was created. */
   [kRecall](res) {
     this[kSaid] = res
     const { headersSent, localEnded } = this[kExchange]
-    // What comes behind a body that has begun is the response's to say.
+    // If the body has begun, the response sends the trailers.
     this[kWaitForTrailers] = headersSent && !localEnded
     if (localEnded) this[kEndedElsewhere]()
   }
 
-  /** What was sent, under this symbol: much of it is not looked at, and so put together when somebody does. */
+  /** What was sent, by symbol. Programs rarely read it, so it is put together on the first access. */
   [kSentOf](key) {
     const res = this[kSaid]
     if (res !== undefined) {
@@ -94,7 +94,7 @@ class ServerHttp2Stream extends Http2Stream {
     return this[kExchange].method === 'HEAD'
   }
 
-  /** Whether nothing follows the header of its response, whatever that is. */
+  /** Whether the header of the response ends the stream, whatever its status is. */
   [kIsBodiless]() {
     return this.headRequest || this[kExchange].bodiless
   }
@@ -123,7 +123,7 @@ class ServerHttp2Stream extends Http2Stream {
     if (ends) this.end()
   }
 
-  /** The fields of a response, checked; `sentHeaders` are what they have become. */
+  /** Checks the fields of a response given as an object, and keeps them for `sentHeaders`. */
   [kTakeHeaders](headers, dates) {
     checkObject(headers, 'headers')
     const all = Object.assign(Object.create(null), headers)
@@ -136,7 +136,7 @@ class ServerHttp2Stream extends Http2Stream {
     return { text, status }
   }
 
-  /** The same of names and values in a row. */
+  /** The same for fields given as a list: name, value, name, value. */
   [kTakeList](headers, dates) {
     const all = [...headers]
     if (headers[sensitiveHeaders] !== undefined) all[sensitiveHeaders] = headers[sensitiveHeaders]
@@ -158,7 +158,7 @@ class ServerHttp2Stream extends Http2Stream {
     return { text, status }
   }
 
-  /** For who listens to the channel: the header is sent. */
+  /** Publishes on the diagnostics channel that the header was sent. */
   [kPublishResponse]() {
     const flags = flag.RESPONDED | (this.headRequest ? flag.HEAD : 0) | (this[kWaitForTrailers] ? flag.TRAILERS : 0)
     channels.finish.publish({ stream: this, headers: this.sentHeaders, flags })
@@ -186,7 +186,7 @@ class ServerHttp2Stream extends Http2Stream {
     this[kExchange].inform(all[':status'], text)
   }
 
-  /** Promises the response to a request that the client will make, and hands on the stream for it. */
+  /** Pushes: promises the response to a request that the client would make, and hands the stream for it to the callback. */
   pushStream(headers, options, callback) {
     if (!this.pushAllowed) throw errors.pushDisabled()
     if (this.id % 2 === 0) throw errors.nestedPush()
@@ -296,7 +296,7 @@ class ServerHttp2Stream extends Http2Stream {
     else begin(null)
   }
 
-  /** The body ends with the file that is on its way, whoever says so before. */
+  /** While a file is being sent, the stream ends with the file, even if `end()` is called before. */
   end(...args) {
     if (!this[kFile] || this.closed) return super.end(...args)
     const done = args.at(-1)
@@ -306,10 +306,10 @@ class ServerHttp2Stream extends Http2Stream {
 
   [kPipeFile](fd, { offset, length }, owned, regular) {
     const end = length < 0 ? undefined : offset + length - 1
-    // A number that is none of a file's fails when it is read.
+    // `createReadStream` throws for a descriptor below 0. With the largest number the first read fails instead, as in Node.
     const file = fs.createReadStream('', {
       fd: fd < 0 ? MAX_FD : fd,
-      // What is no file has no places in it.
+      // Only regular files can be read from an offset.
       start: owned && !regular ? undefined : offset,
       end,
       autoClose: owned,
@@ -327,25 +327,25 @@ class ServerHttp2Stream extends Http2Stream {
     file.pipe(this, { end: false })
   }
 
-  /** Until the end of the tick something can still be promised to a client that takes it: nothing can be when the stream has ended. */
+  /** The last chunk is sent in the next tick if the client accepts pushes: after the stream has ended nothing can be promised any more. */
   [kSay](body, encoding, ends, callback) {
     if (!ends || !this.pushAllowed) return super[kSay](body, encoding, ends, callback)
     process.nextTick(sayLast, this, body, encoding, callback)
   }
 
   _final(callback) {
-    // What was promised without a body ends with its header, which follows.
+    // A pushed stream without a body ends with its header, which is still to come.
     if (this.id % 2 === 0 && this[kIsBodiless]() && !this.headersSent) callback()
     else super._final(callback)
   }
 
-  // --- called by the exchange, and by what else takes part in it
+  // --- called by the exchange and its participants
 
-  /** Ends it without an error: what was written goes first. */
+  /** Closes the stream without an error, after everything that was written. */
   [kCloseCleanly](code) {
     const exchange = this[kExchange]
     if (this[kWaitForTrailers] && this.writableFinished && !exchange.localEnded) {
-      // There will be none.
+      // There will be no trailers.
       this[kTrailersReady] = false
       exchange.write(undefined, '', true)
     }
@@ -360,12 +360,12 @@ class ServerHttp2Stream extends Http2Stream {
     exchange.resetWhenSent(code)
   }
 
-  /** Something is said before the response has a header. */
+  /** The program has written before the response has a header: send the default one. */
   [kProceed]() {
     this.respond()
   }
 
-  /** What nobody has begun to read is let go. */
+  /** Discards a body that the program has not started to read. */
   [kReadOut]() {
     if (!this[kIsRead]()) this.resume()
   }

@@ -1,6 +1,6 @@
 'use strict'
 
-// A session: one connection that speaks HTTP/2. What only a server's or a client's does is in files of their own.
+// A session: one connection that speaks HTTP/2. What only a server or only a client does is in files of their own.
 
 const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
@@ -51,17 +51,17 @@ const {
   kTouch,
 } = require('./symbols.js')
 const { Timer } = require('./timer.js')
-// Brings what the table says.
+// Connects the table of events from Rust.
 require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
 const EMPTY = Buffer.alloc(0)
 
 class Http2Session extends EventEmitter {
-  /** `settings` are those that hold before it says anything. */
+  /** `settings` are the settings that hold before the session changes any. */
   constructor(type, options, settings) {
     super()
-    // The names on a session are its program's, but for Node's.
+    // Apart from Node's names, the property names on a session belong to the program.
     this[kState] = {
       type,
       options,
@@ -74,21 +74,21 @@ class Http2Session extends EventEmitter {
       handle: undefined,
       exchanges: new Map(),
       origins: undefined,
-      /** What it says of itself when it begins, and later. */
+      /** The settings that this side sends, at the start and later. */
       said: settings,
-      /** What was found when somebody looked, until it changes: `localSettings` and `remoteSettings`. */
+      /** `localSettings` and `remoteSettings` after the first access, until they change. */
       seen: { local: undefined, remote: undefined },
-      /** Callbacks of settings and pings that are not answered. */
+      /** Callbacks of the settings and pings that the peer has not acknowledged. */
       pendingSettings: [],
       pendingPings: [],
       timer: new Timer(this),
       resources: undefined,
       socketProxy: undefined,
-      /** What the peer's GOAWAY has said. */
+      /** The code and the last stream of the peer's GOAWAY. */
       goodbye: undefined,
-      /** It was the connection that has ended. */
+      /** Whether the session has ended because the connection has. */
       lost: false,
-      /** There is nobody to say anything to. */
+      /** The peer cannot be sent anything any more. */
       failed: false,
     }
   }
@@ -117,7 +117,7 @@ class Http2Session extends EventEmitter {
     return this[kState].alpnProtocol
   }
 
-  /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
+  /** Starts to speak HTTP/2 on a connection. Returns 0, or an error number below 0. */
   [kAttach](handle) {
     const isClient = this[kIsClient]
     const { options } = this[kState]
@@ -130,7 +130,7 @@ class Http2Session extends EventEmitter {
     this[kState].pendingSettings.push(undefined)
     handle.session = this
     handle.reading = true
-    // What one stream says does not wait for what another has said.
+    // Without this, a small frame of one stream would wait for the acknowledgement of another's.
     if (handle.isTcp) handle.setNoDelay(true)
     const limits = [
       limit(options.maxHeaderListPairs, isClient ? 1 : 4, 128),
@@ -149,7 +149,7 @@ class Http2Session extends EventEmitter {
     )
   }
 
-  /** What the connection is for, by its name. */
+  /** The origins that the server answers for. The first is the one that the client has connected to. */
   get originSet() {
     if (!this.encrypted || this.destroyed) return undefined
     return [...this[kKnownOrigins]()]
@@ -199,7 +199,7 @@ class Http2Session extends EventEmitter {
     return this[kLook]('remote', 7)
   }
 
-  /** As with core's, what ours was once is there when the session is no more. */
+  /** As in Node, local settings that were read once stay readable after the session has ended. */
   [kLook](side, at) {
     const { seen } = this[kState]
     if (seen[side] !== undefined && (!this.destroyed || side === 'local')) return seen[side]
@@ -250,7 +250,7 @@ class Http2Session extends EventEmitter {
     this[kState].timer.touch()
   }
 
-  /** For timers: how much has left, where something waits to; else nothing. */
+  /** For timers: how many bytes have left, if any data still waits; else undefined. */
   [kProgress]() {
     if (this.connecting) return undefined
     const { id } = this[kState].handle
@@ -338,7 +338,7 @@ class Http2Session extends EventEmitter {
     native.http2Goaway(this[kState].handle.id, code, lastStreamID > 0 ? lastStreamID : -1, debug, debug.length)
   }
 
-  /** Takes no further streams, and ends when those that are open have. */
+  /** Accepts no further streams, and ends once the open ones have. */
   close(callback) {
     if (this.closed || this.destroyed) return
     this[kState].closed = true
@@ -347,18 +347,18 @@ class Http2Session extends EventEmitter {
     this[kEndIfDone]()
   }
 
-  /** Nothing happens on the stream of this exchange any more. */
+  /** Forgets an exchange on whose stream nothing can happen any more. */
   [kForget](exchange) {
     this[kState].exchanges.delete(exchange.id)
     this[kEndIfDone]()
   }
 
-  /** Whether the peer may not have read all of what was said. */
+  /** Whether the peer may not have read everything yet. */
   [kHasJustSpoken]() {
     return false
   }
 
-  /** What a program says of a stream cannot be sent: with `code` it ends, and the session behind it. */
+  /** The header that the program gives for a stream is too long to be sent: the stream ends with `code`, and the session after it. */
   [kFailFrame](exchange, type, code) {
     const emitter = exchange.stream ?? this
     emitter.emit('frameError', type, constants.NGHTTP2_FRAME_SIZE_ERROR, exchange.id)
@@ -392,14 +392,14 @@ class Http2Session extends EventEmitter {
     this[kTearDown](error, code)
   }
 
-  /** Nothing more can be said. */
+  /** Ends the session, its streams and pings. Nothing more is sent. */
   [kTearDown](error, code) {
     if (this.destroyed) return
     this[kState].destroyed = true
     this[kState].timer.clear()
     const exchanges = [...this[kState].exchanges.values()]
     process.nextTick(each, exchanges, close)
-    // What a listener throws is whoever's who has ended the session, but keeps nothing from the others.
+    // An exception of a listener goes to the caller who ended the session, after all streams were informed.
     try {
       each(exchanges, (exchange) => {
         exchange.code = this[kCodeFor](exchange, code)
@@ -419,16 +419,16 @@ class Http2Session extends EventEmitter {
     this[kLeave](error)
   }
 
-  /** Ends what waits for a connection. */
+  /** Cancels requests that wait for a connection. */
   [kCancelUnsent]() {}
 
-  /** Lets go of the connection, and tells that it is over. */
+  /** Releases the connection, and emits 'close'. */
   [kLeave](error) {
     this[kState].handle.finish(this.closed && !error)
     process.nextTick(tellClosed, this, error)
   }
 
-  /** What a stream ends with when the session does, with this code. */
+  /** The error code for an open stream when the session ends with `code`. */
   [kCodeFor](_exchange, code) {
     return this[kState].goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
   }
@@ -438,7 +438,7 @@ class Http2Session extends EventEmitter {
     else this.destroy(error)
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
   [inspect.custom](depth, options) {
     const { type, closed, destroyed, state, localSettings, remoteSettings } = this
@@ -446,7 +446,7 @@ class Http2Session extends EventEmitter {
     return depth < 0 ? this : `Http2Session ${inspect(shown, { ...options, depth: null })}`
   }
 
-  /** Over by what was said: told when the caller is done. */
+  /** Closes an exchange in the next tick. */
   [kCloseSoon](exchange) {
     if (over.length === 0) process.nextTick(closeAll)
     over.push(exchange)
@@ -462,7 +462,7 @@ class Http2Session extends EventEmitter {
     this[kTouch]()
     const { local } = this[kState].seen
     this[kState].seen.local = undefined
-    // Who has looked once may look when there is nothing to be seen any more.
+    // A program that has read the settings once may read them after the session has ended, too.
     if (local !== undefined) this[kLook]('local', 0)
     const pending = this[kState].pendingSettings.shift()
     try {
@@ -480,7 +480,10 @@ class Http2Session extends EventEmitter {
   [kOnPong](payload) {
     const pending = this[kState].pendingPings.shift()
     if (pending === undefined) {
-      this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
+      this.destroy(
+        errors.protocolError('an acknowledgement for a PING that was not sent'),
+        constants.NGHTTP2_PROTOCOL_ERROR,
+      )
       return
     }
     finishPing(pending, null, millisecondsSince(pending.began), payload)
@@ -493,7 +496,7 @@ class Http2Session extends EventEmitter {
     else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
   }
 
-  /** The peer has broken the protocol, and been told. */
+  /** The peer has broken the protocol. It has been sent a GOAWAY. */
   [kOnFailed](code, why) {
     this[kState].failed = true
     this[kTearDown](errors.failure(why), code)
@@ -503,7 +506,7 @@ class Http2Session extends EventEmitter {
   [kOnLost](error) {
     this[kState].failed = error !== undefined
     if (error === undefined) this.destroy()
-    // Who has said that it goes may go in any way.
+    // After a graceful GOAWAY the peer may also leave with a reset.
     else if (this[kState].goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
       this[kTearDown](undefined, NGHTTP2_NO_ERROR)
     else this[kTearDown](error, NGHTTP2_CANCEL)
@@ -512,7 +515,7 @@ class Http2Session extends EventEmitter {
 
 Http2Session.prototype[kIsClient] = false
 
-/** The end is told last. */
+/** 'close' is emitted last. */
 function tellClosed(session, error) {
   try {
     if (error) session.emit('error', error)
@@ -538,7 +541,7 @@ function cancelPing(ping) {
   finishPing(ping, errors.pingCancel())
 }
 
-/** What is over by what was said in this tick. */
+/** Exchanges to close in the next tick. */
 let over = []
 
 function closeAll() {

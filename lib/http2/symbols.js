@@ -1,16 +1,16 @@
 'use strict'
 
-// What ours have on objects whose names are the program's.
+// Symbols for state that ironwire keeps on objects whose property names belong to the program.
 
 module.exports = {
   kExchange: Symbol('exchange'),
-  /** The request and the response that stand on it, while it is open. */
+  /** The request and the response that use a stream, while it is open. */
   kRequest: Symbol('request'),
   kResponse: Symbol('response'),
-  /** On a server, whose names are its program's: what was asked for, and who is connected. */
+  /** On a server: the options it was created with, and its open sessions. */
   kOptions: Symbol('options'),
   kSessions: Symbol('sessions'),
-  /** What a session is in the middle of. */
+  /** On a session: all its private state. */
   kState: Symbol('state'),
   // Methods: a program may give an object any name of its own (`session.start = Date.now()`).
   kAttach: Symbol('attach'),

@@ -1,6 +1,6 @@
 'use strict'
 
-// Sessions over a socket that somebody else has made.
+// Sessions over a socket that the program, or `connect()`, has created.
 
 const process = require('node:process')
 const { setImmediate } = require('node:timers')
@@ -12,13 +12,13 @@ const { tellClosed } = require('./session.js')
 const { kAttach, kBind, kGetSocket, kLeave, kOnLost, kStart, kState, kTakeSocket } = require('./symbols.js')
 const { take } = require('./taken.js')
 
-/** On a socket: the session that has it. */
+/** On a socket: the session that uses it. */
 const kSession = Symbol('session of the socket')
 
-/** Sessions of `Base` that take a socket's connection when it is connected. */
+/** Returns a class of sessions that extends `Base` and takes over a socket once it is connected. */
 function taking(Base) {
   return class extends Base {
-    /** Takes a socket, which is no other session's. */
+    /** Binds the session to a socket that no other session uses. */
     [kBind](socket) {
       if (socket[kSession] !== undefined) throw errors.socketBound()
       socket[kSession] = this
@@ -29,7 +29,7 @@ function taking(Base) {
       else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this[kStart]())
     }
 
-    /** There is a connection. */
+    /** The socket is connected. */
     [kStart]() {
       const { netSocket } = this[kState]
       if (!this.destroyed) {
@@ -49,7 +49,7 @@ function taking(Base) {
       if (status < 0) throw systemError(status, 'read')
       const { connectionWindowSize } = this[kState].options
       if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
-      // Whoever has made the session may want to hear of what comes.
+      // The program gets this tick to add its listeners.
       if (received.length > 0) process.nextTick(feed, handle, received)
     }
 
@@ -57,7 +57,7 @@ function taking(Base) {
       return this[kState].netSocket
     }
 
-    /** It is over when its socket is. */
+    /** The session ends when its socket has closed. */
     [kLeave](error) {
       const { netSocket, handle } = this[kState]
       netSocket[kSession] = undefined

@@ -1,6 +1,6 @@
 'use strict'
 
-// The timeout of a stream or session: 'timeout' after so long without anything sent or received.
+// The timeout of a stream or session: 'timeout' is emitted after the given time without anything sent or received.
 
 const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
@@ -43,7 +43,7 @@ class Timer {
   }
 }
 
-/** What Node makes of a delay. */
+/** Checks a delay the way Node does. */
 function checkDelay(msecs) {
   if (typeof msecs !== 'number') throw invalidArgType('msecs', 'of type number', msecs)
   if (!(msecs >= 0 && msecs < Number.POSITIVE_INFINITY))
@@ -59,7 +59,7 @@ function checkDelay(msecs) {
 function expired(timer) {
   const { owner } = timer
   const progress = owner[kProgress]()
-  // What was said leaves slowly, but it leaves.
+  // Data is leaving slowly, but it is leaving.
   if (progress !== undefined && progress !== timer.progress) {
     timer.progress = progress
     timer.touch()

@@ -371,7 +371,7 @@ export interface ServerCall {
   /** Milliseconds until the deadline, or `Infinity` if the caller set no limit. */
   readonly remaining: number
   /**
-   * Aborted when nobody waits for the answer any more: the call was cancelled, its deadline has passed, or its
+   * Aborted when the answer is not needed any more: the call was cancelled, its deadline has passed, or its
    * connection was lost.
    */
   readonly signal: AbortSignal
@@ -823,7 +823,7 @@ export type CallToMake =
 export interface ClientCounts extends PeerCounts {
   /** Calls that ended with a reply. */
   replies: number
-  /** One-way calls, which nobody answers. */
+  /** One-way calls, which have no answer. */
   oneWay: number
   /** Calls that ended without a reply, for any reason. */
   errors: number
@@ -1132,7 +1132,10 @@ export interface Resolver {
    * `update(error)` if they cannot be found out, and the client keeps what it had. `close()` of the returned object
    * is called when the client ends, `refresh()` when an address cannot be reached.
    */
-  resolve(update: (error: Error | null, addresses?: Address[]) => void): { close(): void; refresh?(): void }
+  resolve(update: (error: Error | null, addresses?: (string | number | Address)[]) => void): {
+    close(): void
+    refresh?(): void
+  }
 }
 
 /**
