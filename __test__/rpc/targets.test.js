@@ -10,6 +10,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { once } = require('node:events')
 const { test } = require('node:test')
+const { promisify } = require('node:util')
 const { rpc } = require('../../index.js')
 const { target } = require('../../lib/rpc/target.js')
 const { named, tally, connectedTo } = require('./tools')
@@ -155,6 +156,13 @@ test('a server listens where a client of the same text connects', async (t) => {
     'udp://127.0.0.1:1': /is over UDP: use 'bindUdp'/,
     'tls://127.0.0.1:1': /needs a server with the option tls/,
   }
+  t.after(() => server.close())
+  assert.throws(() => server.bindUdp('unix:x'), {
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: /must read like 'host:port'/,
+  })
+  await promisify(server.bindUdp).call(server, '127.0.0.1:0')
+  assert.strictEqual(server.udpAddress().address, '127.0.0.1')
   for (const [text, message] of Object.entries(wrong)) {
     assert.throws(() => server.listen(text), { code: 'ERR_INVALID_ARG_VALUE', message }, text)
   }

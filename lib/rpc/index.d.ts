@@ -623,10 +623,10 @@ export class Server extends EventEmitter {
    */
   setSecureContext(options: ServerTlsOptions): void
   /**
-   * Accepts calls over UDP as well, or only. Without a host only this machine can reach it. A server with `secret` or
-   * `tls` refuses it.
+   * Accepts calls over UDP as well, or only: on a port, `'host:port'` or an object. Without a host only this machine
+   * can reach it. A server with `secret` or `tls` refuses it.
    */
-  bindUdp(where: number | UdpPlace, callback?: () => void): this
+  bindUdp(where: number | string | UdpPlace, callback?: () => void): this
   /** The address of the UDP socket, or `null` if it is not bound yet. */
   udpAddress(): AddressInfo | null
   /**

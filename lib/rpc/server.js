@@ -17,6 +17,7 @@ const { HEALTH_METHOD, healthOf } = require('./health')
 const { Session } = require('./session')
 const { Queue } = require('./queue')
 const { checkName } = require('./protocol')
+const { udpOptions } = require('./target')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
@@ -221,9 +222,9 @@ class Server extends EventEmitter {
     this.options.tls = serverTls(options)
   }
 
-  /** Accepts calls over UDP, too: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
+  /** Accepts calls over UDP, too: (port, callback?), ('host:port', callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
-    const place = udpPlace(where)
+    const place = udpPlace(typeof where === 'string' ? udpOptions(where) : where)
     refuseOverUdp(this.options)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)

@@ -77,6 +77,13 @@ function listenOptions(text, secure) {
   return path === undefined ? { host, port } : { path }
 }
 
+/** What `bindUdp` takes for a text. */
+function udpOptions(text) {
+  const { host, port, udp = { host, port } } = target(text, 'where')
+  if (udp.host === undefined) throw invalidArgValue('where', text, "must read like 'host:port' or 'udp://host:port'")
+  return udp
+}
+
 /** Parses a list of places, each with an optional weight and zone. */
 function list(values, name) {
   if (values.length === 0) throw invalidArgValue(name, values, 'must name at least one address')
@@ -221,6 +228,7 @@ module.exports = {
   target,
   directTarget,
   listenOptions,
+  udpOptions,
   placed,
   textOfTarget,
   etcdPlaces,
