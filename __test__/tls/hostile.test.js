@@ -16,6 +16,18 @@ const AT_ONCE = { concurrency: 4 }
 
 const count = (server) => new Promise((resolve) => server.getConnections((_error, count) => resolve(count)))
 
+/** What an honest client gets back. On a busy machine, a server with a short `handshakeTimeout` can cut it off, so it can try again. */
+async function echoed(port, attempts) {
+  try {
+    const socket = await secure(port)
+    socket.end('hello')
+    return await textOf(socket)
+  } catch (error) {
+    if (attempts > 1 && error.code === 'ECONNRESET') return echoed(port, attempts - 1)
+    throw error
+  }
+}
+
 /** A server that echoes; it must still do so when `attack` is over, and have no connections left. */
 function survives(name, options, attack) {
   it(name, async () => {
@@ -27,9 +39,7 @@ function survives(name, options, attack) {
     try {
       await attack(port, server)
       server.echoes = true
-      const socket = await secure(port)
-      socket.end('hello')
-      assert.equal(await textOf(socket), 'hello')
+      assert.equal(await echoed(port, options.handshakeTimeout ? 20 : 1), 'hello')
       while ((await count(server)) > 0) await setImmediate()
     } finally {
       server.close()
@@ -131,11 +141,11 @@ describe('a client is told what was wrong, as by node:tls', AT_ONCE, () => {
   const options = { minVersion: 'TLSv1.3' }
   const finished = Buffer.concat([Buffer.from([20, 0, 0, 32]), Buffer.alloc(32, 7)])
   for (const [name, bytes, alert] of [
-    ['a handshake message without protection', record(22, 36, finished), 'SSLV3_ALERT_UNEXPECTED_MESSAGE'],
-    ['an alert without protection', record(21, 2, Buffer.from([2, 40])), 'SSLV3_ALERT_UNEXPECTED_MESSAGE'],
-    ['a record that was made up', record(23, 64, Buffer.alloc(64, 1)), 'SSLV3_ALERT_BAD_RECORD_MAC'],
-    ['the longest record, made up', record(23, 0x4100, Buffer.alloc(0x4100)), 'SSLV3_ALERT_BAD_RECORD_MAC'],
-    ['a record that is too long', record(23, 0x4101, Buffer.alloc(0x4101)), 'TLSV1_ALERT_RECORD_OVERFLOW'],
+    ['a handshake message without protection', record(22, 36, finished), 'ALERT_UNEXPECTED_MESSAGE'],
+    ['an alert without protection', record(21, 2, Buffer.from([2, 40])), 'ALERT_UNEXPECTED_MESSAGE'],
+    ['a record that was made up', record(23, 64, Buffer.alloc(64, 1)), 'ALERT_BAD_RECORD_MAC'],
+    ['the longest record, made up', record(23, 0x4100, Buffer.alloc(0x4100)), 'ALERT_BAD_RECORD_MAC'],
+    ['a record that is too long', record(23, 0x4101, Buffer.alloc(0x4101)), 'ALERT_RECORD_OVERFLOW'],
   ]) {
     same(
       name,
@@ -151,9 +161,9 @@ describe('a client is told what was wrong, as by node:tls', AT_ONCE, () => {
         raw.destroy()
         socket.destroy()
         // OpenSSL has two codes for records that are too long, rustls one.
-        return alert.includes('OVERFLOW') ? codes[0] : codes
+        return alert === 'ALERT_RECORD_OVERFLOW' ? codes[0] : codes
       },
-      (codes) => assert.equal([codes].flat()[0], `ERR_SSL_${alert}`),
+      (codes) => assert.ok([codes].flat()[0].endsWith(`_${alert}`), String(codes)),
     )
   }
 })
