@@ -19,7 +19,7 @@ const {
 /** `headers` is an object, or a list of names and values. Returns the header's text, and what is to be known of it. */
 function requestOf(headers = {}, session) {
   if (headers === null || typeof headers !== 'object') {
-    throw invalidArgType('headers', 'an instance of Object or Array', headers)
+    throw invalidArgType('headers', 'an instance of Array or Object', headers)
   }
   return Array.isArray(headers) ? requestOfList(headers, session) : requestOfObject(headers, session)
 }
