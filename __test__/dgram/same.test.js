@@ -7,6 +7,7 @@ const assert = require('node:assert/strict')
 const dns = require('node:dns')
 const { once } = require('node:events')
 const { inspect } = require('node:util')
+const { freeUdpPort } = require('../ports.js')
 const { modules, open, bound, messages, sent, shape, node, ours } = require('./support.js')
 
 /** Runs a script with each module, and compares what it resolves to. */
@@ -176,11 +177,8 @@ same('errors of sending', async (t, dgram) => {
 })
 
 same('nobody listens where a connected socket sends', async (t, dgram) => {
-  const gone = await bound(t, dgram)
-  const { port } = gone.address()
-  gone.close()
   const socket = open(t, dgram, 'udp4')
-  socket.connect(port, '127.0.0.1')
+  socket.connect(await freeUdpPort(), '127.0.0.1')
   await once(socket, 'connect')
   socket.send('a')
   const [error] = await once(socket, 'error')

@@ -53,7 +53,7 @@ function separately(name, { before = '', script }, check, options = {}) {
       const source = `${before}
         const http = ${load}
         const core = require('node:http')
-        const { setTimeout: sleep } = require('node:timers/promises')
+        const { linger: sleep } = require(${JSON.stringify(path.join(__dirname, '../linger.js'))})
         const listen = (server) => new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))
         const ask = (port, path, options = {}) => new Promise((resolve, reject) => {
           core.request({ host: '127.0.0.1', port, path, ...options }, async (res) => {

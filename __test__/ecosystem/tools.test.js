@@ -69,9 +69,12 @@ same(
       })
     })
     await once(socket, 'message')
-    await sleep(100)
-    fs.writeFileSync(path.join(folder, 'text.js'), "export const text = 'second'")
-    const update = await updated
+    // Until the watcher has begun, it sees no change.
+    let update
+    for (let change = 0; update === undefined; change++) {
+      fs.writeFileSync(path.join(folder, 'text.js'), `export const text = 'second' // ${change}`)
+      update = await Promise.race([updated, sleep(1000)])
+    }
     socket.close()
     await once(socket, 'close')
     assert.match(await (await fetch(`${url}/text.js?t=1`)).text(), /second/)

@@ -106,6 +106,7 @@ test('members are killed under load, the leader among them', needsEtcd, async (t
   for (const which of ['leader', 'follower', 'the one that is talked to']) {
     const leader = await cluster.leader()
     const talkedTo = () => client.endpoints.findIndex(({ connected }) => connected)
+    await until(() => talkedTo() >= 0)
     const victim =
       which === 'leader'
         ? leader

@@ -4,11 +4,10 @@
 
 const assert = require('node:assert')
 const { AsyncLocalStorage } = require('node:async_hooks')
-const net = require('node:net')
-const { once } = require('node:events')
 const { test } = require('node:test')
 const { etcd } = require('../../index.js')
 const { status } = require('../../lib/grpc')
+const { freePort } = require('../ports.js')
 const { LEADER_LOST, member, refuse, entry, found } = require('./fake.js')
 
 const gone = { code: status.UNAVAILABLE, details: 'etcdserver: request timed out' }
@@ -30,14 +29,7 @@ function connectInOrder(t, members, options) {
 }
 
 /** An address where nobody listens. */
-async function nobody() {
-  const server = net.createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address()
-  server.close()
-  await once(server, 'close')
-  return { endpoint: `127.0.0.1:${port}` }
-}
+const nobody = async () => ({ endpoint: `127.0.0.1:${await freePort()}` })
 
 test('keys, values and answers are bytes, whatever they were given as', async (t) => {
   const one = await member(t, {

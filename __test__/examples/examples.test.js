@@ -96,7 +96,8 @@ test('http/cluster', async (t) => {
   await cluster.lines(3)
   assert.notStrictEqual(await ask('/'), `process ${pid}\n`)
   const slow = ask('/slow')
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  // Half the time that its answer takes.
+  await new Promise((resolve) => setTimeout(resolve, 500))
   cluster.child.kill('SIGTERM')
   assert.match(await slow, /^process \d+, a second later\n$/)
   assert.deepStrictEqual(await cluster.ended, { code: 0, signal: null }, cluster.stderr)

@@ -10,6 +10,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { test } = require('node:test')
+const { freePort } = require('../ports.js')
 const { grpc, peer, missing, service, serve, bind } = require('./support.js')
 const { kLinks } = require('../../lib/grpc/symbols.js')
 
@@ -80,13 +81,6 @@ function madeUp(module = grpc) {
   return { scheme, resolvers }
 }
 
-/** A port where nobody listens. */
-async function deadPort() {
-  const { server, port } = await serve(undefined, grpc, {})
-  server.forceShutdown()
-  return port
-}
-
 // ---- names
 
 test('a program’s own resolver', async (t) => {
@@ -144,7 +138,7 @@ test('a resolver’s status that only servers may give becomes INTERNAL', async 
 })
 
 test('valid and invalid targets', { skip: missing }, async (t) => {
-  const port = await deadPort()
+  const port = await freePort()
   const targets = ['127.0.0.1:P', 'localhost:P', 'dns:///localhost:P', 'ipv4:localhost:P']
   targets.push('unix:/tmp/no/such', 'unix:///tmp/no/such', 'ipv4:', 'foo:bar', 'localhost:99999', 'ipv6:[::1', '[::1]x')
   const ends = (module) =>
@@ -358,7 +352,7 @@ test('an idle channel releases its connection, and connects again for the next c
 // ---- policies
 
 test('pick_first uses the first address that works, and the next one when that is lost', async (t) => {
-  const dead = await deadPort()
+  const dead = await freePort()
   const [a, b] = [await named(t, 'a'), await named(t, 'b')]
   const made = client(t, `ipv4:127.0.0.1:${dead},127.0.0.1:${a.port},127.0.0.1:${b.port}`)
   assert.equal(made.getChannel().authority, `127.0.0.1:${dead}`)
@@ -385,7 +379,7 @@ test('an address that does not answer delays the next one only for a moment', as
 })
 
 test('an address that works again is found while all fail', async (t) => {
-  const [a, dead] = [await named(t, 'a'), await deadPort()]
+  const [a, dead] = [await named(t, 'a'), await freePort()]
   a.server.forceShutdown()
   const options = { 'grpc.initial_reconnect_backoff_ms': 20 }
   const made = client(t, `ipv4:127.0.0.1:${dead},127.0.0.1:${a.port}`, options)
@@ -458,7 +452,7 @@ test('round_robin keeps its connections when some of its endpoints change', asyn
   const { scheme, resolvers } = madeUp()
   const servers = [await named(t, 'a'), await named(t, 'b'), await named(t, 'c')]
   const [a, b, c] = servers.map(({ port }) => port)
-  const dead = await deadPort()
+  const dead = await freePort()
   const made = client(t, `${scheme}:x`, ROUND_ROBIN)
   const answer = one(made, 'x')
   // The endpoint uses the first of its addresses that accepts a connection.

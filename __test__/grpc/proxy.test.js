@@ -9,6 +9,7 @@ const net = require('node:net')
 const os = require('node:os')
 const path = require('node:path')
 const { test, beforeEach } = require('node:test')
+const { freePort } = require('../ports.js')
 const { ca, identity, of, pairs, listen } = require('./secure.js')
 const { grpc, peer, missing, service, serve, bind } = require('./support.js')
 
@@ -255,10 +256,7 @@ for (const [name, answer, reason] of [
 
 test('a proxy that is not reachable, and one that starts later', async (t) => {
   const { port } = await answering(t)
-  const gone = net.createServer().listen(0, '127.0.0.1')
-  await once(gone, 'listening')
-  const dead = gone.address().port
-  gone.close()
+  const dead = await freePort()
   const options = { 'grpc.initial_reconnect_backoff_ms': 10 }
   const made = client(t, `localhost:${port}`, { 'grpc.http_proxy': `http://127.0.0.1:${dead}`, ...options })
   await assert.rejects(ask(made), {

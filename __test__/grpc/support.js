@@ -6,6 +6,7 @@
 const { createRequire } = require('node:module')
 const path = require('node:path')
 const grpc = require('../../lib/grpc')
+const { freePort } = require('../ports.js')
 
 const root = path.resolve(__dirname, '../..')
 
@@ -43,12 +44,12 @@ const service = {
   chat: method('Chat', true, true),
 }
 
-/** A server with `handlers` until the test ends. Returns it and its port. */
+/** A server with `handlers` until the test ends. Returns it and its port, which nobody else takes when it is gone. */
 async function serve(t, module, handlers, options = {}, definition = service) {
   const server = new module.Server(options)
   server.addService(definition, handlers)
   t?.after(() => server.forceShutdown())
-  const port = await bind(module, server)
+  const port = await bind(module, server, `127.0.0.1:${await freePort()}`)
   return { server, port }
 }
 

@@ -8,6 +8,7 @@ const net = require('node:net')
 const { test } = require('node:test')
 const core = require('node:http')
 const { http } = require('../..')
+const { linger } = require('../linger')
 const { alike, rawServer, watch } = require('./support')
 
 /** Answers each request with the number of its connection; `/slow` later, `/close` for the last time, `/hint` with a Keep-Alive. */
@@ -64,12 +65,12 @@ for (const options of [
       seen.push(counts(agent))
       // Which connection served which request depends on timing; how many were reused does not.
       const answers = await Promise.all(requests)
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      await linger(30)
       seen.push(answers.length, counts(agent))
     }
     for (let i = 0; i < 3; i++) seen.push(await get(module, port, agent), counts(agent))
     agent.destroy()
-    await new Promise((resolve) => setTimeout(resolve, 30))
+    await linger(30)
     seen.push(counts(agent))
     return seen.filter((each) => !Array.isArray(each) || typeof each[0] !== 'string')
   })
@@ -239,7 +240,8 @@ alike('a connection that ends while it is idle is not used again', async (module
   const seen = []
   for (let i = 0; i < 3; i++) {
     seen.push(await get(module, port, agent))
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    const [socket] = Object.values(agent.freeSockets).flat()
+    await new Promise((resolve) => socket.once('close', resolve))
     seen.push(counts(agent))
   }
   agent.destroy()
@@ -298,7 +300,7 @@ test('nothing is left behind by ten thousand requests', async (t) => {
   for (const event of socket.eventNames()) assert.ok(socket.listenerCount(event) < 4, String(event))
   agent.destroy()
   await once(socket, 'close')
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  for (const end = Date.now() + 20_000; usage().slots > before.slots && Date.now() < end; ) await linger()
   assert.deepEqual(usage(), before)
 })
 

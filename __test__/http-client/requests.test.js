@@ -16,6 +16,8 @@ const { pipeline } = require('node:stream/promises')
 const { test } = require('node:test')
 const core = require('node:http')
 const ironwire = require('../..')
+const { freePort } = require('../ports')
+const { linger } = require('../linger')
 const { alike, rawServer, watch } = require('./support')
 
 const { http } = ironwire
@@ -276,7 +278,8 @@ alike('timeouts of requests, responses and agents', async (module, t) => {
     await run({ timeout: 30 }),
     await run({}, { timeout: 30, keepAlive: true }),
     await run({}, {}, (req) => req.setTimeout(30)),
-    await run({ path: '/half', timeout: 30 }, { keepAlive: true }),
+    // Long enough for half an answer.
+    await run({ path: '/half', timeout: 500 }, { keepAlive: true }),
     await run({ path: '/half' }, { keepAlive: true }, (req) => {
       req.on('response', (res) => res.setTimeout(30, () => res.destroy()))
     }),
@@ -286,10 +289,7 @@ alike('timeouts of requests, responses and agents', async (module, t) => {
 alike('refused, unknown, reset', async (module, t) => {
   const closed = await rawServer(t, () => {})
   const resets = await rawServer(t, (socket) => socket.once('data', () => socket.resetAndDestroy()))
-  const unused = net.createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => unused.once('listening', resolve))
-  const { port } = unused.address()
-  unused.close()
+  const port = await freePort()
   const hide = (notes) => JSON.parse(JSON.stringify(notes).replaceAll(String(port), 'PORT'))
   const run = (options) => {
     const req = module.request({ host: '127.0.0.1', agent: new module.Agent({ keepAlive: true }), ...options })
@@ -438,7 +438,7 @@ alike('diagnostics channels and performance entries', async (module, t) => {
   names.forEach(subscribe)
   observer.observe({ entryTypes: ['http'] })
   notes.push(await run(), await run({ port: 1, agent: undefined }))
-  await new Promise((resolve) => setTimeout(resolve, 20))
+  await linger()
   observer.disconnect()
   agent.destroy()
   return [seen, entries, notes.map((each) => each.map(([what]) => what))]
@@ -465,11 +465,14 @@ test('what listeners throw costs nobody else an answer', async (t) => {
       req.on('close', () => { closed++; fail('close') })
       req.on('error', () => {})
     }
-    setTimeout(() => {
+    const started = Date.now()
+    setInterval(() => {
+      const found = { thrown: thrown.sort(), atLeast: ended >= 7, closed: closed >= 7 }
+      if ((thrown.length < 5 || !found.atLeast || !found.closed) && Date.now() - started < 10_000) return
       agent.destroy()
-      console.log(JSON.stringify({ thrown: thrown.sort(), atLeast: ended >= 7, closed: closed >= 7 }))
+      console.log(JSON.stringify(found))
       process.exit()
-    }, 300)`
+    }, 50)`
   const { execFile } = require('node:child_process')
   const { promisify } = require('node:util')
   const root = JSON.stringify(require.resolve('../..'))

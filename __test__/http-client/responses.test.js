@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const { test } = require('node:test')
 const core = require('node:http')
 const { http } = require('../..')
+const { linger } = require('../linger')
 const { alike, rawServer, watch } = require('./support')
 
 const OK = 'HTTP/1.1 200 OK\r\n'
@@ -153,7 +154,7 @@ test('what arrives on an idle connection is nobody’s answer', async (t) => {
         .on('error', reject)
     })
   assert.equal(await get(), '0')
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  for (const end = Date.now() + 20_000; Object.keys(agent.freeSockets).length > 0 && Date.now() < end; ) await linger()
   assert.deepEqual(Object.keys(agent.freeSockets), [])
   assert.equal(await get(), '1')
 })

@@ -8,6 +8,7 @@ const net = require('node:net')
 const { test } = require('node:test')
 const core = require('node:http')
 const { http } = require('../..')
+const { linger } = require('../linger')
 
 /** A test that runs `program(module, t)` on both and compares what it resolves to; `check` looks at ours besides. */
 function alike(name, program, check) {
@@ -64,7 +65,7 @@ function watch(req, options = {}) {
   })
   return new Promise((resolve) => {
     // Whatever follows the end of the request is to be seen as well. Without a socket there is no end after an error.
-    const over = () => setTimeout(resolve, options.linger ?? 20, notes)
+    const over = () => linger().then(() => resolve(notes))
     req.on('error', () => req.socket ?? over())
     req.on('close', () => {
       note('close', req.destroyed, req.reusedSocket)

@@ -5,6 +5,7 @@
 const { AsyncLocalStorage } = require('node:async_hooks')
 const { once } = require('node:events')
 const net = require('node:net')
+const { linger } = require('../linger')
 
 const [implementation, scenario] = process.argv.slice(2)
 const http = implementation === 'ironwire' ? require('../..').http : require('node:http')
@@ -90,11 +91,16 @@ async function main() {
   const agent = new http.Agent({ keepAlive: true })
   let left = COUNT
   const over = () => {
-    if (--left === 0) setTimeout(() => process.send(notes, () => process.exit()), 30)
+    if (--left === 0) linger(30).then(() => process.send(notes, () => process.exit()))
   }
   for (let i = 0; i < COUNT; i++) requests.push(request(server.address().port, agent, i, over))
   // A response whose handler has thrown may never close.
-  if (scenario === 'throwing') setTimeout(() => process.send(notes, () => process.exit()), 300)
+  if (scenario !== 'throwing') return
+  for (let before = -1; notes.length === 0 || notes.length > before; ) {
+    before = notes.length
+    await linger(300)
+  }
+  process.send(notes, () => process.exit())
 }
 
 main()

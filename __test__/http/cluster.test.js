@@ -34,10 +34,11 @@ async function start(t, sharing) {
 }
 
 /** One request on one kept connection: the answer, or the error's code. */
-function ask(agent, port, path = '/') {
+function ask(agent, port, path = '/', begun = () => {}) {
   return new Promise((resolve) => {
     // A connection that the primary hands to a worker that has just died is lost in Node's cluster, without a word to the client.
-    const request = get({ agent, port, host: '127.0.0.1', path, timeout: 2000 }, async (response) => {
+    const request = get({ agent, port, host: '127.0.0.1', path, timeout: 5000 }, async (response) => {
+      begun()
       try {
         resolve((await response.toArray()).join(''))
       } catch (error) {
@@ -108,8 +109,10 @@ for (const sharing of sharings) {
     const { primary, port, pids, next } = await start(t, sharing)
     const idle = kept()
     await ask(idle, port)
-    const answer = ask(new Agent(), port, '/slow')
-    await sleep(150)
+    let answer
+    await new Promise((begun) => {
+      answer = ask(new Agent(), port, '/slow', begun)
+    })
     primary.send('disconnect')
     const exits = [await next('exit'), await next('exit')]
     for (const { code, signal } of exits) assert.deepStrictEqual([code, signal], [0, null])

@@ -6,9 +6,12 @@
 const assert = require('node:assert/strict')
 const core = require('node:http')
 const net = require('node:net')
+const { monitorEventLoopDelay } = require('node:perf_hooks')
 const { describe, it } = require('node:test')
 const { setTimeout: sleep } = require('node:timers/promises')
+const { isDeepStrictEqual } = require('node:util')
 const { http } = require('../..')
+const { linger } = require('../linger')
 const { listen } = require('./exchanges')
 
 /** Node 24 lets one choose what is added to keepAliveTimeout; before, it is a second. */
@@ -42,24 +45,38 @@ async function talk(port, parts, { pause = 60, patience = 2000 } = {}) {
   return { statuses: text.match(/HTTP\/1.1 \d+/g) ?? [], state }
 }
 
-/** Runs a scenario on either server; what it returns, and what it wrote into `log`, must be the same. */
+/** In milliseconds: the timeouts of the scenarios are a multiple of this. */
+const STANDSTILL = 50
+
+/**
+ * Runs a scenario on either server; what it returns, and what it wrote into `log`, must be the same. If the process stood still
+ * meanwhile, what is due first then is not the same on both: such a run is made again.
+ */
 function same(name, options, listener, scenario) {
+  const run = async (module) => {
+    const log = []
+    const server = module.createServer(options, (req, res) => listener(req, res, log, server))
+    try {
+      const result = await scenario(await listen(server), server, log)
+      // The server hears of an end after its client.
+      await linger(50)
+      return { result, log: [...log] }
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+  }
   it(name, async () => {
-    const results = [core, http].map(async (module) => {
-      const log = []
-      const server = module.createServer(options, (req, res) => listener(req, res, log, server))
-      try {
-        const result = await scenario(await listen(server), server, log)
-        // The server hears of an end after its client.
-        await sleep(50)
-        return { result, log: [...log] }
-      } finally {
-        server.closeAllConnections()
-        server.close()
-      }
-    })
-    const [expected, actual] = await Promise.all(results)
-    assert.deepEqual(actual, expected)
+    for (let attempt = 1; ; attempt++) {
+      const delay = monitorEventLoopDelay({ resolution: 10 })
+      delay.enable()
+      const [expected, actual] = await Promise.all([core, http].map(run))
+      delay.disable()
+      const stood = delay.max / 1e6 > STANDSTILL
+      if (stood && attempt < 5 && !isDeepStrictEqual(actual, expected)) continue
+      assert.deepEqual(actual, expected)
+      return
+    }
   })
 }
 

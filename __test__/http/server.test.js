@@ -14,6 +14,7 @@ const path = require('node:path')
 const { test } = require('node:test')
 const { promisify } = require('node:util')
 const { http } = require('../..')
+const { linger } = require('../linger')
 const { exchange, listen } = require('./exchanges')
 
 const root = path.resolve(__dirname, '../..')
@@ -323,7 +324,7 @@ test('a client that goes away: aborted, close, ECONNRESET', async () => {
     await events.once(socket, 'data')
     socket.destroy()
     while (!res.destroyed) await new Promise((resolve) => setTimeout(resolve, 5))
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await linger()
     assert.equal(req.aborted, true)
     assert.equal(req.destroyed, true)
     if (touch === 'request') assert.deepEqual(seen.toSorted(), ['ECONNRESET aborted', 'aborted', 'req close'])
@@ -387,14 +388,20 @@ test('upgrade hands over the socket and the first bytes', async () => {
 })
 
 test('timeouts: an idle connection, a slow head, a slow body', async () => {
-  const options = { keepAliveTimeout: 50, headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 }
+  const idle = { keepAliveTimeout: 50 }
   await serving(
-    options,
+    idle,
     (_req, res) => res.end('x'),
     async (port, server) => {
       server.keepAliveTimeoutBuffer = 0
-      const idle = await exchange(port, [get('/')])
-      assert.match(idle, /\r\n\r\nx$/)
+      assert.match(await exchange(port, [get('/')]), /\r\n\r\nx$/)
+    },
+  )
+  const options = { headersTimeout: 100, requestTimeout: 200, connectionsCheckingInterval: 20 }
+  await serving(
+    options,
+    (_req, res) => res.end('x'),
+    async (port) => {
       assert.equal(await exchange(port, ['GET / HT']), 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n')
     },
   )

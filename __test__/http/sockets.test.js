@@ -11,9 +11,8 @@ const net = require('node:net')
 const { before, test } = require('node:test')
 const { inspect, promisify } = require('node:util')
 const { http } = require('../..')
+const { linger: turn } = require('../linger')
 const { listen } = require('./exchanges')
-
-const turn = (ms = 20) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** A client that stays: `ask(text)` resolves to what comes until the answer's body, an `x`. */
 async function connect(port) {

@@ -8,6 +8,7 @@ const net = require('node:net')
 const { test, before, after } = require('node:test')
 const core = require('node:http')
 const { http } = require('../..')
+const { linger } = require('../linger')
 
 /** Behind each request: whether it is served tells whether the connection lasted. */
 const NEXT = 'GET /next HTTP/1.1\r\nHost: a\r\n\r\n'
@@ -326,7 +327,7 @@ test('an answer before the body came, then the end or a reset', async (t) => {
           socket.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf`)
           await new Promise((resolve) => socket.once('data', resolve))
           socket[end]()
-          await new Promise((resolve) => setTimeout(resolve, 40))
+          await linger(40)
         }
       }
       return seen

@@ -16,6 +16,7 @@ const { setImmediate: turn } = require('node:timers/promises')
 const { promisify } = require('node:util')
 const { http2: ours, net: ourNet } = require('../..')
 const { usage } = require('../../lib/engine.js')
+const { freePort } = require('../ports.js')
 const { early } = require('./early.js')
 
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
@@ -434,10 +435,7 @@ test('what is asked before there is a connection is done when there is', async (
 
 test('nobody is there', async () => {
   const attempt = async (module) => {
-    const server = net.createServer()
-    await once(server.listen(0, '127.0.0.1'), 'listening')
-    const { port } = server.address()
-    await new Promise((resolve) => server.close(resolve))
+    const port = await freePort()
     const log = []
     const client = watch(module.connect(`http://127.0.0.1:${port}`), log, 'session', ['connect', 'error', 'close'])
     const stream = watch(client.request(), log, 'stream', EVENTS)

@@ -16,8 +16,7 @@ const tls = require('node:tls')
 const { URL } = require('node:url')
 const { promisify } = require('node:util')
 const ironwire = require('../..')
-const { usage } = require('../../lib/engine.js')
-const { file, pem, ca, identity, of, trusting, listen } = require('./support.js')
+const { file, pem, ca, identity, of, trusting, listen, emptied } = require('./support.js')
 
 const { https } = ironwire
 const hash = (bytes) => createHash('sha256').update(bytes).digest('hex')
@@ -837,6 +836,5 @@ describe('the environment', AT_ONCE, () => {
 
 it('nothing is left', async () => {
   https.globalAgent.destroy()
-  while (usage().slots > 0) await new Promise(setImmediate)
-  assert.equal(usage().slots, 0)
+  await emptied()
 })

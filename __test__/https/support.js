@@ -2,10 +2,12 @@
 
 // What several tests of HTTPS share.
 
+const assert = require('node:assert/strict')
 const { once } = require('node:events')
 const fs = require('node:fs')
 const https = require('node:https')
 const path = require('node:path')
+const { setImmediate } = require('node:timers/promises')
 const tls = require('node:tls')
 
 const file = (name) => path.join(__dirname, 'fixtures', name)
@@ -41,4 +43,11 @@ async function secure(port, options = {}) {
   return socket
 }
 
-module.exports = { file, pem, ca, identity, of, trusting, listen, ask, secure }
+/** Waits until no more than so many of the engine's slots are in use: what was closed is gone some turns later. */
+async function emptied(slots = 0) {
+  const { usage } = require('../../lib/engine.js')
+  for (const end = Date.now() + 20_000; usage().slots > slots && Date.now() < end; ) await setImmediate()
+  assert.ok(usage().slots <= slots, `${usage().slots} slots are in use`)
+}
+
+module.exports = { file, pem, ca, identity, of, trusting, listen, ask, secure, emptied }

@@ -188,8 +188,19 @@ const scenarios = {
 
 const server = scenarios[scenario]()
 server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+
+/** Calls back when a connection is there: the client may know of it long before. */
+function whenConnected(done) {
+  server.getConnections((_error, count) => {
+    if (count > 0) done()
+    else setTimeout(whenConnected, 5, done)
+  })
+}
+
+const settle = () => setTimeout(() => process.send('settled'), 30)
 process.on('message', (message) => {
   if (message === 'notes') process.send({ notes })
-  else setTimeout(() => process.send('settled'), 30)
+  else if (message === 'connected') whenConnected(settle)
+  else settle()
 })
 process.on('disconnect', () => process.exit())

@@ -40,9 +40,9 @@ function start(t, implementation, scenario) {
  * Waits until the server has done all that its handlers have put off: its own timer, longer than theirs, says when. However slow
  * the machine is, no order depends on how long this takes.
  */
-async function settled(child) {
+async function settled(child, what = 'settle') {
   await new Promise((resolve) => setTimeout(resolve, 20))
-  child.send('settle')
+  child.send(what)
   await once(child, 'message')
 }
 
@@ -55,7 +55,7 @@ async function converse(child, port, texts, implementation) {
     received += data
   })
   // What the connection's own handler puts off comes first.
-  await settled(child)
+  await settled(child, 'connected')
   for (const text of texts) {
     const before = received.length
     if (text === '') socket.end()

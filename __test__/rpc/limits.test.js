@@ -64,11 +64,11 @@ test('handlers are bounded, connections take turns', async (t) => {
   const { server, port } = await listening(t, { maxConcurrency: 2 })
   let most = 0
   const order = []
-  server.method('slow', async (request) => {
+  const held = []
+  server.method('held', (request, callback) => {
     order.push(String(request))
     most = Math.max(most, server.running)
-    await sleep(3)
-    return request
+    held.push(() => callback(null, request))
   })
   const first = rpc.connect(port)
   const second = rpc.connect(port)
@@ -76,11 +76,15 @@ test('handlers are bounded, connections take turns', async (t) => {
     first.destroy()
     second.destroy()
   })
-  await Promise.all([first.call('slow', Buffer.from('w')), second.call('slow', Buffer.from('w'))])
-  order.length = 0
-  const greedy = Array.from({ length: 12 }, () => first.call('slow', Buffer.from('a')))
-  await sleep(1)
-  const modest = Array.from({ length: 3 }, () => second.call('slow', Buffer.from('b')))
+  const waiting = () => [...server.sessions].reduce((sum, session) => sum + session.waiting.size, 0)
+  const greedy = Array.from({ length: 12 }, () => first.call('held', Buffer.from('a')))
+  await until(() => held.length === 2 && waiting() === 10)
+  const modest = Array.from({ length: 3 }, () => second.call('held', Buffer.from('b')))
+  await until(() => waiting() === 13)
+  for (let answered = 0; answered < 15; answered++) {
+    await until(() => held.length > 0)
+    held.shift()()
+  }
   await Promise.all([...greedy, ...modest])
   assert.equal(most, 2)
   assert.equal(server.running, 0)
@@ -116,11 +120,11 @@ test('a waiting call that is cancelled or overdue never reaches its handler', as
   await until(() => release !== undefined)
   const controller = new AbortController()
   const cancelled = client.call('count', null, { signal: controller.signal })
-  const overdue = client.call('count', null, { timeout: 10 })
+  const overdue = assert.rejects(client.call('count', null, { timeout: 10 }), { code: 'IRONWIRE_RPC_TIMEOUT' })
   await sleep(3)
   controller.abort()
   await assert.rejects(cancelled, { code: 'IRONWIRE_RPC_ABORTED' })
-  await assert.rejects(overdue, { code: 'IRONWIRE_RPC_TIMEOUT' })
+  await overdue
   await until(() => server.stats.timeouts !== 0)
   release()
   await held
@@ -194,9 +198,9 @@ test('a peer that reads late gets everything', async (t) => {
   socket.pause()
   socket.write(method(0, 'big'))
   for (let i = 0; i < 60; i++) socket.write(request(i, 0, ''))
-  await sleep(50)
+  await until(() => server.sessions.size === 1)
   const [session] = server.sessions
-  assert.equal(session.paused, true)
+  await until(() => session.paused)
   assert.ok(session.wire.queued < 60 * body.length)
   socket.resume()
   for (let i = 0; i < 60; i++) {
@@ -211,10 +215,10 @@ test('requests that wait for handlers stop the reading', async (t) => {
   const held = []
   server.method('hold', (request, callback) => held.push(() => callback(null, Buffer.from([request[0]]))))
   const calls = Array.from({ length: 100 }, (_, i) => client.call('hold', Buffer.alloc(100_000, i)))
-  await sleep(50)
-  assert.ok(held.length < 20, `${held.length} handlers hold requests`)
   const [session] = server.sessions
-  assert.equal(session.paused, true)
+  await until(() => session.paused)
+  await sleep(20)
+  assert.ok(held.length < 20, `${held.length} handlers hold requests`)
   let answered = 0
   while (answered < 100) {
     while (held.length > 0) {

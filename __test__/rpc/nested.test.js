@@ -39,7 +39,7 @@ test('inner calls inherit the time that is left, and end with their parent', asy
     late = late_
   })
   await assert.rejects(client.call('late', null, { timeout: 5 }))
-  await until(() => late.cut)
+  await until(() => late?.cut)
   await assert.rejects(inner.call('hold', null, { parent: late }), { code: 'IRONWIRE_RPC_ABORTED', sent: false })
   assert.throws(() => inner.call('hold', null, { parent: {} }, () => {}), { message: /options\.parent/ })
 })
@@ -93,12 +93,12 @@ test('with `propagate`, handlers need not pass their call on', async (t) => {
     yield await inner.call('hold')
   })
   server.on('handlerError', () => {})
-  await assert.rejects(client.call('front', null, { timeout: 50 }))
+  await assert.rejects(client.call('front', null, { timeout: 500 }))
   await assert.rejects(async () => {
-    for await (const _ of client.stream('stream', null, { timeout: 50 }));
+    for await (const _ of client.stream('stream', null, { timeout: 500 }));
   })
-  assert.equal(seen.length, 2)
-  for (const remaining of seen) assert.ok(remaining <= 50, `${remaining} ms`)
+  await until(() => seen.length === 2)
+  for (const remaining of seen) assert.ok(remaining <= 500, `${remaining} ms`)
   await until(() => inner.pending === 0)
   // Outside a handler, nothing is inherited.
   const alone = inner.call('hold', null, { timeout: 20 })
@@ -163,7 +163,7 @@ test('one-way calls reach their handler, are not answered and take no number', a
 })
 
 test('one-way calls that are not done hold the connection back, and end at their deadline', async (t) => {
-  const { server, client } = await pair(t, { maxCallsPerConnection: 4 }, { timeout: 50 })
+  const { server, client } = await pair(t, { maxCallsPerConnection: 4 }, { timeout: 500 })
   let started = 0
   server.method('hold', (_request, _callback) => void started++)
   for (let i = 0; i < 200; i++) client.call('hold', null, { oneWay: true }, () => {})

@@ -6,6 +6,7 @@ const net = require('node:net')
 const { once } = require('node:events')
 const { fork, spawn } = require('node:child_process')
 const { rpc } = require('../../index.js')
+const { freePort } = require('../ports.js')
 const { handServer, sleep, until } = require('./tools.js')
 
 const quick = { reconnect: { initialDelay: 5, maxDelay: 20 } }
@@ -22,7 +23,7 @@ async function listening(server, port = 0) {
 
 test('a client comes back after its server did', async (t) => {
   const first = echoServer()
-  const port = await listening(first)
+  const port = await listening(first, await freePort())
   const client = rpc.connect(`127.0.0.1:${port}`, quick)
   t.after(() => client.destroy())
   const events = []
@@ -44,11 +45,7 @@ test('a client comes back after its server did', async (t) => {
 })
 
 test('a client may start before its server', async (t) => {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address()
-  probe.close()
-  await once(probe, 'close')
+  const port = await freePort()
   const client = rpc.connect(`127.0.0.1:${port}`, quick)
   t.after(() => client.destroy())
   const reply = client.call('echo', Buffer.from('early'))
@@ -76,6 +73,7 @@ test('delays grow up to their limit', async (t) => {
 test('a call that times out while disconnected says why', async (t) => {
   const client = rpc.connect('127.0.0.1:1', quick)
   t.after(() => client.destroy())
+  await once(client, 'reconnect')
   const error = await client.call('x', null, { timeout: 30 }).catch((error) => error)
   assert.equal(error.code, 'IRONWIRE_RPC_TIMEOUT')
   assert.equal(error.sent, false)
@@ -143,10 +141,11 @@ test('a server that is killed fails its calls; the client comes back to the next
   const script = require.resolve('./fixtures/server.js')
   const start = async (port) => {
     const child = fork(script, [String(port)])
+    t.after(() => child.kill('SIGKILL'))
     const [message] = await once(child, 'message')
     return { child, port: message.port }
   }
-  const first = await start(0)
+  const first = await start(await freePort())
   const client = rpc.connect(`127.0.0.1:${first.port}`, quick)
   t.after(() => client.destroy())
   await client.call('echo', Buffer.from('x'))
@@ -159,8 +158,7 @@ test('a server that is killed fails its calls; the client comes back to the next
     assert.equal(reason.sent, true)
   }
   const waiting = client.call('echo', Buffer.from('again'))
-  const second = await start(first.port)
-  t.after(() => second.child.kill())
+  await start(first.port)
   assert.equal(String(await waiting), 'again')
 })
 

@@ -22,6 +22,7 @@ const {
   preface,
 } = require('./tools.js')
 const { sleep, until } = require('./tools.js')
+const { freePort } = require('../ports.js')
 
 /**
  * Collects what a client or server publishes on a channel until the test ends. Earlier tests may still publish for
@@ -661,9 +662,8 @@ test('connections are counted, and published as they come and go', async (t) => 
 })
 
 test('failed attempts to connect are counted', async (t) => {
-  const { server, port } = await listening(t)
-  await server.close()
-  const client = rpc.connect(port, { reconnect: { initialDelay: 1, maxAttempts: 2 } })
+  const client = rpc.connect(await freePort(), { reconnect: { initialDelay: 1, maxAttempts: 2 } })
+  t.after(() => client.destroy())
   await once(client, 'error')
   const { connections, connectionsFailed, connectionsClosed } = client.stats()
   // One attempt for each address of localhost, three times.

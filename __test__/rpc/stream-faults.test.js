@@ -180,6 +180,7 @@ test('a client that opens streams and reads nothing holds a bounded amount of me
   const frames = []
   for (let i = 0; i < 50; i++) frames.push(request(i, 4, TAKES_STREAM))
   socket.write(Buffer.concat(frames))
+  await until(() => server.sessions.size === 1)
   const [session] = server.sessions
   await until(() => session.out.congested)
   await sleep(50)

@@ -273,10 +273,12 @@ test('above maxPendingBytes nothing more is read, until messages are taken', asy
 
 test('leaving the loop, cancel(), destroy() and a signal all reach the handler, whose generator is left', async (t) => {
   const { server, client } = await pair(t)
+  let entered = 0
   let left = 0
   let aborted = 0
   server.method('ticks', DOWN, async function* (_request, call) {
     call.signal.addEventListener('abort', () => aborted++)
+    entered++
     try {
       for (;;) {
         yield Buffer.from('tick')
@@ -307,12 +309,12 @@ test('leaving the loop, cancel(), destroy() and a signal all reach the handler, 
       await once(stream, 'close')
     },
     async 'destroy while it is iterated'(stream) {
-      setTimeout(() => stream.destroy(), 5)
+      until(() => entered > count).then(() => stream.destroy())
       await assert.rejects(all(stream), { name: 'AbortError' })
     },
     async 'destroy with an error'(stream) {
       stream.on('error', () => {})
-      setTimeout(() => stream.destroy(new Error('mine')), 5)
+      until(() => entered > count).then(() => stream.destroy(new Error('mine')))
       await assert.rejects(all(stream), { message: 'mine' })
     },
     async signal(stream) {
@@ -329,8 +331,8 @@ test('leaving the loop, cancel(), destroy() and a signal all reach the handler, 
     const options = { signal: { signal: controller.signal }, timeout: { timeout: 30 } }[name]
     await end(client.stream('ticks', null, options))
     count++
-    await until(() => left === count)
-    assert.equal(aborted, count, name)
+    await until(() => left === count && aborted === count)
+    assert.equal(entered, count, name)
   }
   assert.deepEqual([client.pending, server.running, failures], [0, 0, []])
   await until(() => server.strays.size === 0)

@@ -14,6 +14,7 @@ const { inspect } = require('node:util')
 const { rpc } = require('../../index.js')
 const { native } = require('../../lib/engine.js')
 const { ca, file, identity, of, pem } = require('../https/support.js')
+const { freePort } = require('../ports.js')
 const { Kind, Reader, preface, frame, method, listening, handServer, until, connectedTo } = require('./tools.js')
 
 const client = of('client')
@@ -22,8 +23,8 @@ const UNTRUSTED = { code: 'IRONWIRE_RPC_TLS', statusName: 'UNAUTHENTICATED', sen
 const quick = { reconnect: { initialDelay: 1, maxDelay: 2 } }
 
 /** An echo server with TLS. `refused` collects the errors of connections that it refuses. */
-async function serving(t, tlsOptions = {}, options = {}) {
-  const { server, port } = await listening(t, { tls: { ...identity, ...tlsOptions }, ...options })
+async function serving(t, tlsOptions = {}, options = {}, where = 0) {
+  const { server, port } = await listening(t, { tls: { ...identity, ...tlsOptions }, ...options }, where)
   server.method('echo', (body, callback) => callback(null, body))
   server.method('peer', (_body, _callback, call) => {
     const { tls: peer } = call.peer
@@ -225,7 +226,7 @@ describe('calls over TLS', { concurrency: 4 }, () => {
   })
 
   it('end when their server closes, and continue at the next one', async (t) => {
-    const { server, port } = await serving(t)
+    const { server, port } = await serving(t, {}, {}, await freePort())
     const caller = connecting(t, `localhost:${port}`, {}, quick)
     let answer
     server.method('slow', (_body, callback) => {
@@ -874,7 +875,7 @@ describe('processes', { concurrency: 2 }, () => {
       const [message] = await once(child, 'message')
       return { child, port: message.port }
     }
-    const servers = await Promise.all([start(0), start(0)])
+    const servers = await Promise.all([start(await freePort()), start(await freePort())])
     const caller = connecting(
       t,
       servers.map(({ port }) => `localhost:${port}`),

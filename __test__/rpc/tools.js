@@ -7,9 +7,9 @@ const { once } = require('node:events')
 const { rpc } = require('../../index.js')
 
 /** A server that listens until the test ends. */
-async function listening(t, options) {
+async function listening(t, options, where = 0) {
   const server = rpc.createServer(options)
-  server.listen(0, '127.0.0.1')
+  server.listen(where, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => {
     server.close(() => {})

@@ -12,6 +12,7 @@ const { protobuf, rpc } = require('../../index.js')
 const { Pace } = require('../../lib/rpc/udp/pace.js')
 const { until } = require('./tools')
 const { randomOf } = require('../chance')
+const { freeUdpPort } = require('../ports')
 
 const V6 = Object.values(require('node:os').networkInterfaces())
   .flat()
@@ -414,17 +415,8 @@ test('through a network that loses a tenth of the datagrams and doubles another 
   assert.ok(client.stats.resends > 0 && server.stats.duplicates > 0)
 })
 
-async function freePort() {
-  const socket = dgram.createSocket('udp4')
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  const { port } = socket.address()
-  socket.close()
-  return port
-}
-
 test('the system reports that nobody listens, and the client reconnects by itself', async (t) => {
-  const port = await freePort()
+  const port = await freeUdpPort()
   const client = rpc.connect(`udp://127.0.0.1:${port}`, { reconnect: { initialDelay: 5, maxDelay: 20 } })
   t.after(() => client.destroy())
   const [{ error }] = await once(client, 'reconnect')
@@ -456,7 +448,7 @@ test('the system reports that nobody listens, and the client reconnects by itsel
 })
 
 test('a server that is replaced under load: each call ends once, and the errors of calls that must not run twice say whether they were sent', async (t) => {
-  const port = await freePort()
+  const port = await freeUdpPort()
   const runs = new Map()
   const create = async (name) => {
     const server = rpc.createServer()

@@ -18,6 +18,7 @@ const onFinished = require('on-finished')
 const core = require('node:http')
 const { http } = require('../../..')
 const { listen } = require('../../http/exchanges.js')
+const { linger } = require('../../linger.js')
 
 function within(app, module = http) {
   return module.createServer((req, res) => app(req, res))
@@ -203,9 +204,9 @@ test('what an application hears of broken connections', async (t) => {
         `${head} HTTP/1.1\r\nHost: a\r\n${head === 'POST /upload' ? 'Content-Length: 100\r\n\r\nabc' : '\r\n'}`,
       )
       const closed = once(client, 'close')
-      setTimeout(() => client.destroy(), 50)
+      linger(50).then(() => client.destroy())
       await closed
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await linger(50)
       heard.push(head)
     }
     runs.push(heard.splice(0))
