@@ -24,7 +24,14 @@ const SOURCES = {
 // Another name for the same function.
 SOURCES.createConnection = SOURCES.connect
 
-const isCore = (found, name) => SOURCES[name].test(sourceOf.call(found))
+function isCore(found, name) {
+  try {
+    return SOURCES[name].test(sourceOf.call(found))
+  } catch {
+    // Where sources cannot be read, nobody replaces functions.
+    return true
+  }
+}
 
 /**
  * Node's own function. If there was a replacement when the module was copied (`genuine.js`), it may have been taken back

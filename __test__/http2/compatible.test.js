@@ -438,3 +438,36 @@ test('classes that extend ironwire’s, or Node’s', async () => {
     )
   }
 })
+
+test('early hints without a link, and hints that are none', async () => {
+  await same((module) => {
+    const thrown = []
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          for (const hints of [
+            'text',
+            5,
+            null,
+            [],
+            {},
+            { link: null },
+            { link: 5 },
+            { link: 'no link' },
+            { link: ['no link'] },
+          ]) {
+            try {
+              thrown.push(res.writeEarlyHints(hints))
+            } catch ({ name, code, message }) {
+              thrown.push({ name, code, message })
+            }
+          }
+          thrown.push(res.writeEarlyHints({ link: [] }))
+          res.end()
+        }),
+      async (client) => [await ask(client), thrown],
+    )
+  })
+})

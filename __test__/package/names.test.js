@@ -211,3 +211,64 @@ test('classes derived from ours may have methods of any such name', async (t) =>
   assert.match(String(await socket.toArray()), /answer/)
   assert.deepEqual(called, [])
 })
+
+test('a class derived from `grpc.Server` may have methods and properties of its own', async () => {
+  const { grpc } = ironwire
+  const called = []
+  class Server extends grpc.Server {}
+  for (const name of [
+    'listen',
+    'close',
+    'abort',
+    'release',
+    'dismiss',
+    'bound',
+    'unbound',
+    'settled',
+    'pathOf',
+    'boundAt',
+  ]) {
+    Server.prototype[name] = () => called.push(name)
+  }
+  const server = new Server()
+  const own = {
+    links: 'mine',
+    ports: 'mine',
+    acceptors: 'mine',
+    waiting: 'mine',
+    compression: 'mine',
+    injectors: 'mine',
+  }
+  Object.assign(server, own)
+  const serialize = (text) => Buffer.from(text)
+  const deserialize = (bytes) => bytes.toString()
+  const definition = {
+    Echo: {
+      path: '/service/Echo',
+      requestStream: false,
+      responseStream: false,
+      requestSerialize: serialize,
+      requestDeserialize: deserialize,
+      responseSerialize: serialize,
+      responseDeserialize: deserialize,
+    },
+  }
+  server.addService(definition, { Echo: ({ request }, callback) => callback(null, request) })
+  const { createInsecure } = grpc.ServerCredentials
+  const port = await new Promise((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', createInsecure(), (error, number) => (error ? reject(error) : resolve(number)))
+  })
+  const Client = grpc.makeGenericClientConstructor(definition, 'service')
+  const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
+  try {
+    const answer = await new Promise((resolve, reject) => {
+      client.Echo('text', (error, text) => (error ? reject(error) : resolve(text)))
+    })
+    assert.equal(answer, 'text')
+  } finally {
+    client.close()
+    await new Promise((resolve) => server.tryShutdown(resolve))
+  }
+  assert.deepEqual(called, [])
+  for (const [name, value] of Object.entries(own)) assert.equal(server[name], value)
+})

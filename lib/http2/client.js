@@ -30,7 +30,7 @@ function connect(authority, options, listener) {
     return http2.connect(authority, { createConnection: create, ...options }, listener)
   }
   if (typeof authority === 'string') authority = new URL(authority)
-  checkObject(authority, 'authority', 'of type string or an instance of Object or URL')
+  checkObject(authority, 'authority', 'of type string or an instance of URL or Object')
   const place = placeOf(authority, options)
   const { protocol, host, port } = place
   const given = typeof options.createConnection === 'function'

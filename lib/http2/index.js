@@ -30,7 +30,7 @@ function createSecureServer(options, onRequest) {
   return require('./server.js').createSecureServer(options, onRequest)
 }
 
-function performServerHandshake(socket, options) {
+function performServerHandshake(socket, options = {}) {
   return require('./server.js').performServerHandshake(socket, options)
 }
 

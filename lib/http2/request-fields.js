@@ -19,7 +19,7 @@ const {
 /** `headers` is an object, or a list of names and values. Returns the header in Rust's text format, and the details that the session needs. */
 function requestOf(headers = {}, session) {
   if (headers === null || typeof headers !== 'object') {
-    throw invalidArgType('headers', 'an instance of Object or Array', headers)
+    throw invalidArgType('headers', 'an instance of Array or Object', headers)
   }
   return Array.isArray(headers) ? requestOfList(headers, session) : requestOfObject(headers, session)
 }

@@ -576,10 +576,9 @@ prototype.writeInformation = function (status, headers) {
 
 prototype.writeEarlyHints = function (hints) {
   if (hints === null || typeof hints !== 'object' || Array.isArray(hints)) {
-    throw invalidArgType('hints', 'an instance of Object', hints)
+    throw invalidArgType('hints', 'of type object', hints)
   }
   const { link, ...given } = hints
-  if (link === undefined || link === null) return false
   const links = Array.isArray(link) ? link : [link]
   for (const one of links) {
     if (typeof one !== 'string' || !LINK.test(one)) throw invalidArgValue('hints', one, LINK_REASON)
