@@ -11,9 +11,8 @@ const { now } = require('./batch')
 const core = require('../core.js')
 const { admit, hide, inherit } = require('../inherit.js')
 const channels = require('./channels')
-const { kConnections } = require('./symbols')
+const { kConnections, kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 const { kAccepted } = require('../net/symbols.js')
-const { kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 
 /**
  * Milliseconds that Node adds to the advertised keep-alive time, so that a client's last request does not reach a

@@ -12,8 +12,7 @@ const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
 const core = require('../core.js')
 const { constructorLike } = require('./shapes')
-const { kConnection, kSecure } = require('./symbols')
-const { kAttach, kRelease } = require('./symbols.js')
+const { kAttach, kConnection, kRelease, kSecure } = require('./symbols.js')
 
 function HttpSocket(connection) {
   this[kConnection] = null
