@@ -3,133 +3,151 @@
 
 /** A compiled layout. */
 export declare class CodecLayout {
-  /** The text of a function body: see `codec::layout::emit`. */
+  /** Returns the body of a JavaScript function; see `codec::layout::emit`. */
   emit(): string
-  /** What it is, as JSON: see `codec::layout::describe`. */
+  /** Returns a description of the layout as JSON; see `codec::layout::describe`. */
   describe(): string
-  /** Up to `most` records from `offset` on, to the end of the bytes: `{ values, bytes }`, or a refusal. */
+  /**
+   * Decodes up to `most` records from `offset` to the end of the bytes. Returns `{ values, bytes }`, or `{ code, message, path, … }` if they are
+   * invalid.
+   */
   decode(bytes: Uint8Array, offset: number, most: number, view: (start: number, end: number) => unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown): unknown
-  /** Why the bytes at `offset` are no record: a refusal, or undefined where they are one. */
+  /** Returns why the bytes at `offset` are not a record, as `{ code, message, path, … }`, or undefined if they are one. */
   explain(bytes: Uint8Array, offset: number): unknown
-  /** A record's bytes, or a refusal. */
+  /** Encodes a record. Returns its bytes, or `{ code, message, path, … }` if the record does not match the layout. */
   encode(record: unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown): unknown
   /**
-   * Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
-   * text, or undefined where something is not as the layout says.
+   * Reads `count` records from `offset` on as columns and writes those to `out`; see `codec::layout::columns`. Returns one string for
+   * each column of strings, or undefined if the bytes do not match the layout.
    */
   columns(bytes: Uint8Array, offset: number, count: number, out: Buffer): string[] | undefined
-  /** What is where in the bytes at `offset`, as lines of text. */
+  /** Lists the fields in the bytes at `offset`, one per line. */
   dump(bytes: Uint8Array, offset: number): string
 }
 
-/** Encodes and decodes messages of a schema in all formats. */
+/** Encodes and decodes the messages of a schema in all formats. */
 export declare class ProtoCodec {
-  /** Prepares a schema. */
+  /** Prepares the codec of a schema. */
   constructor(schema: ProtoSchema, limits: ProtoLimits)
-  /** Binary to JSON. */
+  /** Converts binary to JSON. */
   binaryToJson(message: number, bytes: Uint8Array, flags: number): string
-  /** JSON to binary: its length, for [`ProtoCodec::take`]. */
+  /** Converts JSON to binary. Returns its length; `take()` fetches the bytes. */
   jsonToBinary(message: number, json: string, flags: number): number
-  /** JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`]. */
+  /** Converts JSON in UTF-8 to binary. Returns its length; `take()` fetches the bytes. */
   jsonBytesToBinary(message: number, json: Uint8Array, flags: number): number
-  /** Copies what the last call made into `into`, which has its length. */
+  /** Copies the result of the last call to `into`, which must have the length that the call returned. */
   take(into: Buffer): void
-  /** Binary to text format. */
+  /** Converts binary to text format. */
   binaryToText(message: number, bytes: Uint8Array, flags: number): string
-  /** Text format to binary. */
+  /** Converts text format to binary. */
   textToBinary(message: number, source: Uint8Array, flags: number): Buffer
-  /** Binary in canonical form. */
+  /** Returns a binary message in canonical form. */
   normalize(message: number, bytes: Uint8Array, flags: number): Buffer
-  /** What a table-driven reader builds an object from; see `proto::codec::tape`. It says itself that something is no message. */
+  /**
+   * Returns the tape from which a table-driven reader builds an object; see `proto::codec::tape`. The error of an invalid message has
+   * the reason only as its message.
+   */
   tape(message: number, bytes: Uint8Array, flags: number): Uint32Array
-  /** Binary out of what a table-driven writer wrote; see `proto::codec::tape`. */
+  /** Returns the binary message for the bytes of a table-driven writer; see `proto::codec::tape`. */
   assemble(message: number, bytes: Uint8Array): Buffer
 }
 
-/** Compiles source text. It never calls JavaScript: whoever drives it is told which file is wanted next, and gives that. */
+/**
+ * Compiles source text. It never calls JavaScript: `root()` and `give()` return the name of the import that they need next, and the
+ * caller passes its text to `give()`.
+ */
 export declare class ProtoCompiler {
-  /** Nothing yet. */
+  /** Creates a compiler without any files. */
   constructor(options: ProtoOptions)
-  /** The first file. Gives the name of the import that is wanted first, or null where that is all. */
+  /** Adds the first file. Returns the name of the import that is needed next, or null if there is none. */
   root(name: string, source: string): string | null
-  /** The file that was wanted, null where there is none. Gives the name of the next. */
+  /** Adds the file that was asked for, or null if it does not exist. Returns the name of the import that is needed next, or null. */
   give(source?: string | undefined | null): string | null
 }
 
 /** A linked schema. */
 export declare class ProtoSchema {
-  /** Links what a compiler was given, which is then empty, or the files of a `google.protobuf.FileDescriptorSet`. */
+  /** Links the files of a compiler, which cannot be used afterwards, or those of a `google.protobuf.FileDescriptorSet`. */
   constructor(source: ProtoCompiler | Uint8Array, options: ProtoOptions)
-  /** Messages, enums and services as JSON; see `proto::emit::outline`. */
+  /** Returns messages, enums and services as JSON; see `proto::emit::outline`. */
   outline(): string
-  /** All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`. */
+  /** Returns all fields of all messages as JSON, for readers and writers without generated code; see `proto::emit::table`. */
   table(): string
-  /** JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`. */
+  /** Returns JavaScript for a message, and for all messages it refers to that were not emitted before; see `proto::emit::emit`. */
   emit(message: number): string
-  /** All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set. */
+  /** Returns all files as a `google.protobuf.FileDescriptorSet`. `source_info` adds source locations and comments. */
   descriptors(sourceInfo: boolean): Buffer
   /**
-   * What reflection shows of an element, as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`,
-   * `'service'` or `'extension'`.
+   * Returns the reflection data of an element as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`, `'service'`
+   * or `'extension'`.
    */
   describe(kind: string, index: number): string
-  /** All extensions, by the index that `describe` takes. */
+  /** Returns the indices of all extensions, for `describe()`. */
   extensions(): Array<number>
 }
 
-/** The functions, as an object. Called once in an environment, by `lib/codec/native.js`. */
+/** Returns an object with the functions for large inputs. `lib/codec/native.js` calls it once per environment. */
 export declare function codecBulk(): Record<string, (...args: any[]) => any>
 
-/** A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros. */
+/**
+ * Returns a checksum of up to 32 bits of `bytes[start..end]`. The bytes from `own_start` to `own_end`, where the checksum itself is
+ * stored, count as zeros.
+ */
 export declare function codecChecksum(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): number
 
-/** The same for one of 64 bits. */
+/** The same for checksums of 64 bits. */
 export declare function codecChecksum64(name: string, bytes: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): bigint
 
-/** How messages are told apart, as `lib/codec/framing/options.js` has checked it. One of `width`, `delimiter`, `size` and `stuffing` is there. */
+/**
+ * How messages are separated; `lib/codec/framing/options.js` has checked it. Exactly one of `width`, `delimiter`, `size` and `stuffing`
+ * is set.
+ */
 export interface CodecFraming {
-  /** Bytes of a length; 0 for a varint. */
+  /** The width of the length field in bytes; 0 for a varint. */
   width?: number
   littleEndian?: boolean
-  /** `'message'`, `'rest'` or `'frame'`. */
+  /** What the length counts: `'message'`, `'rest'` (everything after the length field) or `'frame'` (everything). */
   counts?: string
+  /** The number of header bytes before and after the length field, and of bytes after the message. */
   before?: number
   after?: number
   trailer?: number
+  /** The bytes after each message. */
   delimiter?: Buffer
+  /** The size of every message. */
   size?: number
-  /** `'cobs'` or `'slip'`. */
+  /** The method of byte stuffing: `'cobs'` or `'slip'`. */
   stuffing?: string
   strip: boolean
   maxLength: number
 }
 
-/** Compiles a layout: a `CodecLayout`, or a refusal. */
+/** Compiles a layout. Returns it, or `{ code, message, path, … }` if the text is invalid. */
 export declare function codecLayout(sources: Array<CodecSource>, limits: CodecLimits): CodecLayout | any
 
-/** See `codec::layout::Limits`, whose defaults stand where one is left out. */
+/** Limits of a layout; see `codec::layout::Limits` for the defaults. */
 export interface CodecLimits {
   depth?: number
   values?: number
 }
 
-/** An address's bytes; null where the text is none. */
+/** Returns the bytes of an address, or null if the text is not a valid one. */
 export declare function codecParseAddress(kind: string, text: string): Buffer | null
 
-/** A text of a layout. */
+/** One text of a layout. A layout may refer to other layouts, each of which is a source of its own. */
 export interface CodecSource {
-  /** How others refer to it. */
+  /** The number by which other sources refer to this one. */
   id: number
-  /** Structs and enums. */
+  /** The declarations of structs and enums. */
   text: string
-  /** The struct it stands for; the last where left out. */
+  /** The name of the struct that this source stands for. Default: the last struct. */
   root?: string
 }
 
-/** The numbers that JavaScript shares with Rust, in groups. */
+/** The constants that JavaScript shares with Rust, by group and name. */
 export declare function constants(): Record<string, Record<string, number>>
 
-/** Limits of a site; those left out are the defaults. */
+/** Limits of a site; see `files::Limits` for their meanings and defaults. */
 export interface FilesLimits {
   target?: number
   depth?: number
@@ -144,27 +162,27 @@ export interface FilesLimits {
   entries?: number
 }
 
-/** The options of a site, as `lib/files/options.js` has read them. */
+/** The options of a site, checked by `lib/files/options.js`. */
 export interface FilesOptions {
   acceptRanges: boolean
   cacheControl: boolean
-  /** `'ignore'`, `'allow'`, `'deny'` */
+  /** `'ignore'`, `'allow'` or `'deny'`. */
   dotfiles: string
-  /** `'off'`, `'weak'`, `'strong'` */
+  /** `'off'`, `'weak'` or `'strong'`. */
   etag: string
   extensions: Array<string>
   fallthrough: boolean
-  /** Names and values by turns. */
+  /** Names and values in turn. */
   headers: Array<string>
   immutable: boolean
   index: Array<string>
   lastModified: boolean
-  /** Milliseconds. */
+  /** In milliseconds. */
   maxAge: number
   redirect: boolean
-  /** Names of codings. */
+  /** Names of encodings, in order of preference. */
   precompressed: Array<string>
-  /** All codings, or none. */
+  /** Whether files are compressed on request. All encodings are used, or none. */
   compress: boolean
   single?: string
   listing: boolean
@@ -172,87 +190,87 @@ export interface FilesOptions {
   limits?: FilesLimits
 }
 
-/** The refusals of the parser by the numbers that rows say: Node's code, and the reason. */
+/** The errors of the HTTP parser, by the numbers in the table's rows: Node's code and the reason. */
 export declare function httpErrors(): Array<Array<string>>
 
-/** The methods that requests can have, by the numbers that rows say. */
+/** The methods of HTTP requests, by the numbers in the table's rows. */
 export declare function httpMethods(): Array<string>
 
-/** See `proto::emit::CODEC_BODY`. */
+/** Returns the code around the generated functions; see `proto::emit::CODEC_BODY`. */
 export declare function protoCodecBody(): string
 
-/** How `protobuf.load` shows messages; see `proto::emit::EmitOptions`. */
+/** How `protobuf.load` represents messages; see `proto::emit::EmitOptions`. */
 export interface ProtoFace {
-  /** Properties in camel case. */
+  /** Whether properties are in camel case. */
   camelCase: boolean
-  /** Enums as names. */
+  /** Whether enum values are represented by their names. */
   enumNames: boolean
-  /** Oneofs name the member that is set. */
+  /** Whether each oneof has a property that names the member that is set. */
   oneofCases: boolean
-  /** Timestamps as `Date`. */
+  /** Whether a `google.protobuf.Timestamp` is a `Date`. */
   dates: boolean
-  /** Durations as milliseconds. */
+  /** Whether a `google.protobuf.Duration` is a number of milliseconds. */
   durations: boolean
 }
 
-/** Limits as JavaScript gives them. */
+/** The limits of a codec. */
 export interface ProtoLimits {
-  /** Levels of messages, groups, arrays and objects. */
+  /** The deepest nesting of messages, groups, arrays and objects. */
   depth: number
-  /** Bytes of input. */
+  /** The most bytes of input. */
   size: number
-  /** Values in the index of one level and those around it. */
+  /** The most values in the index of one level and the levels around it. */
   values: number
 }
 
-/** Options of a schema, all of them set by `lib/protobuf`. */
+/** The options of a schema. `lib/protobuf` sets all of them. */
 export interface ProtoOptions {
-  /** What npm `protocol-buffers` takes; off: what `protoc` takes. */
+  /** Whether the compiler accepts everything that npm `protocol-buffers` accepts, instead of only what `protoc` accepts. */
   lenient: boolean
-  /** 64-bit integers: `'auto'`, `'bigint'`, `'string'` or `'number'`. */
+  /** How 64-bit integers are represented: `'auto'`, `'bigint'`, `'string'` or `'number'`. */
   int64: string
-  /** Decoded objects have absent fields by their default. */
+  /** Whether decoded objects have absent fields with their default values. */
   defaults: boolean
-  /** Unknown fields are kept and written back. */
+  /** Whether unknown fields are kept and written back. */
   unknownFields: boolean
-  /** NaN is a value. */
+  /** Whether NaN is a value. Otherwise it counts as absent. */
   nan: boolean
   /** How deep messages may nest. */
   depth: number
-  /** What only `protobuf.load` has; see `proto::emit::EmitOptions`. */
+  /** The options that only `protobuf.load` has. */
   face?: ProtoFace
-  /** Limits on the schema; the defaults of `proto::Limits` where left out. */
+  /** Limits on the schema; see `proto::Limits` for the defaults. */
   limits?: ProtoSchemaLimits
 }
 
 /** Limits on a schema; see `proto::Limits`. */
 export interface ProtoSchemaLimits {
-  /** Bytes of all sources. */
+  /** The most bytes of all sources together. */
   sourceBytes: number
-  /** Depth of messages, groups and option values. */
+  /** The deepest nesting of messages, groups and option values. */
   nesting: number
-  /** Depth of imports. */
+  /** The deepest chain of imports. */
   importDepth: number
-  /** Files. */
+  /** The most files. */
   files: number
-  /** Different options on one element. */
+  /** The most different options on one element. */
   options: number
-  /** Bytes of a full name. */
+  /** The most bytes of a full name. */
   fullName: number
-  /** Declared names. */
+  /** The most declared names. */
   symbols: number
 }
 
-/** The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`. */
+/** Returns the source of a well-known file, such as `google/protobuf/descriptor.proto`, or null if it is not one. */
 export declare function protoWellKnown(name: string): string | null
 
-/** The options of a registry, as `lib/rpc/registry` has read them. */
+/** The options of a registry, checked by `lib/rpc/registry`. */
 export interface RegistryOptions {
-  /** None: in memory only. */
+  /** The folder for the state. Without it the state is kept in memory only. */
   folder?: string
-  /** What a beginning without anything is called. */
+  /** The epoch of a registry that starts without stored state. */
   epoch: string
-  /** Milliseconds of the clock that all calls go by. */
+  /** The time in milliseconds, by the same clock that all later calls use. */
   now: number
   services: number
   instancesPerService: number
@@ -268,34 +286,42 @@ export interface RegistryOptions {
 }
 
 /**
- * Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
- * Called once, by `lib/engine.js`.
+ * Starts the engine of an environment. `callbacks` holds the functions that the engine calls; the result holds the functions that
+ * `lib/` calls. `lib/engine.js` calls this once.
  */
 export declare function startEngine(callbacks: object): Record<string, (...args: any[]) => any>
 
-/** What a context is made of, as `lib/tls/context.js` has checked it. All text is PEM. */
+/** The settings of a TLS context, checked by `lib/tls/context.js`. Certificates and keys are PEM. */
 export interface TlsSettings {
-  /** Chains, and their keys in the same order. */
+  /** Certificate chains, and their private keys in the same order. */
   certificates: Array<Buffer>
   keys: Array<Buffer>
+  /** Trusted certificates. */
   authorities: Array<Buffer>
+  /** Protocols for ALPN, in order of preference. */
   alpn: Array<Buffer>
-  /** 12 and 13 are TLS 1.2 and 1.3. */
+  /** The oldest and the newest version allowed: 12 for TLS 1.2, 13 for TLS 1.3. */
   oldest: number
   newest: number
+  /** IANA's names of the cipher suites, in order of preference; empty for all. */
   suites: Array<string>
+  /** A server picks the suite by its own order of preference instead of the client's. */
   ownOrder: boolean
+  /** A server asks clients for a certificate. */
   asks: boolean
+  /** A server that asks also refuses clients without a certificate. */
   demands: boolean
+  /** The secrets of connections are reported, for 'keylog'. */
   logs: boolean
+  /** The secret of the session tickets. Default: a random one. */
   ticketKeys?: Buffer
-  /** Seconds. */
+  /** In seconds. */
   sessionTimeout: number
-  /** What sessions have in common that may be resumed. */
+  /** Only sessions with the same purpose can be resumed. */
   purpose: Buffer
-  /** A context whose tickets are this one's, too: what is said here about tickets does not count then. */
+  /** The context whose session tickets are used. The ticket settings above are ignored then. */
   ticketsOf?: number
 }
 
-/** The version of the native core, equal to `package.json`'s. */
+/** The version of the native core. It equals the version in `package.json`. */
 export declare function version(): string

@@ -5,6 +5,7 @@
 
 const { Buffer } = require('node:buffer')
 const fs = require('node:fs')
+const { createRequire } = require('node:module')
 const path = require('node:path')
 const process = require('node:process')
 const { makeError } = require('./lib/errors.js')
@@ -52,6 +53,16 @@ function load() {
     // Bundlers find the file by this pattern: docs/bundling.md.
     return require(`./ironwire.${name}.node`)
   } catch (error) {
+    if (error?.code === 'ERR_UNKNOWN_BUILTIN_MODULE') return loadBesideExecutable(name)
+    throw explained(name, error)
+  }
+}
+
+/** In a single executable application, `require` gives built-in modules only. */
+function loadBesideExecutable(name) {
+  try {
+    return createRequire(process.execPath)(`./ironwire.${name}.node`)
+  } catch (error) {
     throw explained(name, error)
   }
 }
@@ -80,6 +91,10 @@ function explained(name, error) {
     const found = process.report?.getReport().header.glibcVersionRuntime ?? 'an older one'
     const reason = `${file} needs glibc ${wanted}, and this system has ${found}; ${rebuild('here')}`
     return failure('ADDON_INCOMPATIBLE', reason, error)
+  }
+  if (error?.code === undefined && /\brequire\b/.test(text)) {
+    const reason = `a bundler has replaced the \`require\` that loads ${file} (${text}); docs/bundling.md says how to bundle it`
+    return failure('ADDON_MISSING', reason, error)
   }
   return failure(
     'ADDON_INCOMPATIBLE',

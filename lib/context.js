@@ -4,30 +4,50 @@
 // with Node's own. The engine calls JavaScript without a context. Only an object made inside a context restores it, so
 // that others pay nothing.
 
-const { AsyncResource } = require('node:async_hooks')
-
-/**
- * The symbols under which a resource stores its context: all stores in one (Node 24), or one symbol per store (Node 20,
- * 22).
- */
-const STORES = new Set(['context_frame', 'kResourceStore'])
+const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
 
 const make = () => new AsyncResource('IRONWIRE', { requireManualDestroy: true })
 
-function isEmpty(resource) {
-  return Object.getOwnPropertySymbols(resource).every(
-    (symbol) => resource[symbol] === undefined || !STORES.has(symbol.description),
-  )
-}
+/** The symbol under which a resource keeps all stores in one, since Node 24. */
+const kFrame = Object.getOwnPropertySymbols(make()).find(({ description }) => description === 'context_frame')
 
 /**
- * Wraps the `methods` of `owner` so that they run in the current async context. Returns the context, or null if it is
- * empty (then nothing is wrapped).
+ * Whether stores are kept there. Node 22 has the symbol, too, but uses it only with a flag. Since Node 24 a store leaves
+ * a trace in the context that it was used in, so this uses another one.
  */
-function keepContext(owner, methods) {
+function usesFrame() {
+  const storage = new AsyncLocalStorage()
+  const used = make().runInAsyncScope(() => storage.run(true, () => make()[kFrame] !== undefined))
+  storage.disable()
+  return used
+}
+
+/** Elsewhere, a resource has one symbol per store, or one for all of them (Node 24 without frames). */
+const STORES = new Set(['kResourceStore', 'kAsyncLocalStorageContext'])
+
+const isEmpty =
+  kFrame !== undefined && usesFrame()
+    ? (resource) => resource[kFrame] === undefined
+    : (resource) =>
+        Object.getOwnPropertySymbols(resource).every(
+          (symbol) => resource[symbol] === undefined || !STORES.has(symbol.description),
+        )
+
+/**
+ * Whether there can be a context at all. Before Node 24, `http` sees whether a store is in use (http/observers.js), and
+ * then a resource need not be made and looked at for each connection.
+ */
+const stores = { possible: () => true }
+
+/**
+ * Wraps the `methods` of `owner`, and `more` of them, so that they run in the current async context. Returns the
+ * context, or null if it is empty (then nothing is wrapped).
+ */
+function keepContext(owner, methods, more = []) {
+  if (!stores.possible()) return null
   const resource = make()
   if (isEmpty(resource)) return null
-  for (const name of methods) {
+  for (const name of [...methods, ...more]) {
     const method = owner[name]
     if (method === undefined) continue
     owner[name] = function (...args) {
@@ -39,4 +59,4 @@ function keepContext(owner, methods) {
   return resource
 }
 
-module.exports = { keepContext }
+module.exports = { keepContext, stores }

@@ -10,7 +10,7 @@ const { Buffer } = require('node:buffer')
 const { channel } = require('node:diagnostics_channel')
 const EventEmitter = require('node:events')
 const process = require('node:process')
-const { Readable, Writable } = require('node:stream')
+const { Duplex, Readable, Writable } = require('node:stream')
 const { clearInterval } = require('node:timers')
 const { makeError } = require('./errors.js')
 
@@ -191,6 +191,29 @@ function endsByItself() {
 
 const { assignSocket } = response
 const { _addHeaderLine } = request
+const { addRequest } = http.Agent.prototype
+
+let refuses
+
+/**
+ * Whether core's parser refuses a request with more fields than `maxHeadersCount`. Older versions leave the others away.
+ * Found out when there is the first such request.
+ */
+function refusesManyFields() {
+  refuses ??= unheard(channel('http.server.request.start'), () => unheard(created, askParser))
+  return refuses
+}
+
+function askParser() {
+  const server = new http.Server()
+  server.maxHeadersCount = 1
+  const socket = new Duplex({ read() {}, write() {} })
+  socket.on('error', () => {})
+  http._connectionListener.call(server, socket)
+  const result = socket.parser.execute(Buffer.from('GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n\r\n'))
+  socket.destroy()
+  return result instanceof Error
+}
 
 module.exports = {
   find,
@@ -217,6 +240,10 @@ module.exports = {
     _dump: own(request, '_dump', '_dumped'),
     _addHeaderLine: isOwn((trap) => _addHeaderLine.call(request, 'x-a', '', trap({}, 'x-a')))
       ? _addHeaderLine
+      : undefined,
+    // msw's reads `freeSockets` before it calls Node's, which reads `options`.
+    addRequest: isOwn((trap) => addRequest.call(trap(trap({}, 'freeSockets'), 'options'), {}, {}))
+      ? addRequest
       : undefined,
   },
   /** The functions by which Node's file streams read, and their `this`, if they are Node's own. */
@@ -250,6 +277,7 @@ module.exports = {
   kOptimizeEmptyRequests: find(server, 'OptimizeEmptyRequestsOption'),
   /** Since Node 24: whether the end of a connection also destroys the responses that wait for their turn. */
   abortsResponses: endsByItself(),
+  refusesManyFields,
   trackConnections,
   kCheckingInterval,
   connectionListener: method(http, '_connectionListener'),

@@ -112,7 +112,7 @@ function own(id, owner) {
  */
 function adopt(id, owner, more) {
   own(id, owner)
-  return keepContext(owner, more === undefined ? EVENTS : EVENTS.concat(more))
+  return keepContext(owner, EVENTS, more)
 }
 
 /**

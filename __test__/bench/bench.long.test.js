@@ -83,7 +83,7 @@ test('bench http', { skip: wrkMissing }, async (t) => {
 
 for (const load of loads) {
   const skip = load.packages && peersMissing
-  test(`bench http: ${load.name} is answered alike`, { skip }, async () => {
+  test(`bench http: ${load.name} gets equal responses`, { skip }, async () => {
     const missing = { uWebSockets: peersMissing || uws.unsupported(), nginx: nginx.missing() }
     const names = load.contenders.filter((name) => !missing[name])
     await withServers(load, names, undefined, async (servers) => {
@@ -233,7 +233,7 @@ test('bench codec', async (t) => {
   for (const { results } of cases) assert.ok(results[0].metrics.time.median > 0)
 })
 
-test('wrong arguments are told apart from a failed bench', async () => {
+test('invalid arguments and a failed bench have different exit statuses', async () => {
   for (const args of [
     ['nothing'],
     ['http', '--rounds', '0'],
@@ -265,7 +265,7 @@ test('--node: the bench runs on that Node', { skip: process.platform === 'win32'
   }
 })
 
-test('payloads are the ones that the table of results names', () => {
+test('payloads match the table of results', () => {
   const { payloads } = require('../../bench/protobuf/payloads.js')
   const sizes = {}
   for (const [name, make] of Object.entries(payloads)) {

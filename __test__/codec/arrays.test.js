@@ -69,7 +69,7 @@ for (const order of ['le', 'be']) {
 }
 
 for (const { type, Elements, width, read, write } of types) {
-  test(`${type}: read and written as Buffer does it, close and apart`, () => {
+  test(`${type}: the same results as Buffer’s methods, with and without a stride`, () => {
     for (const count of [0, 1, 2, 7, 33, 1000]) {
       for (const gap of [0, 1, 5]) {
         for (const offset of [0, 3]) {
@@ -97,7 +97,7 @@ for (const { type, Elements, width, read, write } of types) {
     }
   })
 
-  test(`${type}: what it cannot say is refused, and nothing is written`, () => {
+  test(`${type}: values out of range are refused, and nothing is written`, () => {
     if (Elements === Float32Array || (Elements === Float64Array && type.startsWith('f'))) {
       assert.throws(() => writeArray(type, Buffer.alloc(16), [1, '2']), { code: 'ERR_INVALID_ARG_TYPE' })
       return
@@ -119,7 +119,7 @@ for (const { type, Elements, width, read, write } of types) {
     }
   })
 
-  test(`${type}: every end that is too early is an error`, () => {
+  test(`${type}: input that ends too early is an error`, () => {
     const bytes = randomBytes(3 * width)
     for (let length = 0; length < bytes.length; length++) {
       assert.throws(() => readArray(type, bytes.subarray(0, length), 0, 3), {
@@ -135,7 +135,7 @@ for (const { type, Elements, width, read, write } of types) {
   })
 }
 
-test('floats of two bytes: each there is, and numbers between two are rounded once', () => {
+test('f16: all values, and numbers between two are rounded once', () => {
   const bytes = Buffer.from(Uint16Array.from({ length: 65_536 }, (_, i) => i).buffer)
   const floats = readArray('f16le', bytes)
   const back = Buffer.alloc(bytes.length)
@@ -169,7 +169,7 @@ test('floats of two bytes: each there is, and numbers between two are rounded on
   }
 })
 
-test('arrays that are gone are refused', () => {
+test('detached arrays are refused', () => {
   const gone = (array) => structuredClone(array.buffer, { transfer: [array.buffer] }) && array
   for (const type of ['i16be', 'u24le', 'f16be', 'uleb128', 'zigzagn']) {
     const Elements = readArray(type, Buffer.alloc(8)).constructor
@@ -182,7 +182,7 @@ test('arrays that are gone are refused', () => {
   }
 })
 
-test('arguments that are none', () => {
+test('invalid arguments', () => {
   const buffer = Buffer.alloc(8)
   for (const type of ['i16', 'f16', 'I16BE', '', 'constructor', undefined, null, 5]) {
     assert.throws(() => readArray(type, buffer), { code: 'ERR_INVALID_ARG_VALUE', message: /i16be/ })
@@ -223,7 +223,7 @@ test('arguments that are none', () => {
   assert.equal(readArray('u16be', buffer, 0, 1, { stride: Number.MAX_SAFE_INTEGER }).length, 1)
 })
 
-test('into an array that is there: all of it, or its beginning', () => {
+test('the option into: a whole array, or its beginning', () => {
   const bytes = Buffer.from([0, 1, 0, 2, 0, 3, 0, 4])
   const into = new Int16Array(4)
   assert.equal(readArray('i16be', bytes, 0, 4, { into }), into)
@@ -237,7 +237,7 @@ test('into an array that is there: all of it, or its beginning', () => {
   assert.throws(() => readArray('i16be', bytes, 0, 4, { into: new Int16Array(3) }), { code: 'ERR_OUT_OF_RANGE' })
 })
 
-test('memory that both sides share', () => {
+test('input and output that share memory', () => {
   for (const shift of [0, 2, 4]) {
     const memory = randomBytes(64).buffer.slice(0, 64)
     const bytes = new Uint8Array(memory, 0, 40)
@@ -255,7 +255,7 @@ test('memory that both sides share', () => {
   assert.deepEqual([...shared.subarray(9, 15)], [9, 0, 1, 0, 2, 14])
 })
 
-test('arrays that change, or lie, meanwhile', () => {
+test('arrays that change meanwhile, or have a false length', () => {
   const memory = new ArrayBuffer(8, { maxByteLength: 8 })
   const bytes = new Uint8Array(memory)
   const values = [1, 2, 3, 4]
@@ -292,7 +292,7 @@ function varint(kind, value) {
 }
 
 for (const kind of ['uleb128', 'sleb128', 'zigzag']) {
-  test(`${kind}: as its description says, as numbers and as BigInts`, () => {
+  test(`${kind}: matches its specification, as numbers and as BigInts`, () => {
     const signed = kind !== 'uleb128'
     const values = [0n, 1n, 63n, 64n, 127n, 128n, 300n, 2n ** 32n, 2n ** 53n - 1n]
     for (let i = 0; i < 300; i++) values.push(BigInt(randomInt(2 ** 47)) >> BigInt(randomInt(47)))
@@ -327,7 +327,7 @@ for (const kind of ['uleb128', 'sleb128', 'zigzag']) {
     }
   })
 
-  test(`${kind}: what is none, or too large`, () => {
+  test(`${kind}: invalid or too large input`, () => {
     const into = new Float64Array(2).fill(7)
     const failing = [
       [[1, 0x80], 2, 'IRONWIRE_VARINT_TRUNCATED'],

@@ -22,7 +22,7 @@ function outcome(call) {
   }
 }
 
-test('Buffer is Node’s own class, and nothing of it is replaced', () => {
+test('Buffer is Node’s own class, unchanged', () => {
   assert.equal(Buffer, NodeBuffer)
   for (const name of ['indexOf', 'toString', 'swap16']) assert.equal(Buffer.prototype[name].name, name)
   assert.ok(codec.hex.decode('ff') instanceof NodeBuffer)
@@ -34,7 +34,7 @@ for (const form of ['hex', 'base64', 'base64url', 'utf8', 'latin1', 'utf16']) {
   const toText = isCharset ? codec[form].decode : codec[form].encode
   const toBytes = isCharset ? codec[form].encode : codec[form].decode
 
-  test(`${form}: to text and back as Node does it`, () => {
+  test(`${form}: to text and back as in Node`, () => {
     for (const size of SIZES) {
       const bytes = randomBytes(size)
       const text = toText(bytes)
@@ -45,7 +45,7 @@ for (const form of ['hex', 'base64', 'base64url', 'utf8', 'latin1', 'utf16']) {
     }
   })
 
-  test(`${form}: junk is what it is to Node`, () => {
+  test(`${form}: invalid input gives the results of Node`, () => {
     const junk = ['g', ' ', '\n', '=', '-', '_', '+', '\0', 'é', '\u0131', '\u0141', '😀', '\ud800']
     for (const size of [1, 3, 40, 600, 3000]) {
       for (const piece of junk) {
@@ -57,7 +57,7 @@ for (const form of ['hex', 'base64', 'base64url', 'utf8', 'latin1', 'utf16']) {
     }
   })
 
-  test(`${form}: what is neither text nor bytes is refused`, () => {
+  test(`${form}: arguments that are neither text nor bytes are refused`, () => {
     for (const wrong of [undefined, null, 5, {}, [1], Object.create(String.prototype)]) {
       assert.throws(() => toBytes(wrong), { code: 'ERR_INVALID_ARG_TYPE' })
     }
@@ -79,7 +79,7 @@ for (const form of ['hex', 'base64', 'base64url', 'utf8', 'latin1', 'utf16']) {
   })
 }
 
-test('hex stops at the first pair that is none, wherever it is', () => {
+test('hex stops at the first invalid pair, wherever it is', () => {
   const text = randomBytes(3000).toString('hex')
   for (let at = 0; at < text.length; at += 7) {
     const broken = `${text.slice(0, at)}x${text.slice(at + 1)}`
@@ -88,7 +88,7 @@ test('hex stops at the first pair that is none, wherever it is', () => {
   }
 })
 
-test('a string that V8 has in pieces, or as a part of another, is read as any other', () => {
+test('concatenated and sliced strings are read correctly', () => {
   let pieces = ''
   for (let i = 0; i < 5000; i++) pieces += `${(i % 256).toString(16).padStart(2, '0')}`
   assert.deepEqual(codec.hex.decode(pieces), Buffer.from(pieces, 'hex'))
@@ -97,12 +97,12 @@ test('a string that V8 has in pieces, or as a part of another, is read as any ot
   assert.deepEqual(codec.hex.decode(long.slice(7, -3)), Buffer.from(long.slice(7, -3), 'hex'))
 })
 
-test('text that is too long is Node’s own error', { skip: constants.MAX_STRING_LENGTH > 2 ** 30 }, () => {
+test('text that is too long throws Node’s error', { skip: constants.MAX_STRING_LENGTH > 2 ** 30 }, () => {
   const large = Buffer.alloc(constants.MAX_STRING_LENGTH / 2 + 1)
   assert.throws(() => codec.hex.encode(large), { code: 'ERR_STRING_TOO_LONG' })
 })
 
-test('calls give their memory back', () => {
+test('calls release their memory', () => {
   const { spawnSync } = require('node:child_process')
   const program = `
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
@@ -120,7 +120,7 @@ test('calls give their memory back', () => {
   assert.ok(Number(stdout || NaN) < 400, `${stdout}${stderr}`)
 })
 
-test('long text: what nobody holds is collected in time, what a worker made outlives it', () => {
+test('long text is collected in time, and outlives the worker that made it', () => {
   const { spawnSync } = require('node:child_process')
   const program = `
     const { Worker, isMainThread, parentPort } = require('node:worker_threads')
@@ -155,7 +155,7 @@ test('long text: what nobody holds is collected in time, what a worker made outl
   assert.equal(rest, '0 true 3 true', stderr)
 })
 
-test('search: as Node’s, whatever is sought, wherever it is', () => {
+test('search: the results of Node, for any needle at any position', () => {
   const alphabets = ['ab', 'abcdefghijklmnop', '\x00\xff']
   const kinds = (needle) => [needle, new Uint8Array(needle), needle.toString('utf8'), needle.toString('latin1')]
   for (const size of [0, 1, 30, 2047, 2048, 3000, 9000, 40_000]) {
@@ -184,7 +184,7 @@ test('search: as Node’s, whatever is sought, wherever it is', () => {
   }
 })
 
-test('search: numbers, and what cannot be sought', () => {
+test('search: numbers, and invalid needles', () => {
   const bytes = Buffer.alloc(5000, 'abc')
   for (const value of [97, 0x161, -159, 97.9, 5, true, null, undefined, {}, [97], 5n]) {
     for (const method of ['indexOf', 'lastIndexOf', 'includes']) {
@@ -198,7 +198,7 @@ test('search: numbers, and what cannot be sought', () => {
   assert.throws(() => codec.indexOf('abc', 'a'), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('search: the last of several that overlap, over the borders of what is looked at in one go', () => {
+test('search: the last of several overlapping matches, across block borders', () => {
   for (const [haystack, needle] of [
     ['a'.repeat(9000), 'aa'],
     [`${'ab'.repeat(3000)}a`, 'aba'],
@@ -218,7 +218,7 @@ for (const [name, width] of [
   ['swap32', 4],
   ['swap64', 8],
 ]) {
-  test(`${name}: as Node’s, and nothing where it is no multiple`, () => {
+  test(`${name}: the results of Node, and an error if the length is not a multiple`, () => {
     for (const size of SIZES) {
       const bytes = randomBytes(size + 3).subarray(3)
       const expected = Buffer.from(bytes)
@@ -239,14 +239,14 @@ for (const [name, width] of [
   })
 }
 
-test('memory that threads share is read as any other', () => {
+test('shared memory is read like any other', () => {
   const shared = new Uint8Array(new SharedArrayBuffer(5000)).map((_, i) => i)
   const same = Buffer.from(shared)
   assert.equal(codec.hex.encode(shared), same.toString('hex'))
   assert.equal(codec.indexOf(shared, same.subarray(100, 120)), same.indexOf(same.subarray(100, 120)))
 })
 
-test('what only looks like bytes is refused, however long it says it is', () => {
+test('objects that only look like bytes are refused, whatever their length says', () => {
   const pretender = (length) => Object.create(Uint8Array.prototype, { length: { value: length } })
   const needle = Buffer.from('abc')
   for (const length of [0, 16, 100_000]) {
@@ -265,7 +265,7 @@ test('what only looks like bytes is refused, however long it says it is', () => 
   }
 })
 
-test('the rest is Node’s', () => {
+test('all other functions are Node’s', () => {
   const [a, b] = [randomBytes(300), randomBytes(300)]
   assert.equal(codec.compare(a, b), Buffer.compare(a, b))
   assert.equal(codec.equals(a, new Uint8Array(a)), true)

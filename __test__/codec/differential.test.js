@@ -29,7 +29,7 @@ function covers(found, written, context) {
   for (const name of Object.keys(written)) covers(found[name], written[name], context)
 }
 
-test('the emitted code and the interpreter agree, on records, on their prefixes, and on bytes at random', () => {
+test('generated code and interpreter agree on records, their prefixes, and random bytes', () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const { text, value, r } = generate(seed)
     const emitted = codec.layout(text)
@@ -75,7 +75,7 @@ test('the emitted code and the interpreter agree, on records, on their prefixes,
   }
 })
 
-test('where no code may be generated, the same comes out', () => {
+test('without code generation the results are the same', () => {
   const code = `
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const { generate } = require(${JSON.stringify(require.resolve('./layouts.js'))})

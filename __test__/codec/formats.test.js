@@ -45,7 +45,7 @@ test('DNS, with compressed names', () => {
   assert.equal(nameOf(dns.decode(plain).questions[0].name), 'www.example.com')
 })
 
-test('DNS: names that go around in circles, and further than they may', () => {
+test('DNS: names with pointer loops, and names that are too long', () => {
   const { dns } = example('dns')
   const header = Buffer.from('000000000001000000000000', 'hex')
   for (const name of ['c00c', 'c0ff', '016101', `${'01610162'.repeat(3)}c00c`]) {
@@ -75,7 +75,7 @@ test('pcap: Ethernet, IPv4, IPv6, TCP, UDP', () => {
   assert.deepEqual([udp.source, String(udp.payload.payload)], ['2001:db8::1', 'hello'])
 })
 
-test('pcap: a checksum that is wrong is told', () => {
+test('pcap: a wrong checksum is an error', () => {
   const { pcap } = example('pcap')
   const bytes = fixture('packets.pcap')
   bytes[24 + 16 + 14 + 8]++

@@ -92,7 +92,7 @@ const framings = [
 const title = (options) => JSON.stringify(options)
 
 for (const { options, message, frame } of framings) {
-  test(`${title(options)}: what is encoded is what a plain twin writes, and any cutting gives the same messages`, () => {
+  test(`${title(options)}: encodes like a simple reference, and any split gives the same messages`, () => {
     const framer = codec.framer(options)
     for (let round = 0; round < 40; round++) {
       const messages = Array.from({ length: 1 + random(30) }, message)
@@ -113,7 +113,7 @@ for (const { options, message, frame } of framings) {
     }
   })
 
-  test(`${title(options)}: cut at every byte, and cut off at every byte`, () => {
+  test(`${title(options)}: split at every byte, and truncated at every byte`, () => {
     const messages = Array.from({ length: 4 }, message)
     const stream = Buffer.concat(messages.map((each) => frame(each)))
     const ends = new Set([0])
@@ -146,7 +146,7 @@ test('more messages in a chunk than a table has rows', () => {
   assert.equal(cobs.push(Buffer.from('0100'.repeat(10_000), 'hex')).length, 10_000)
 })
 
-test('a message that came in one chunk is a view of it', () => {
+test('a message that arrived in one chunk is a view of it', () => {
   const framer = codec.framer({ length: 'u32be' })
   const chunk = framer.encode(Buffer.from('view'))
   const [message] = framer.push(chunk)
@@ -160,7 +160,7 @@ test('a message that came in one chunk is a view of it', () => {
   assert.deepEqual(pieces.map(String), ['view'])
 })
 
-test('frames as they stand, where nothing is to be stripped', () => {
+test('strip: false returns whole frames', () => {
   const framer = codec.framer({ length: 'u16be', offset: 1, gap: 1, trailer: 2, strip: false })
   const frame = framer.encode(Buffer.from('(--,body!)'))
   assert.equal(frame.toString('latin1'), '(\0\x04,body!)')
@@ -178,7 +178,7 @@ test('frames as they stand, where nothing is to be stripped', () => {
   assert.throws(() => lines.encode(Buffer.from('a')), { code: 'ERR_INVALID_ARG_VALUE' })
 })
 
-test('what cannot be framed is refused', () => {
+test('messages that cannot be framed are refused', () => {
   const refused = (options, message, code) =>
     assert.throws(() => codec.framer(options).encode(Buffer.from(message)), { code })
   refused({ length: 'u8' }, 'x'.repeat(256), 'ERR_OUT_OF_RANGE')
@@ -196,7 +196,7 @@ test('what cannot be framed is refused', () => {
   assert.throws(() => codec.framer({ length: 'u8' }).encodeMany(5), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('options are checked, and one that there is not is named', () => {
+test('invalid options throw, and an unknown one is named', () => {
   for (const options of [
     {},
     { length: 'u32be', size: 4 },
@@ -237,7 +237,7 @@ test('options are checked, and one that there is not is named', () => {
   }
 })
 
-test('a length above the limit is refused before its bytes come, and what came before it is there', () => {
+test('a length above the limit is refused before its bytes arrive, after the messages before it', () => {
   const framer = codec.framer({ length: 'u32be', maxLength: 10 })
   const good = framer.encode(Buffer.alloc(10, 'x'))
   const bad = Buffer.from('0000000b', 'hex')
@@ -278,12 +278,12 @@ test('a length above the limit is refused before its bytes come, and what came b
   }
 })
 
-test('a stream that is none of the kind is an error', () => {
+test('an invalid stream is an error', () => {
   for (const [options, hex, message] of [
-    [{ length: 'u8', counts: 'frame', trailer: 2 }, '02', /length of 2.*counts 3 bytes/],
+    [{ length: 'u8', counts: 'frame', trailer: 2 }, '02', /length is 2, but it must be at least 3/],
     [{ length: 'varint' }, '80'.repeat(11), /ten bytes/],
-    [{ stuffing: 'cobs' }, '0500', /no COBS/],
-    [{ stuffing: 'slip' }, 'db01', /0x01.*no SLIP/],
+    [{ stuffing: 'cobs' }, '0500', /^Not valid COBS/],
+    [{ stuffing: 'slip' }, 'db01', /^Not valid SLIP: .* 0x01 /],
   ]) {
     const framer = codec.framer(options)
     assert.throws(() => framer.push(Buffer.from(hex, 'hex')), { code: 'IRONWIRE_FRAME_INVALID', message })
@@ -291,14 +291,14 @@ test('a stream that is none of the kind is an error', () => {
   }
 })
 
-test('the last line without its delimiter is a message where that is said', () => {
+test('unterminated: the last line without its delimiter is a message', () => {
   const framer = codec.framer({ delimiter: '\n', unterminated: true })
   assert.deepEqual(framer.push(Buffer.from('a\nb')).map(String), ['a'])
   assert.equal(String(framer.end()), 'b')
   assert.equal(framer.end(), undefined)
 })
 
-test('an announced length allocates nothing, a trickle no more than its bytes', () => {
+test('an announced length allocates nothing, and slow input no more than its bytes', () => {
   const framer = codec.framer({ length: 'u32be', maxLength: 2 ** 30 })
   const before = process.memoryUsage().rss
   framer.push(Buffer.from('3fffffff', 'hex'))
@@ -308,7 +308,7 @@ test('an announced length allocates nothing, a trickle no more than its bytes', 
 })
 
 for (const framing of [{ length: 'u32be' }, { delimiter: '\n' }, { stuffing: 'slip' }]) {
-  test(`${title(framing)}: V8 knows what framers hold, and collects those that nobody has before they are too many`, async (t) => {
+  test(`${title(framing)}: V8 knows the memory of framers, and collects unused ones in time`, async (t) => {
     const functions = require('../../lib/codec/native.js')()
     const { framer, framerDrop } = functions
     const made = new Set()
@@ -335,7 +335,7 @@ for (const framing of [{ length: 'u32be' }, { delimiter: '\n' }, { stuffing: 'sl
   })
 }
 
-test('framers that nobody has are freed', async () => {
+test('unused framers are freed', async () => {
   const functions = require('../../lib/codec/native.js')()
   const { framerDrop } = functions
   const dropped = new Set()
@@ -358,7 +358,7 @@ test('framers that nobody has are freed', async () => {
   }
 })
 
-test('a callback that throws, or that comes back, harms nothing but its own chunk', () => {
+test('a callback that throws or is reentrant affects its own chunk only', () => {
   const framer = codec.framer({ length: 'u8' })
   const chunk = framer.encodeMany(Array.from({ length: 5000 }, (_, i) => Buffer.from([i & 255])))
   let calls = 0
@@ -372,7 +372,7 @@ test('a callback that throws, or that comes back, harms nothing but its own chun
   assert.equal(inner, 100 * 100)
 })
 
-test('bytes that are gone are an error; a false length brings out no memory of others', () => {
+test('detached bytes are an error; a false length exposes no other memory', () => {
   const framer = codec.framer({ length: 'u8' })
   const gone = new Uint8Array(5)
   structuredClone(gone.buffer, { transfer: [gone.buffer] })
@@ -385,7 +385,7 @@ test('bytes that are gone are an error; a false length brings out no memory of o
   assert.deepEqual([...framer.push(foreign)[0]], [7])
 })
 
-test('as streams: a Buffer a message, errors, back-pressure', async () => {
+test('streams: one Buffer per message, errors, backpressure', async () => {
   const framer = codec.framer({ length: 'u32be' })
   const messages = Array.from({ length: 200 }, () => randomBytes(random(5000)))
   const found = []
@@ -422,7 +422,7 @@ test('as streams: a Buffer a message, errors, back-pressure', async () => {
   assert.equal((await once(bad, 'error'))[0].code, 'ERR_INVALID_ARG_TYPE')
 })
 
-test('as an iterator: what is left early returns the source', async () => {
+test('iterators: leaving early closes the source', async () => {
   const framer = codec.framer({ delimiter: '\n' })
   const source = Readable.from([Buffer.from('a\nb\n'), Buffer.from('c\n')])
   for await (const message of framer.decode(source)) if (String(message) === 'b') break
@@ -481,7 +481,7 @@ for (const [name, module] of [
     assert.equal(error.code, 'ECONNREFUSED')
   })
 
-  test(`answers that take their time get out to a peer of ${name} that has ended its side`, async (t) => {
+  test(`late answers reach a peer of ${name} that has ended its side`, async (t) => {
     const framing = { length: 'u16be' }
     const server = module.createServer(async (socket) => {
       const messages = over(socket, framing)
@@ -505,7 +505,7 @@ for (const [name, module] of [
     assert.deepEqual(found, ['one', 'two', 'three'])
   })
 
-  test(`a reader of ${name} that does not read holds the peer back`, async (t) => {
+  test(`backpressure: a slow reader of ${name} holds the peer back`, async (t) => {
     const framing = { length: 'u32be' }
     let reading
     const server = module.createServer((socket) => {

@@ -6,7 +6,7 @@ const { codec } = require('../../index.js')
 
 const { layout } = codec
 
-test('a list of fields and a text give the same', () => {
+test('a list of fields and a text give the same layout', () => {
   const list = layout({
     id: 'u16be',
     kind: { type: 'u8', enum: { A: 1, B: 2 } },
@@ -138,7 +138,7 @@ test('varints', () => {
   })
   assert.throws(() => layout({ a: 'uleb128(2)' }).encode({ a: 16384 }), { code: 'ERR_OUT_OF_RANGE' })
   assert.throws(() => layout({ a: 'uleb128' }).decode(Buffer.from('ffffffffffffff7f', 'hex')), {
-    message: /a: 72057594037927935 is not within/,
+    message: /a: 72057594037927935 must be >= /,
   })
   assert.throws(() => layout({ a: 'uleb128n' }).decode(Buffer.alloc(10, 0xff)), { code: 'IRONWIRE_LAYOUT_INVALID' })
 })
@@ -190,14 +190,14 @@ test('text in all its forms', () => {
   assert.equal(bytes.toString('latin1'), 'Ã©\0\0\0\0ab  \x01\0ÿx\0\xe5\x65\0\0\xbe\xef\x02\0\x01GET /\nend')
   assert.deepEqual(all.decode(bytes), record)
   for (const [field, value, message] of [
-    ['fixed', 'too long', /has 8 bytes, where the layout says 6/],
-    ['fixed', 'x\0', /must not end with what fills it up, 0/],
-    ['spaces', 'é', /must have ASCII characters only/],
-    ['prefixed', '日', /must have characters below U\+0100 only/],
-    ['nul', 'a\0b', /must not have in it what ends it, 0/],
-    ['nul', 'a\ud800', /must not have half a surrogate pair/],
+    ['fixed', 'too long', /must have 6 bytes, but has 8/],
+    ['fixed', 'x\0', /must not end with its fill byte 0/],
+    ['spaces', 'é', /must only have ASCII characters/],
+    ['prefixed', '日', /must only have characters below U\+0100/],
+    ['nul', 'a\0b', /must not contain the byte 0, which ends it/],
+    ['nul', 'a\ud800', /must not contain a lone surrogate/],
     ['hex', 'xyz', /must be hexadecimal digits/],
-    ['hex', 'beefbeef', /has 4 bytes, where the layout says 2/],
+    ['hex', 'beefbeef', /must have 2 bytes, but has 4/],
     ['base64', 'AAE', /must be base64/],
     ['line', 5, /property must be of type string/],
   ]) {
@@ -276,7 +276,7 @@ test('arrays', () => {
   }
 })
 
-test('choices, conditions, sizes, computed fields', () => {
+test('switches, conditions, sizes, computed fields', () => {
   const l = layout(`
     enum Kind : u8 { number = 1, text, list }
     struct Message {
@@ -314,30 +314,30 @@ test('choices, conditions, sizes, computed fields', () => {
       assert.throws(() => l.decode(bytes), {
         code: 'IRONWIRE_LAYOUT_CHECKSUM',
         path: 'crc',
-        message: /^crc: it is \d+, and should be \d+, at offset \d+$/,
+        message: /^crc: it is \d+, but must be \d+, at offset \d+$/,
       })
     }
   }
   assert.throws(() => l.encode({ big: false, kind: 'text', body: 5 }), { path: 'body', code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => l.encode({ big: false, kind: 99, body: 5 }), {
     path: 'body',
-    message: 'body: there is no case for 99',
+    message: 'body: no case has the value 99',
   })
   assert.throws(() => l.encode({ big: false, extra: 1n, kind: 'number', body: 5 }), {
     path: 'extra',
-    message: /must be left out, as its condition does not hold/,
+    message: /must be undefined, because its condition is false/,
   })
   assert.throws(() => l.decode(Buffer.from('0301000500000000010000000000', 'hex')), {
     path: 'body',
-    message: 'body: 1 bytes of its size are left, at offset 8',
+    message: 'body: its size counts 1 bytes that its fields do not use, at offset 8',
   })
   assert.throws(() => l.decode(Buffer.from('0401', 'hex')), {
     path: 'version',
-    message: 'version: it is 4, not 3, at offset 0',
+    message: 'version: it is 4 instead of 3, at offset 0',
   })
 })
 
-test('the tags of a list: names of an enum, numbers, ranges, texts', () => {
+test('the cases of a switch: enum names, numbers, ranges, strings', () => {
   const kind = { type: 'u8', enum: { a: 1, 'b c': 2 } }
   const l = layout({
     kind,
@@ -365,7 +365,7 @@ test('the tags of a list: names of an enum, numbers, ranges, texts', () => {
   }
 })
 
-test('what is computed: counts, offsets, sizes that are varints, of all of a struct', () => {
+test('computed values: counts, offsets, varint sizes, whole structs', () => {
   const l = layout(`struct A {
     u16be all = sizeof(struct); u8 words = (sizeof(options) + 8) / 4; u8 at = offsetof(data);
     bytes(rest) options @size(words * 4 - 8); u24le data; }`)
@@ -373,7 +373,7 @@ test('what is computed: counts, offsets, sizes that are varints, of all of a str
   assert.equal(bytes.toString('hex'), '000f' + '04' + '0c' + '0101010101010101' + '010203')
   assert.throws(() => l.encode({ options: Buffer.alloc(7), data: 0 }), {
     path: 'options',
-    message: /has a length of 7, where the layout says 4/,
+    message: /must have a length of 4, but has 7/,
   })
   const v = layout('struct V { uleb128 length = sizeof(struct); utf8(rest) text; }')
   for (const n of [0, 1, 125, 126, 127, 128, 16380, 16381, 16382, 20000]) {
@@ -397,12 +397,12 @@ test('magic, padding, alignment', () => {
   assert.deepEqual(l.decode(bytes), { a: 1, b: 2 })
   assert.throws(() => l.decode(Buffer.from('4143')), { message: 'the bytes are 34 31, not 41 42, at offset 0' })
   bytes[4] = 0
-  assert.throws(() => l.decode(bytes), { message: 'it is 256, not 258, at offset 4' })
+  assert.throws(() => l.decode(bytes), { message: 'it is 256 instead of 258, at offset 4' })
   const inner = layout('struct A { u8 x; align(4); u32le y; }')
   assert.deepEqual(inner.decode(Buffer.from([9, 1, 0, 0, 0, 5, 0, 0, 0]), 1), { x: 1, y: 5 })
 })
 
-test('what lies at offsets', () => {
+test('fields at offsets', () => {
   const l = layout(
     `struct File { u16be where; u8 count; at (where) struct { u8 x; } items[count]; peek (0) u16be again; u8 last; }`,
   )
@@ -446,7 +446,7 @@ test('times and addresses', () => {
     )
   }
   assert.throws(() => layout({ a: 'unixtime(u64be)' }).decode(Buffer.alloc(8, 0xff)), {
-    message: /no Date is as far away/,
+    message: /is out of range for a Date/,
   })
 })
 
@@ -487,7 +487,7 @@ test('mappers', () => {
   assert.throws(() => failing.encode({ a: 1 }), { message: 'encode' })
 })
 
-test('layouts within layouts, and what they are given', () => {
+test('nested layouts and their parameters', () => {
   const point = layout({ x: 'i8', y: 'i8' })
   const color = layout(
     'enum Color : u8 { red, green } struct Other { u8 unused; } struct Paint { Color color; u8 alpha; }',
@@ -505,7 +505,7 @@ test('layouts within layouts, and what they are given', () => {
   assert.deepEqual(given.decode(Buffer.from('\x01\x01h')).body, { value: 104 })
 })
 
-test('names are data', () => {
+test('any string can be a name', () => {
   const names = [
     '__proto__',
     'constructor',
@@ -533,34 +533,34 @@ test('names are data', () => {
   assert.throws(() => layout({ ['__proto__']: 'u8' }).encode({}), { path: '__proto__' })
 })
 
-test('a layout that is wrong says what and where', () => {
+test('errors in a layout name the problem and its position', () => {
   for (const [text, message] of [
     ['struct A { u16 a; }', '1:12: a: u16 needs a byte order: u16be or u16le'],
     ['struct A { u8 a }', '1:17: expected ";", found "}"'],
     ['struct A {\n  u4 a;\n  f32be b;\n}', '3:3: b: 4 bits of a byte are left before this'],
     ['struct A { u3 a; }', "1:1: 5 bits of a byte are left before the struct's end"],
-    ['struct A { u8 a; u8 a; }', '1:18: a: this name is there already'],
-    ['struct A { B b; }', '1:12: b: there is no type B'],
-    ['struct A { u8 a[n]; }', '1:17: a: there is no field n before this'],
+    ['struct A { u8 a; u8 a; }', '1:18: a: a field of this name is already defined'],
+    ['struct A { B b; }', '1:12: b: unknown type B'],
+    ['struct A { u8 a[n]; }', '1:17: a: unknown field n: only fields before this one can be used'],
     ['struct A { u8 n = sizeof(b); if (n) u8 b; }', /a condition cannot depend on sizes/],
-    ['struct A { u8 n = 256; }', '1:19: n: 256 is not within 0 and 255'],
-    ['struct A { f32be f; u8 a[f]; }', /only integers and texts can be used in expressions/],
+    ['struct A { u8 n = 256; }', '1:19: n: 256 must be >= 0 and <= 255'],
+    ['struct A { f32be f; u8 a[f]; }', /only integers and text can be used in expressions/],
     ['struct A { utf8(4) t; if (t == 1) u8 x; }', /text and numbers cannot be compared/],
-    ['struct A { uleb128 n = sizeof(b); align(4); bytes(rest) b; }', /it moves what comes after it/],
-    ['struct A { u8 a = b + 1; u8 b = a + 1; }', /can ask for those computed before it only/],
+    ['struct A { uleb128 n = sizeof(b); align(4); bytes(rest) b; }', /its own length moves the fields after it/],
+    ['struct A { u8 a = b + 1; u8 b = a + 1; }', /can only use computed fields before it/],
     ['struct A { u8; }', '1:12: a field without a name must have a value'],
-    ['struct A { utf8 t; }', /t: utf8 wants a length/],
+    ['struct A { utf8 t; }', /t: utf8 needs a length/],
     ['enum E : u8 { A = 300 } struct A { E e; }', /A = 300 does not fit/],
-    ['struct A(n) { u8 x[n]; }', /A has parameters, and cannot stand by itself/],
-    ['struct A(n) { u8 x[n]; } struct B { A a; }', /it takes 1 arguments, not 0/],
-    ['struct A { u8 a; } struct A { u8 b; }', /struct A is there already/],
-    ['', '1:1: there is no struct in it'],
+    ['struct A(n) { u8 x[n]; }', /A has parameters, so it cannot be the record itself/],
+    ['struct A(n) { u8 x[n]; } struct B { A a; }', /expected 1 arguments, found 0/],
+    ['struct A { u8 a; } struct A { u8 b; }', /struct A is already defined/],
+    ['', '1:1: the layout has no struct'],
     ['struct A { switch (1) { 1: u8; } }', /expected/],
     [`struct A { u8 a${'[1]'.repeat(100)}; }`, /dimensions/],
-    [`struct A { u8 a[${'('.repeat(1000)}1`, /levels within each other/],
+    [`struct A { u8 a[${'('.repeat(1000)}1`, /nested deeper than \d+ levels/],
     [`struct A { u8 a[${'1 + '.repeat(1000)}1]; }`, /operators in a row/],
-    ['struct A { "', /there is no " at the end/],
-    ['struct A { u8 a[99999999999999999999]; }', /no integer of at most 64 bits/],
+    ['struct A { "', /the " at the end of this is missing/],
+    ['struct A { u8 a[99999999999999999999]; }', /not an integer of at most 64 bits/],
   ]) {
     assert.throws(
       () => layout(text),
@@ -568,7 +568,7 @@ test('a layout that is wrong says what and where', () => {
       text,
     )
   }
-  assert.throws(() => layout('struct A { u8 a; }', { root: 'B' }), { message: /there is no struct B/ })
+  assert.throws(() => layout('struct A { u8 a; }', { root: 'B' }), { message: /unknown struct B/ })
   for (const wrong of [
     null,
     5,
@@ -592,7 +592,7 @@ test('a layout that is wrong says what and where', () => {
   assert.throws(() => layout('struct A { u8 a; }'.padEnd(2 ** 20 + 1)), { code: 'IRONWIRE_LAYOUT_LIMIT' })
 })
 
-test('an error says where: path, offset', () => {
+test('errors have a path and an offset', () => {
   const l = layout('struct A { u8 n; struct { struct { u8 length; bytes(length) data; } options[u8]; } headers[n]; }')
   const bytes = Buffer.from([2, 0, 2, 1, 9, 3, 9])
   assert.throws(() => l.decode(bytes), {
@@ -610,7 +610,7 @@ test('an error says where: path, offset', () => {
   })
 })
 
-test('counts and sizes that promise more than there is are refused before anything is allocated', () => {
+test('counts and sizes that exceed the input are refused before anything is allocated', () => {
   for (const [text, hex] of [
     ['struct A { u32be n; u64be a[n]; }', 'ffffffff00'],
     ['struct A { u8 a[u64be]; }', 'ffffffffffffffff00'],
@@ -628,14 +628,14 @@ test('counts and sizes that promise more than there is are refused before anythi
   const nothing = layout('struct A { u32be n; struct { } a[n]; }')
   assert.throws(() => nothing.decode(Buffer.from('ffffffff', 'hex')), {
     code: 'IRONWIRE_LAYOUT_LIMIT',
-    message: /more than 65536 values take no bytes of their own/,
+    message: /more than 65536 values take no bytes/,
   })
   assert.equal(nothing.decode(Buffer.from('000003e8', 'hex')).a.length, 1000)
   const twice = layout('struct A { u8 n; if (n) peek (0) A x; if (n) peek (0) A y; }', { maxDepth: 30 })
   assert.throws(() => twice.decode(Buffer.from([1])), { code: 'IRONWIRE_LAYOUT_LIMIT' })
 })
 
-test('depth', () => {
+test('nesting limit', () => {
   const node = layout('struct Node { u8 more; if (more) Node next; }')
   const deep = (n) => Buffer.concat([Buffer.alloc(n, 1), Buffer.alloc(1)])
   node.decode(deep(63))
@@ -668,7 +668,7 @@ test('many at once', () => {
   assert.throws(() => l.decodeMany(bytes, { start: 1 }), { code: 'IRONWIRE_UNKNOWN_OPTION' })
 })
 
-test('columns are what the records have, whether all are alike or not', () => {
+test('columns have the values of the records', () => {
   const fixed = `u8 a; i16le b; u24be c; u32le d; i48be e; u64be f; f32le g; f64be h; f16be i; u3 j; flag k; u4 l;
     enum : u8 { A, B } m; bool n; unixtime(u32be) o; utf8(5) p; bytes(3) q; ipv4 r; struct { u16be x; i8 y; } s; magic "m"; u8 t = 7;`
   for (const text of [`struct A { ${fixed} }`, `struct A { ${fixed} utf8(u8) u; u8 v[u8]; }`]) {
@@ -739,7 +739,7 @@ test('columns are what the records have, whether all are alike or not', () => {
   }
 })
 
-test('columns into those of an earlier call', () => {
+test('columns into the result of an earlier call', () => {
   const record = (i) => ({ a: i & 255, b: -i, c: i / 4, d: i % 2 === 0, e: BigInt(i), f: `${i}`, s: { x: i } })
   const fields = 'u8 a; i16be b; f64le c; bool d; u64be e; utf8(5) f; struct { u16le x; } s;'
   for (const text of [`struct A { ${fields} }`, `struct A { ${fields} u8 v[u8]; }`]) {
@@ -781,7 +781,7 @@ test('columns into those of an earlier call', () => {
   })
 })
 
-test('records of all sizes, also where the memory for small ones ends', () => {
+test('records of all sizes, also at the end of the memory slab', () => {
   const l = layout({ a: 'utf8(u32be)', b: 'bytes(rest)' })
   for (const n of [0, 1, 100, 4000, 4090, 4096, 5000, 8190, 8192, 8200, 40000, 1e6]) {
     for (let round = 0; round < 5; round++) {
@@ -795,7 +795,7 @@ test('records of all sizes, also where the memory for small ones ends', () => {
   for (const [i, bytes] of kept.entries()) assert.equal(l.decode(bytes).a, `${i}`)
 })
 
-test('getters and proxies: each property is read once, in order; what they do meanwhile harms nobody', () => {
+test('getters and proxies: each property is read once, in order, and side effects are harmless', () => {
   const l = layout({
     n: { type: 'u8', value: 'count(list)' },
     a: 'utf8(u8)',
@@ -862,7 +862,7 @@ test('getters and proxies: each property is read once, in order; what they do me
   }
 })
 
-test('buffers that are gone, shrink, or are shared', () => {
+test('detached, shrinking and shared buffers', () => {
   const l = layout({ a: 'u16be', b: 'bytes(u8)', crc: { type: 'u32be', value: 'crc32(a..b)' } })
   const bytes = l.encode({ a: 1, b: Buffer.from('bb') })
   const gone = new Uint8Array(bytes)
@@ -926,7 +926,7 @@ test('a buffer of more than two gigabytes', () => {
   assert.throws(() => long.decode(buffer), { path: 'wrong', offset: at + 3 })
 })
 
-test('never a part of a record in the caller’s buffer', () => {
+test('no partial record is written into the caller’s buffer', () => {
   const l = layout({ a: 'u8', b: 'u8', c: [['d', 'u16be']], e: 'utf8(2)' })
   const flat = layout({ a: 'u8', b: 'u8', c: [['d', 'u16be']] })
   const buffer = Buffer.alloc(10, 0xaa)
@@ -944,7 +944,7 @@ test('never a part of a record in the caller’s buffer', () => {
   }
 })
 
-test('people look: a table of the layout, and a dump of bytes', () => {
+test('inspect() shows the layout, dump() the bytes', () => {
   const l = layout('struct A { u4 a; u12 b; u8 n = count(list); struct { u16be x; } list[n]; utf8(rest) text; }')
   const about = l.describe()
   assert.equal(about.minimum, 3)
@@ -981,7 +981,7 @@ test('people look: a table of the layout, and a dump of bytes', () => {
   assert.equal(layout({ a: 'u8', b: 'u16be' }).size, 3)
 })
 
-test('near the end of a stack, the main thread’s or a worker’s, there is an error and no crash', () => {
+test('near the end of the stack there is an error and no crash, also in workers', () => {
   const code = `
     const { Worker, isMainThread } = require('node:worker_threads')
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})

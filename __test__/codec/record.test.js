@@ -48,7 +48,7 @@ test('every type agrees with the method of Buffer', () => {
   }
 })
 
-test('bounds have Node’s errors', () => {
+test('offsets out of range throw Node’s errors', () => {
   const buffer = Buffer.alloc(25)
   assert.throws(() => course.read(buffer, 3), {
     name: 'RangeError',
@@ -62,7 +62,7 @@ test('bounds have Node’s errors', () => {
   assert.throws(() => course.read('x'.repeat(30)), { code: 'ERR_INVALID_ARG_TYPE', message: /"buffer"/ })
 })
 
-test('values have Node’s errors, and a wrong field is named before anything is written', () => {
+test('invalid values throw Node’s errors with the field’s name, before anything is written', () => {
   const record = { sequence: 1, id: 2, price: 3, seen: 4n, level: 5 }
   const buffer = Buffer.alloc(23, 0xaa)
   const untouched = Buffer.alloc(23, 0xaa)
@@ -76,7 +76,7 @@ test('values have Node’s errors, and a wrong field is named before anything is
   assert.deepEqual(buffer, untouched)
 })
 
-test('compiled or not, a value out of range has Node’s error by the name of its field, and nothing is half written', () => {
+test('with and without code generation: values out of range throw Node’s error, and nothing is written partly', () => {
   const code = `
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const sizes = { i8: 1, u8: 1, i16le: 2, u16be: 2, i32be: 4, u32le: 4, i64le: 8, u64be: 8 }
@@ -131,7 +131,7 @@ test('compiled or not, a value out of range has Node’s error by the name of it
   }
 })
 
-test('names are data', () => {
+test('any string can be a name', () => {
   const names = [
     '__proto__',
     'constructor',
@@ -176,7 +176,7 @@ test('layouts are checked', () => {
   }
 })
 
-test('without code generation the same comes out', () => {
+test('without code generation the results are the same', () => {
   const code = `
     const { codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const layout = codec.record({ __proto__: null, id: 'i16be', big: 'u64le' })

@@ -166,7 +166,7 @@ test('another site cannot press the buttons', async () => {
   }
 })
 
-test('only the backends that there are can be killed', async () => {
+test('only existing backends can be killed', async () => {
   assert.deepStrictEqual(errorOf(await post('/api/backends/front/kill')), [404, 'NO_SUCH_BACKEND'])
   assert.deepStrictEqual(errorOf(await request('/api/backends/north/kill')), [405, 'METHOD_NOT_ALLOWED'])
   assert.deepStrictEqual(errorOf(await post('/api/backends/north')), [404, 'NOT_FOUND'])
@@ -177,7 +177,7 @@ test('at most four bursts at a time', async () => {
   assert.deepStrictEqual(bursts.map(({ status }) => status).sort(), [200, 200, 200, 200, 429, 429])
 })
 
-test('as many pages as there may be, and no more', async () => {
+test('the number of open pages is limited', async () => {
   const streams = await Promise.all(Array.from({ length: 70 }, () => fetch(`${demo.url}/api/stream`)))
   const statuses = streams.map(({ status }) => status).sort()
   assert.deepStrictEqual(statuses, [...new Array(64).fill(200), ...new Array(6).fill(503)])
@@ -191,7 +191,7 @@ test('as many pages as there may be, and no more', async () => {
   assert.strictEqual(demo.stderr, '')
 })
 
-test('the stream tells the state, then each call of a round', async () => {
+test('the stream reports the state, then each call of a round', async () => {
   const response = await fetch(`${demo.url}/api/stream`)
   assert.strictEqual(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
   const events = []

@@ -117,7 +117,7 @@ test('thousands of calls in flight at a backend that dies are made again, every 
   assert.ok(result.retried > 0)
 })
 
-test('a backend that stands still costs no call', { ...TIMEOUT, skip: process.platform === 'win32' }, async (t) => {
+test('a stopped backend loses no call', { ...TIMEOUT, skip: process.platform === 'win32' }, async (t) => {
   const demo = await startDemo(t)
   const { north } = await demo.backends()
   process.kill(north.pid, 'SIGSTOP')
@@ -144,7 +144,7 @@ test('when both backends are dead, calls wait for the first that is back', TIMEO
   assert.deepStrictEqual([answered, failed], [500, 0])
 })
 
-test('a backend that is gone is known to be, and another may take its place', TIMEOUT, async (t) => {
+test('a lost backend is noticed, and another one can take its place', TIMEOUT, async (t) => {
   const demo = await startDemo(t, { args: ['--restart-after', '3600000'] })
   const { north } = await demo.backends()
   const kill = () =>
@@ -192,7 +192,7 @@ test('a taken port is explained, with a way out', TIMEOUT, async (t) => {
   }
 })
 
-test('a port that is none is explained', TIMEOUT, async (t) => {
+test('an invalid port is explained', TIMEOUT, async (t) => {
   for (const port of ['70000', '-1', 'web', '']) {
     const demo = launch(t, [process.execPath, 'demo/front.js', `--port=${port}`])
     assert.deepStrictEqual(await demo.ended, { code: 1, signal: null })
@@ -200,7 +200,7 @@ test('a port that is none is explained', TIMEOUT, async (t) => {
   }
 })
 
-test('what else is no option is explained', TIMEOUT, async (t) => {
+test('unknown options are explained', TIMEOUT, async (t) => {
   for (const [arg, expected] of [
     ['--restart-after=soon', /"soon" is not a time to restart after/],
     ['--restart-after=3600001', /an hour at most/],

@@ -60,7 +60,7 @@ for (const [from, to] of [
   })
 }
 
-test('answers go to whom they belong', async (t) => {
+test('answers go to their senders', async (t) => {
   const server = await bound(t, ours)
   server.on('message', (bytes, { port, address }) => server.send(bytes, port, address))
   const clients = await Promise.all(Array.from({ length: 40 }, () => bound(t, ours)))
@@ -79,7 +79,7 @@ test('answers go to whom they belong', async (t) => {
   )
 })
 
-test('what is sent is what it was when it was sent', async (t) => {
+test('a message keeps its content when the buffer changes later', async (t) => {
   const [sender, receiver] = [await bound(t, ours), await bound(t, ours)]
   const bytes = Buffer.from('before')
   const got = messages(receiver, 1)
@@ -88,7 +88,7 @@ test('what is sent is what it was when it was sent', async (t) => {
   assert.equal(String((await got)[0][0]), 'before')
 })
 
-test('from many addresses, more than are remembered', { skip: process.platform !== 'linux' }, async (t) => {
+test('messages from more addresses than are cached', { skip: process.platform !== 'linux' }, async (t) => {
   const receiver = await bound(t, ours, 'udp4', '0.0.0.0')
   const { port } = receiver.address()
   const seen = new Map()
@@ -115,7 +115,7 @@ test('from many addresses, more than are remembered', { skip: process.platform !
   }
 })
 
-test('a link-local address says its interface', async (t) => {
+test('a link-local address names its interface', async (t) => {
   const { networkInterfaces } = require('node:os')
   const found = Object.entries(networkInterfaces()).flatMap(([name, all]) =>
     all.filter(({ address }) => address.startsWith('fe80:')).map(({ address }) => `${address}%${name}`),
@@ -128,7 +128,7 @@ test('a link-local address says its interface', async (t) => {
   for (const [, { address }] of await got) assert.equal(address, found[0])
 })
 
-test('more than the system takes at once', async (t) => {
+test('more messages than the system accepts at once', async (t) => {
   const [sender, receiver] = [await bound(t, ours), await bound(t, node)]
   sender.setSendBufferSize(4_096)
   receiver.on('message', () => {})

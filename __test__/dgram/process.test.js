@@ -10,7 +10,7 @@ const { bound, execute, messages, node, run, root } = require('./support.js')
 const windows = process.platform === 'win32'
 
 for (const end of ['process.exit(0)', 'socket.close()', 'throw new Error("end")']) {
-  test(`what was sent right before ${end} arrives`, async (t) => {
+  test(`messages sent right before ${end} arrive`, async (t) => {
     const receiver = await bound(t, node)
     const got = messages(receiver, 2)
     await run(`
@@ -28,7 +28,7 @@ for (const end of ['process.exit(0)', 'socket.close()', 'throw new Error("end")'
   })
 }
 
-test('a process ends when its sockets are closed, or let it', async () => {
+test('a process exits when its sockets are closed or unref’d', async () => {
   for (const script of [
     `socket.bind(0, () => socket.close())`,
     `socket.bind(0, () => socket.unref())`,
@@ -66,7 +66,7 @@ test('workers of a cluster share a port', { skip: windows }, async () => {
   assert.deepEqual([stdout, stderr], ['20 of 2 workers\nexit 0\nexit 0\n', ''])
 })
 
-test('a socket goes to another process, where Node reads from it', { skip: windows }, async () => {
+test('a socket is sent to another process', { skip: windows }, async () => {
   const file = path.join(__dirname, 'fixtures', 'receiver.js')
   for (const flags of [[], ['--require', path.join(__dirname, '../../register.js')]]) {
     const { stdout, stderr, code } = await run(
@@ -93,7 +93,7 @@ test('a socket goes to another process, where Node reads from it', { skip: windo
   }
 })
 
-test('under register, a program that knows only Node is served', async () => {
+test('a program under ironwire/register', async () => {
   const { stdout, stderr } = await run(
     `
     const dgram = require('dgram')
@@ -106,7 +106,7 @@ test('under register, a program that knows only Node is served', async () => {
   assert.deepEqual([stdout, stderr], ['true true\nhello\n', ''])
 })
 
-test('memory does not grow with what is received and sent', async () => {
+test('memory does not grow with the number of messages', async () => {
   const { stdout, stderr } = await run(
     `
     const { dgram } = require(${root})

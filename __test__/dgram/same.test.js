@@ -32,7 +32,7 @@ function attempt(call) {
 /** Ports differ from run to run. */
 const withoutPort = (seen, port) => JSON.stringify(seen).replaceAll(String(port), 'PORT')
 
-test('the exports are those of Node, and its sockets are sockets', (t) => {
+test('the exports are those of node:dgram, and instanceof holds', (t) => {
   assert.deepEqual(Object.keys(ours).sort(), Object.keys(node).sort())
   const [mine, theirs] = [open(t, ours, 'udp4'), open(t, node, 'udp4')]
   assert.ok(mine instanceof node.Socket && mine instanceof ours.Socket && theirs instanceof ours.Socket)
@@ -43,7 +43,7 @@ test('the exports are those of Node, and its sockets are sockets', (t) => {
   assert.deepEqual(Object.keys(mine), Object.keys(theirs))
 })
 
-same('what is printed of a socket', async (t, dgram) => {
+same('inspect(socket)', async (t, dgram) => {
   const socket = open(t, dgram, 'udp4')
   // What Node keeps of it has our handle in it.
   const printed = inspect(socket, { depth: 0 }).replace(/async_id_symbol\)\]?: \d+/, '')
@@ -51,14 +51,14 @@ same('what is printed of a socket', async (t, dgram) => {
   return [printed, socket.type, /type: '(\w+)'/.exec(inspect(socket, { depth: 0 }))[1]]
 })
 
-same('the callback of what is too long for a datagram gets the error and nothing else', async (t, dgram) => {
+same('a message that is too long: the callback gets the error only', async (t, dgram) => {
   const socket = await bound(t, dgram)
   return new Promise((resolve) => {
     socket.send(Buffer.alloc(70_000), 9, '127.0.0.1', (...args) => resolve([args.length, shape(args[0])]))
   })
 })
 
-same('every way to send', async (t, dgram) => {
+same('all forms of send()', async (t, dgram) => {
   const server = await bound(t, dgram)
   const { port } = server.address()
   const client = open(t, dgram, 'udp4')
@@ -88,7 +88,7 @@ same('every way to send', async (t, dgram) => {
   return [results, (await got).map(([message, { address, family, size }]) => [String(message), address, family, size])]
 })
 
-same('every way to send to the peer that is connected to', async (t, dgram) => {
+same('all forms of send() on a connected socket', async (t, dgram) => {
   const server = await bound(t, dgram)
   const client = open(t, dgram, 'udp4')
   client.connect(server.address().port, '127.0.0.1')
@@ -100,7 +100,7 @@ same('every way to send to the peer that is connected to', async (t, dgram) => {
   return [results, (await got).map(([message]) => String(message))]
 })
 
-same('bad arguments', async (t, dgram) => {
+same('invalid arguments', async (t, dgram) => {
   const socket = await bound(t, dgram)
   const { port } = socket.address()
   const seen = [
@@ -176,7 +176,7 @@ same('errors of sending', async (t, dgram) => {
   return results
 })
 
-same('nobody listens where a connected socket sends', async (t, dgram) => {
+same('a connected socket sends to a closed port', async (t, dgram) => {
   const socket = open(t, dgram, 'udp4')
   socket.connect(await freeUdpPort(), '127.0.0.1')
   await once(socket, 'connect')
@@ -213,7 +213,7 @@ same('IPv4 over IPv6', async (t, dgram) => {
   return [String(bytes), address, family]
 })
 
-same('a lookup of the user is asked for each address', async (t, dgram) => {
+same('a custom lookup is called for each address', async (t, dgram) => {
   const asked = []
   const lookup = (host, family, callback) => {
     asked.push([host, family])
@@ -226,7 +226,7 @@ same('a lookup of the user is asked for each address', async (t, dgram) => {
   return asked
 })
 
-same('the queue', async (t, dgram) => {
+same('getSendQueueSize() and getSendQueueCount()', async (t, dgram) => {
   const socket = await bound(t, dgram)
   const before = [socket.getSendQueueSize(), socket.getSendQueueCount()]
   await sent(socket, 'abc', socket.address().port, '127.0.0.1')
@@ -255,7 +255,7 @@ same('events in order, and the end', async (t, dgram) => {
   return withoutPort([seen, remote, size], port)
 })
 
-same('what cannot be bound', async (t, dgram) => {
+same('errors of bind()', async (t, dgram) => {
   const first = await bound(t, dgram)
   const { port } = first.address()
   const seen = []
@@ -285,7 +285,7 @@ same('multicast', async (t, dgram) => {
   return [String(bytes), attempt(() => receiver.dropMembership('239.1.2.3', '127.0.0.1'))]
 })
 
-same('a socket over a descriptor', async (t, dgram) => {
+same('bind() with a file descriptor', async (t, dgram) => {
   const first = await bound(t, dgram)
   const handle =
     first[Object.getOwnPropertySymbols(first).find(({ description }) => description === 'state symbol')].handle

@@ -11,7 +11,7 @@ const { setImmediate: turn } = require('node:timers/promises')
 const { ours, open, bound, messages, sent, run, root } = require('./support.js')
 const { usage } = require('../../lib/engine.js')
 
-test('a callback is not called before send returns, and once', async (t) => {
+test('a callback is called once, and never synchronously', async (t) => {
   const socket = await bound(t, ours)
   const { port } = socket.address()
   let calls = 0
@@ -34,7 +34,7 @@ test('a callback is not called before send returns, and once', async (t) => {
   assert.equal(calls, 3)
 })
 
-test('whoever sends whenever something was sent does not keep others from their turn', async (t) => {
+test('sending in every callback does not starve other events', async (t) => {
   const [socket, other] = [await bound(t, ours), await bound(t, ours)]
   let going = true
   let count = 0
@@ -64,7 +64,7 @@ test('ticks and promise jobs run between two messages', async (t) => {
   assert.deepEqual(seen, ['a', 'tick', 'job', 'b', 'tick', 'job', 'c', 'tick', 'job'])
 })
 
-test('the context of a message is that of its socket, that of a callback is that of its send', async (t) => {
+test('listeners run in the async context of the socket, callbacks in that of send()', async (t) => {
   const storage = new AsyncLocalStorage()
   const socket = storage.run('socket', () => open(t, ours, 'udp4'))
   const plain = storage.run(undefined, () => open(t, ours, 'udp4'))
@@ -86,7 +86,7 @@ test('the context of a message is that of its socket, that of a callback is that
   assert.deepEqual(seen.map(String).sort(), ['1', '1', '2', '2', 'socket', 'socket', 'undefined', 'undefined'])
 })
 
-test('messages of a socket come in its asynchronous resource', async (t) => {
+test('messages are delivered in the async resource of the socket', async (t) => {
   const socket = await bound(t, ours)
   const ids = []
   socket.on('message', () => ids.push(executionAsyncId()))
@@ -97,7 +97,7 @@ test('messages of a socket come in its asynchronous resource', async (t) => {
   assert.equal(ids[0], ids[1])
 })
 
-test('a socket that is closed from a listener hears nothing more', async (t) => {
+test('a socket that is closed in a listener emits no further message', async (t) => {
   const [socket, sender] = [await bound(t, ours), await bound(t, ours)]
   let heard = 0
   socket.on('message', () => {
@@ -111,7 +111,7 @@ test('a socket that is closed from a listener hears nothing more', async (t) => 
   assert.equal(heard, 1)
 })
 
-test('what was sent right before a close arrives, and says so', async (t) => {
+test('messages sent right before close() arrive, and their callbacks are called', async (t) => {
   const [socket, sender] = [await bound(t, ours), await bound(t, ours)]
   const got = messages(socket, 1)
   const result = sent(sender, 'last', socket.address().port, '127.0.0.1')
@@ -120,7 +120,7 @@ test('what was sent right before a close arrives, and says so', async (t) => {
   assert.equal(String((await got)[0][0]), 'last')
 })
 
-test('a throw of a listener is uncaught, and the next message comes', async () => {
+test('an exception in a listener is uncaught, and the next message is delivered', async () => {
   const { stdout, stderr, code } = await run(`
     const { dgram } = require(${root})
     const seen = []
@@ -177,7 +177,7 @@ test('bytes of a closed socket, a detached buffer and a shared one', async (t) =
   )
 })
 
-test('a message whose memory somebody gives away does not take others with it', async (t) => {
+test('transferring the memory of a message does not affect other messages', async (t) => {
   const [socket, sender] = [await bound(t, ours), await bound(t, ours)]
   const kept = []
   for (let i = 0; i < 20; i++) {
@@ -201,7 +201,7 @@ test('a message whose memory somebody gives away does not take others with it', 
   assert.equal(String((await got)[0][0]), 'after')
 })
 
-test('handles and slots are given back', async (t) => {
+test('handles and slots are released', async (t) => {
   // Those of the tests before are on their way out.
   while (usage().slots > 0) await turn()
   const before = usage()

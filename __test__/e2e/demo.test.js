@@ -42,7 +42,7 @@ describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
     assert.strictEqual(await page.evaluate(() => getComputedStyle(document.querySelector('.courses')).display), 'grid')
   })
 
-  test('goes on asking: the numbers move', async () => {
+  test('keeps calling: the numbers change', async () => {
     const answered = await text('#answered')
     await page.waitForFunction((old) => document.getElementById('answered').textContent !== old, answered)
     assert.match(await text('#median'), /^\d/)
@@ -187,7 +187,7 @@ describe('the demo in a browser', { skip: missing, timeout: 180_000 }, () => {
     assert.match(await text('#spark-top'), /^\d[\d.,]* ms$/)
   })
 
-  test('on a phone, what can be done comes before the cards, and no words run together', async () => {
+  test('on a phone, the controls come before the cards, and words do not overlap', async () => {
     const phone = await browser.newPage({ viewport: { width: 360, height: 740 } })
     await phone.goto(demo.url)
     await phone.locator('.course output').first().waitFor()

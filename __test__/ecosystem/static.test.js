@@ -151,7 +151,7 @@ test('fastify with @fastify/middie', async (t) => {
   assert.deepStrictEqual(withoutFraming(results[2]), withoutFraming(results[0]))
 })
 
-test('ours compresses, and compression leaves it alone', async (t) => {
+test('ironwire compresses, and the compression middleware does not do it again', async (t) => {
   const app = express()
   app.use(compression({ threshold: 0 }))
   app.use(ironwire.serveStatic(makeTree(t, FILES), { compress: true }))
@@ -161,7 +161,7 @@ test('ours compresses, and compression leaves it alone', async (t) => {
   assert.strictEqual(zlib.brotliDecompressSync(body).toString(), TEXT)
 })
 
-test('morgan and on-finished hear of each end, and of clients that go away', async (t) => {
+test('morgan and on-finished see each end, and clients that disconnect', async (t) => {
   for (const { createServer } of [core, ironwire.http]) {
     const lines = []
     const finished = []

@@ -74,6 +74,33 @@ describe('bundled', { concurrency: 2 }, () => {
     esbuild({ minify: true, format: 'esm', outExtension: { '.js': '.mjs' }, banner: { js: BANNER } }),
   )
 
+  test('esbuild, in a single executable application', async (t) => {
+    const folder = place('esbuild-single')
+    const { build } = require('esbuild')
+    await build({
+      absWorkingDir: folder,
+      entryPoints: ['entry.js'],
+      outdir: 'out',
+      bundle: true,
+      platform: 'node',
+      external: ['*.node'],
+      logLevel: 'silent',
+    })
+    const copy = alone(t, path.join(folder, 'out'))
+    // Runs it as Node does there: `require` gives built-in modules only, and the executable is elsewhere.
+    const script = `const { isBuiltin } = require('node:module')
+      process.execPath = require('node:path').resolve('app')
+      const only = (name) => {
+        if (isBuiltin(name)) return require(name)
+        throw Object.assign(new Error('No such built-in module: ' + name), { code: 'ERR_UNKNOWN_BUILTIN_MODULE' })
+      }
+      const source = require('node:fs').readFileSync('entry.js', 'utf8')
+      new Function('require', 'module', 'exports', '__filename', '__dirname', source)(only, module, exports, process.execPath, process.cwd())`
+    await assert.rejects(node(copy, '-e', script), /IRONWIRE_ADDON_MISSING/)
+    fs.copyFileSync(addon(), path.join(copy, path.basename(addon())))
+    assert.match(await node(copy, '-e', script), works)
+  })
+
   test('esbuild leaves out the modules that are not imported', async () => {
     const folder = place('esbuild-part', {
       'part.mjs': "import { codec } from 'ironwire'; console.log(codec.readInt8)",

@@ -76,7 +76,7 @@ describe('ses', { concurrency: 2 }, () => {
   }
 })
 
-test('what is installed here is locked', () => {
+test('installed packages are locked', () => {
   const wanted = JSON.parse(fs.readFileSync(path.join(__dirname, 'package.json'), 'utf8')).devDependencies
   const locked = JSON.parse(fs.readFileSync(path.join(__dirname, 'package-lock.json'), 'utf8')).packages['']
     .devDependencies

@@ -213,7 +213,7 @@ test('invalid answers fail their requests', async (t) => {
   const client = connect(t, one)
   const senseless = (name) => ({
     code: 'IRONWIRE_ETCD_UNAVAILABLE',
-    message: `The answer to etcd's ${name} is not one that etcd gives`,
+    message: `etcd's ${name} returned an answer that is not valid`,
   })
   await assert.rejects(client.txn({ success: [{ get: 'a' }] }), senseless('KV/Txn'))
   for (const reply of [
@@ -250,7 +250,7 @@ test('a watch continues at a member with valid answers', async (t) => {
   watcher.on('disconnect', (error) => lost.push(error.details))
   const [{ value }] = await once(watcher, 'put')
   assert.strictEqual(String(value), '11')
-  assert.deepStrictEqual(lost, Array(7).fill('a message of the stream is not one that etcd sends'))
+  assert.deepStrictEqual(lost, Array(7).fill('the stream returned a message that is not valid'))
 })
 
 test('a range is read again after an invalid answer', async (t) => {

@@ -17,11 +17,14 @@ for (const section of README.split(/^### /m).slice(1)) {
   if (text) programs.set(section.slice(0, section.indexOf('\n')), text)
 }
 
+const WORK = path.join(__dirname, '.work')
+
 /** Runs a program on a port of its own, inside the repository, where 'ironwire' means this package. */
 async function run(t, title) {
   const port = await freePort()
   const text = programs.get(title).replace(/\b300[01]\b/g, port)
-  const directory = fs.mkdtempSync(path.join(ROOT, 'examples', '.readme-'))
+  fs.mkdirSync(WORK, { recursive: true })
+  const directory = fs.mkdtempSync(path.join(WORK, 'readme-'))
   t.after(() => fs.rmSync(directory, { recursive: true, force: true }))
   const file = path.join(directory, 'program.js')
   fs.writeFileSync(file, text)

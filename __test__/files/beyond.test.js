@@ -30,7 +30,7 @@ function each(name, ...rest) {
 
 const SCRIPT = 'export const text = "all the same, all the same"\n'.repeat(400)
 
-each('precompressed files, by what the client takes and likes', async (t, start) => {
+each('precompressed files, by the accepted encodings and their weights', async (t, start) => {
   const { port } = await start(
     t,
     {
@@ -96,14 +96,14 @@ each('precompressed files, by what the client takes and likes', async (t, start)
   assert.strictEqual(tags.size, 4)
 })
 
-each('no encoding that the client takes, not even none', async (t, start) => {
+each('no encoding is acceptable, not even identity', async (t, start) => {
   const { port } = await start(t, { 'a.txt': 'x'.repeat(5000) }, { precompressed: true })
   const { status } = await request(port, '/a.txt', { headers: { 'Accept-Encoding': 'identity;q=0' } })
   // Either is allowed (RFC 9110, section 12.5.3); ours serves.
   assert.ok([200, 406].includes(status))
 })
 
-each('compressed as needed: the types that gain, and what comes out is what went in', async (t, start) => {
+each('compression on request: compressible types only, and the content is unchanged', async (t, start) => {
   const { port, root } = await start(
     t,
     {
@@ -199,7 +199,7 @@ each('several ranges', async (t, start) => {
   assert.strictEqual(head.body.length, 0)
 })
 
-each('a download is resumed by the weak tag or the date that it began with', async (t, start) => {
+each('a download is resumed with its weak tag or date', async (t, start) => {
   const justWritten = (file) => fs.writeFileSync(file, 'content')
   const { root, port } = await start(t, { 'old.txt': 'content', 'new.txt': justWritten })
   for (const target of ['/old.txt', '/new.txt']) {
@@ -276,7 +276,7 @@ each('conditions, by the precedence of RFC 9110, section 13.2.2', async (t, star
   }
 })
 
-each('a strong tag says what is in a file, not when it was written', async (t, start) => {
+each('a strong tag depends on the content, not on the time', async (t, start) => {
   const { port, root } = await start(t, { 'a.txt': 'one' }, { etag: 'strong' })
   const tag = async () => (await request(port, '/a.txt')).headers.etag
   const first = await tag()
@@ -286,7 +286,7 @@ each('a strong tag says what is in a file, not when it was written', async (t, s
   assert.notStrictEqual(await tag(), first)
 })
 
-each('a single-page application: routes get its page, files that are missing do not', async (t, start) => {
+each('a single-page application: routes get its page, missing files do not', async (t, start) => {
   const { port } = await start(
     t,
     { 'index.html': 'THE APP', 'app.js': 'code', 'sub/x.txt': 'x' },
@@ -306,7 +306,7 @@ each('a single-page application: routes get its page, files that are missing do 
   assert.deepStrictEqual([file.body.toString(), file.headers['x-a']], ['code', '1'])
 })
 
-each('a page for what is not there', async (t, start) => {
+each('the page for 404', async (t, start) => {
   const { port } = await start(t, { '404.html': 'NOTHING HERE', 'a.txt': 'a' }, { notFound: '404.html' })
   const missing = await request(port, '/nothing')
   assert.deepStrictEqual(
@@ -321,7 +321,7 @@ each('a page for what is not there', async (t, start) => {
   assert.strictEqual((await request(port, '/a.txt')).status, 200)
 })
 
-each('a listing: every name, and none that does something', posix, async (t, start) => {
+each('a listing shows every name, and escapes it', posix, async (t, start) => {
   const names = [
     'a.txt',
     'zoo',
@@ -380,7 +380,7 @@ each('a listing: every name, and none that does something', posix, async (t, sta
   assert.strictEqual((await request(closed.port, '/a.txt')).status, 200)
 })
 
-each('headers that every answer has', async (t, start) => {
+each('headers of every response', async (t, start) => {
   const headers = { 'X-One': '1', 'X-Many': ['a', 'b'], 'Access-Control-Allow-Origin': '*' }
   const { port } = await start(t, { 'a.txt': 'a', 'sub/x': 'x' }, { headers })
   const { etag } = (await request(port, '/a.txt')).headers
@@ -406,7 +406,7 @@ each('headers that every answer has', async (t, start) => {
   assert.deepStrictEqual([options.status, options.headers.allow], [204, 'GET, HEAD, OPTIONS'])
 })
 
-each('types: a charset for text, octets for what nobody knows', async (t, start) => {
+each('types: a charset for text, application/octet-stream for unknown files', async (t, start) => {
   const types = {
     'a.html': 'text/html; charset=utf-8',
     'a.css': 'text/css; charset=utf-8',

@@ -77,7 +77,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
     }
   })
 
-  test(`${name}: what vanishes is not found, what appears is`, async (t) => {
+  test(`${name}: removed files are not found, new ones are`, async (t) => {
     const root = makeTree(t, { 'a.txt': 'a', 'sub/b.txt': 'b' })
     const get = getter(t, await make(t, root))
     for (let i = 0; i < 20; i++) {
@@ -97,7 +97,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
     }
   })
 
-  test(`${name}: a root that is exchanged`, posix, async (t) => {
+  test(`${name}: the root folder is replaced`, posix, async (t) => {
     const root = makeTree(t, { 'one/a.txt': '1', 'two/a.txt': '2' })
     const current = path.join(root, 'current')
     const point = (name) => {
@@ -125,7 +125,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
     assert.strictEqual((await get('/a.txt')).body, 'again')
   })
 
-  test(`${name}: a large file that changes on its way`, posix, async (t) => {
+  test(`${name}: a large file that changes while it is sent`, posix, async (t) => {
     const SIZE = 64 * 2 ** 20
     const root = makeTree(t, { 'a.txt': 'a' })
     const file = path.join(root, 'large.bin')
@@ -176,7 +176,7 @@ for (const [name, make] of Object.entries(SERVERS)) {
   })
 }
 
-test('files that change under load: every answer is one of the versions, whole', async (t) => {
+test('files that change under load: every response is one complete version', async (t) => {
   const root = makeTree(t, { 'a.txt': 'x' })
   const file = path.join(root, 'a.txt')
   const port = await mount(t, root)

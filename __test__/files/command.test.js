@@ -55,7 +55,7 @@ async function start(t, args, options = {}) {
 
 const posix = { skip: process.platform === 'win32' }
 
-test('serves a folder, says where, logs, and ends at Ctrl-C', posix, async (t) => {
+test('serves a folder, prints its address, logs, and ends at Ctrl-C', posix, async (t) => {
   const root = makeTree(t, FILES)
   const run = await start(t, [root])
   assert.match(run.stdout, new RegExp(`^ironwire serves ${root}\n {2}http://localhost:\\d+\n`))
@@ -173,7 +173,7 @@ test('several processes: one that dies is replaced', posix, async (t) => {
   assert.deepStrictEqual(await run.ended, { code: 0, signal: null }, run.stderr)
 })
 
-test('several processes: one that cannot start is tried again, while the others go on', posix, async (t) => {
+test('several processes: one that cannot start is retried, while the others continue', posix, async (t) => {
   const root = makeTree(t, FILES)
   const run = await start(t, [root, '--workers', '2', '--log', 'off'])
   const workers = spawnSync('pgrep', ['-P', String(run.child.pid)], { encoding: 'utf8' })
@@ -191,7 +191,7 @@ test('several processes: one that cannot start is tried again, while the others 
   assert.deepStrictEqual(await run.ended, { code: 0, signal: null }, run.stderr)
 })
 
-test('a single-page application without its page is told so', posix, async (t) => {
+test('a single-page application without its page is reported', posix, async (t) => {
   const run = await start(t, [makeTree(t, { 'a.txt': 'a' }), '--spa', '--listing'])
   assert.match(run.stdout, /no index\.html in it: --spa answers with it once there is one/)
 })
@@ -205,7 +205,7 @@ function serve(...args) {
   return { status, stdout, stderr }
 }
 
-test('a port that is taken: how to choose another', async (t) => {
+test('a port that is in use: the message says how to choose another', async (t) => {
   const root = makeTree(t, FILES)
   const taken = net.createServer()
   await new Promise((resolve) => taken.listen(0, '127.0.0.1', resolve))
@@ -221,7 +221,7 @@ test('a port that is taken: how to choose another', async (t) => {
   }
 })
 
-test('a command line that is wrong: what would be right, and 2', (t) => {
+test('an invalid command line: a helpful message, and exit status 2', (t) => {
   const root = makeTree(t, FILES)
   for (const [args, message] of [
     [[path.join(root, 'missing')], /there is no folder .*missing/],

@@ -34,7 +34,7 @@ const orNotFound = (serve) => (req, res) => {
   })
 }
 
-test('HTTP/2, by its compatibility interface', async (t) => {
+test('HTTP/2 with the compatibility API', async (t) => {
   const server = http2.createServer(orNotFound(ironwire.serveStatic(makeTree(t, FILES))))
   const port = await listen(t, server)
   const client = http2.connect(`http://127.0.0.1:${port}`)
@@ -111,7 +111,7 @@ test('a mock of requests (light-my-request)', async (t) => {
   assert.strictEqual((await inject(serve, '/nothing')).payload, 'next')
 })
 
-test('pipelined answers gather and leave together', async (t) => {
+test('pipelined responses are sent together', async (t) => {
   const serve = ironwire.serveStatic(makeTree(t, FILES))
   const queued = []
   let atOnce = false
@@ -172,7 +172,7 @@ for (const [name, createServer] of [
     assert.strictEqual(rest.length, 0)
   })
 
-  test(`responses that somebody hooks into, on ${name}`, async (t) => {
+  test(`responses with replaced methods, on ${name}`, async (t) => {
     const serve = ironwire.serveStatic(makeTree(t, FILES))
     const seen = []
     const port = await listen(
@@ -223,7 +223,7 @@ for (const [name, createServer] of [
     }
   })
 
-  test(`a client that goes away in the middle, on ${name}`, async (t) => {
+  test(`a client that disconnects in the middle, on ${name}`, async (t) => {
     const root = makeTree(t, { 'huge.bin': Buffer.alloc(64 * 2 ** 20, 1) })
     const serve = ironwire.serveStatic(root)
     const events = []
@@ -254,7 +254,7 @@ for (const [name, createServer] of [
   })
 }
 
-test('what AsyncLocalStorage holds is there after a look at the disk', async (t) => {
+test('AsyncLocalStorage survives reading from the disk', async (t) => {
   const storage = new AsyncLocalStorage()
   const seen = []
   const root = makeTree(t, { 'a.txt': 'a' })
@@ -278,7 +278,7 @@ test('what AsyncLocalStorage holds is there after a look at the disk', async (t)
   }
 })
 
-test('errors of setHeaders and of what is hooked in go to next', async (t) => {
+test('exceptions in setHeaders and in replaced methods go to next()', async (t) => {
   const root = makeTree(t, { 'a.txt': 'a' })
   const setHeaders = () => {
     throw new Error('mine')
@@ -293,7 +293,7 @@ test('errors of setHeaders and of what is hooked in go to next', async (t) => {
   for (let i = 0; i < 3; i++) assert.strictEqual((await request(port, '/a.txt')).body.toString(), 'next: mine')
 })
 
-test('a setHeaders that answers by itself', async (t) => {
+test('a setHeaders that sends the response', async (t) => {
   const root = makeTree(t, { 'a.txt': 'a' })
   const setHeaders = (res) => {
     res.statusCode = 402
@@ -306,7 +306,7 @@ test('a setHeaders that answers by itself', async (t) => {
   }
 })
 
-test('Express: mounted, with routers, behind and before other middleware', async (t) => {
+test('Express: mounted, with routers, after and before other middleware', async (t) => {
   const app = express()
   const root = makeTree(t, FILES)
   app.use((_req, res, next) => {

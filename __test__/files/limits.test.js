@@ -29,7 +29,7 @@ async function start(t, root, command = []) {
   return { ports, ask, child }
 }
 
-test('requests sent ahead by a client that does not read: nothing is read for those that wait', linux, async (t) => {
+test('pipelined requests of a client that does not read: no file is read for waiting ones', linux, async (t) => {
   const root = makeTree(t, { 'large.bin': Buffer.alloc(300_000, 'l') })
   let waiting = 0
   const server = http.createServer(serveStatic(root, { setHeaders: () => waiting++ }))
@@ -55,7 +55,7 @@ test('requests sent ahead by a client that does not read: nothing is read for th
   await until(() => received > 200 * 300_000)
 })
 
-test('no descriptor left: an error, and all is well when there are some again', linux, async (t) => {
+test('no descriptor left: an error, and recovery when some are free again', linux, async (t) => {
   const root = makeTree(
     t,
     Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`${i}.bin`, Buffer.alloc(100_000, i)])),
@@ -112,7 +112,7 @@ test('clients that do not read cost sockets, not memory', linux, async (t) => {
   await until(async () => (await ask()).descriptors <= before.descriptors + 1)
 })
 
-test('nothing is left of requests that came and went', linux, async (t) => {
+test('requests leave nothing behind', linux, async (t) => {
   const root = makeTree(t, { 'small.txt': 'small', 'large.bin': Buffer.alloc(2_000_000, 1) })
   const { ports, ask } = await start(t, root)
   const round = async () => {

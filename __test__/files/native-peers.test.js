@@ -55,7 +55,7 @@ describe('slow readers', () => {
     for (let i = 0; i < 5; i++) assert.ok((await connection.response()).body.equals(LARGE))
   })
 
-  test('are not idle: keepAliveTimeout counts from when all has left', async (t) => {
+  test('are not idle: keepAliveTimeout starts after everything was sent', async (t) => {
     const { port, call } = await serve(t, { keepAliveTimeout: 100, keepAliveTimeoutBuffer: 0 })
     const slow = await slowReader(t, port)
     const idle = await connect(t, port)
@@ -69,7 +69,7 @@ describe('slow readers', () => {
     await slow.rest()
   })
 
-  test('that go away leave nothing behind', async (t) => {
+  test('that disconnect leave nothing behind', async (t) => {
     const { port, call } = await serve(t)
     const { slots, handles } = await call('usage')
     const readers = await Promise.all(Array.from({ length: 20 }, () => slowReader(t, port)))
@@ -86,7 +86,7 @@ describe('slow readers', () => {
 })
 
 describe('the end of a server', () => {
-  test('lets what is under way leave, and closes what is idle', async (t) => {
+  test('finishes responses, and closes idle connections', async (t) => {
     const { port, call } = await serve(t)
     const slow = await slowReader(t, port)
     const idle = await connect(t, port)
@@ -99,7 +99,7 @@ describe('the end of a server', () => {
     await until(async () => (await call('seen')).includes('server closed'))
   })
 
-  test('in a worker, while files are read, harms nobody', async (t) => {
+  test('in a worker while files are read', async (t) => {
     const root = makeFolder(t)
     const script = `
       const { Worker, isMainThread, parentPort } = require('node:worker_threads')
@@ -141,7 +141,7 @@ describe('the end of a server', () => {
 })
 
 describe('a file that changes', () => {
-  test('is answered as it is now, at once', async (t) => {
+  test('is sent in its current version at once', async (t) => {
     const { root, port } = await serve(t)
     const connection = await connect(t, port)
     for (let i = 0; i < 100; i++) {
@@ -159,7 +159,7 @@ describe('a file that changes', () => {
     assert.strictEqual((await connection.get('/a.txt')).text, 'again')
   })
 
-  test('is sent to its end when its name is gone, or another one has it', async (t) => {
+  test('is sent completely when it was removed or replaced', async (t) => {
     const { root, port } = await serve(t)
     const file = path.join(root, 'large.bin')
     const gone = await slowReader(t, port)
@@ -177,7 +177,7 @@ describe('a file that changes', () => {
     assert.ok((await (await connect(t, port)).get('/large.bin')).body.equals(FILES['middle.bin']))
   })
 
-  test('and becomes shorter while it is sent ends its connection, without other bytes', async (t) => {
+  test('and becomes shorter while it is sent ends its connection', async (t) => {
     const { root, port, call } = await serve(t)
     const file = path.join(root, 'large.bin')
     // More than all socket buffers hold: what they have taken before is sent, and was the file's then.
@@ -198,7 +198,7 @@ describe('a file that changes', () => {
     await until(async () => (await call('connections')) === 1)
   })
 
-  test('all the time is never mixed up', async (t) => {
+  test('all the time is never mixed up with another version', async (t) => {
     // A busy machine reads an answer for longer than a connection may be idle once all of it has left.
     const { root, port } = await serve(t, { keepAliveTimeout: 600_000 })
     const file = path.join(root, 'changing.bin')
@@ -226,7 +226,7 @@ describe('a file that changes', () => {
   })
 })
 
-test('out of descriptors, other requests are still answered, and those that wait for one get an answer', async (t) => {
+test('out of descriptors: other requests are answered, and waiting ones get a response', async (t) => {
   const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`${i}.bin`, content(50_000, i)]))
   const root = makeFolder(t, { ...files, 'a.txt': 'alpha' })
   const limited = path.join(root, 'node')

@@ -13,7 +13,7 @@ const { connect, serve, LARGE, MIDDLE } = require('./native-support')
 
 const undated = (head) => head.replace(/^Date: .*$/gm, 'Date: *')
 
-describe('an answer', () => {
+describe('a response', () => {
   const EXCHANGES = [
     ['GET', '/a.txt'],
     ['HEAD', '/a.txt'],
@@ -56,7 +56,7 @@ describe('an answer', () => {
     assert.deepStrictEqual(await call('calls'), [], 'and none of it is by JavaScript')
   })
 
-  test('is left to JavaScript where the site has none, or the request is no plain one', async (t) => {
+  test('is left to JavaScript if there is no file or the request is unusual', async (t) => {
     const { port, call } = await serve(t)
     const connection = await connect(t, port)
     const unusual = [
@@ -91,7 +91,7 @@ describe('an answer', () => {
     assert.strictEqual((await connection.response()).status, 400)
   })
 
-  test('keeps its place, whoever gives it', async (t) => {
+  test('keeps its order among other responses', async (t) => {
     const { port } = await serve(t)
     const kinds = ['/a.txt', '/b.txt', '/none', '/middle.bin', '/a.txt?x']
     const wanted = { '/a.txt': 'alpha', '/b.txt': 'beta', '/a.txt?x': 'alpha' }
@@ -108,7 +108,7 @@ describe('an answer', () => {
     }
   })
 
-  test('comes however the requests are cut', async (t) => {
+  test('arrives however the requests are split', async (t) => {
     const { port, call } = await serve(t)
     const connection = await connect(t, port)
     const text = 'GET /a.txt HTTP/1.1\r\nHost: x\r\n\r\nGET /b.txt HTTP/1.1\r\nHost: x\r\nRange: bytes=1-\r\n\r\n'
@@ -122,7 +122,7 @@ describe('an answer', () => {
     assert.deepStrictEqual(await call('calls'), [])
   })
 
-  test('goes into the access log, once a turn', async (t) => {
+  test('is written to the access log, once per turn', async (t) => {
     const { port, call } = await serve(t, { logs: true })
     const connection = await connect(t, port)
     connection.send('HEAD', '/a.txt')
@@ -141,8 +141,8 @@ describe('an answer', () => {
   })
 })
 
-describe('whoever hooks in', () => {
-  test('is called from then on, and no longer than that', async (t) => {
+describe('a program that replaces or listens', () => {
+  test('is called from then on, until it stops', async (t) => {
     const { port, call } = await serve(t)
     for (const name of await call('hooks')) {
       const connection = await connect(t, port)
@@ -167,7 +167,7 @@ describe('whoever hooks in', () => {
     assert.strictEqual((await timed.get('/a.txt')).text, 'JavaScript /a.txt')
   })
 
-  test('measures requests', async (t) => {
+  test('can measure requests', async (t) => {
     const { port, call } = await serve(t)
     const connection = await connect(t, port)
     assert.strictEqual((await connection.get('/a.txt')).text, 'alpha')
@@ -175,7 +175,7 @@ describe('whoever hooks in', () => {
     assert.strictEqual((await connection.get('/a.txt')).text, 'JavaScript /a.txt')
   })
 
-  test("sees a socket's bytes and its close", async (t) => {
+  test('sees bytesRead and close of a socket', async (t) => {
     const { port, call } = await serve(t)
     await call('watchNext')
     const connection = await connect(t, port)

@@ -17,7 +17,7 @@ const folder = (t) => {
   return made
 }
 
-test('every extension that mime-types knows has the type that send would say', async (t) => {
+test('every extension known to mime-types has the type that npm send uses', async (t) => {
   const root = folder(t)
   const extensions = Object.keys(mime.types)
   for (const extension of extensions) fs.writeFileSync(path.join(root, `file.${extension}`), '')
@@ -28,7 +28,7 @@ test('every extension that mime-types knows has the type that send would say', a
   }
 })
 
-test('a body is read in pieces, across its parts, and a file that shrank is an error', async (t) => {
+test('a body is read in pieces, and a file that shrank is an error', async (t) => {
   const root = folder(t)
   const content = Buffer.from(Array.from({ length: 200_000 }, (_, at) => at % 251))
   fs.writeFileSync(path.join(root, 'large'), content)
@@ -52,7 +52,7 @@ test('a body is read in pieces, across its parts, and a file that shrank is an e
   assert.strictEqual(await whole.read(990, 100), -os.constants.errno.EIO)
 })
 
-test('a process without descriptors closes what it keeps open for later, and then says that it is busy', {
+test('a process without descriptors closes cached files first, then answers 503', {
   skip: process.platform === 'win32' && 'there is no such limit',
 }, () => {
   const child = path.join(__dirname, 'plans-emfile.js')

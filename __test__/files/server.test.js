@@ -16,7 +16,7 @@ const { exchange, listen, makeTree, parseResponse, request } = require('./suppor
 const { createStaticServer } = ironwire
 const FILES = { 'index.html': 'INDEX', 'a.txt': 'content', 'sub/x.txt': 'x' }
 
-test('is an http.Server, with the options of one', async (t) => {
+test('is an http.Server, and takes its options', async (t) => {
   const server = createStaticServer(makeTree(t, FILES), { keepAliveTimeout: 1234, maxHeaderSize: 2000, maxAge: '1h' })
   assert.ok(server instanceof http.Server && server instanceof ironwire.http.Server && server instanceof net.Server)
   assert.strictEqual(server.keepAliveTimeout, 1234)
@@ -27,7 +27,7 @@ test('is an http.Server, with the options of one', async (t) => {
   assert.strictEqual((await request(port, '/a.txt', { headers: { 'X-Long': 'x'.repeat(3000) } })).status, 431)
 })
 
-test('answers by itself for what is no file', async (t) => {
+test('answers requests that match no file', async (t) => {
   const port = await listen(t, createStaticServer(makeTree(t, FILES)))
   for (const [target, options, status, more] of [
     ['/', {}, 200, 'INDEX'],
@@ -56,7 +56,7 @@ test('answers by itself for what is no file', async (t) => {
   }
 })
 
-test('a listener gets what no file answers', async (t) => {
+test('a listener gets requests that match no file', async (t) => {
   const root = makeTree(t, FILES)
   for (const make of [
     (listener) => createStaticServer(root, listener),
@@ -80,7 +80,7 @@ test('a listener gets what no file answers', async (t) => {
   }
 })
 
-test('listeners that are added later hear of every request, and replaced functions are called', async (t) => {
+test('listeners that are added later get every request, and replaced functions are called', async (t) => {
   const server = createStaticServer(makeTree(t, FILES))
   const port = await listen(t, server)
   await request(port, '/a.txt')
@@ -128,7 +128,7 @@ test('keeps connections, pipelines, and reads the bodies that come with a GET', 
   assert.strictEqual(refused.status, 400, 'a 1.1 request without Host')
 })
 
-test('closes: what has begun is sent to its end', async (t) => {
+test('close() finishes responses that have begun', async (t) => {
   const size = 32 * 2 ** 20
   const server = createStaticServer(makeTree(t, { 'large.bin': Buffer.alloc(size, 5) }))
   const port = await listen(t, server)
@@ -149,7 +149,7 @@ test('closes: what has begun is sent to its end', async (t) => {
   assert.ok(received > size)
 })
 
-test('a root that cannot be served is an error at once', (t) => {
+test('an invalid root throws at once', (t) => {
   const root = makeTree(t, { 'a.txt': 'a' })
   const missing = path.join(root, 'missing')
   assert.throws(() => createStaticServer(missing), {

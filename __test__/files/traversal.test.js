@@ -133,7 +133,7 @@ const OPTIONS = [
 ]
 
 for (const options of OPTIONS) {
-  test(`outside is out of reach, with ${JSON.stringify(options)}`, posix, async (t) => {
+  test(`files outside of the root cannot be reached, with ${JSON.stringify(options)}`, posix, async (t) => {
     const root = makeTree(t, FILES)
     links(root)
     const answers = (res) => (error) => {
@@ -177,7 +177,7 @@ for (const options of OPTIONS) {
   })
 }
 
-test('a folder that becomes a link to the outside while it is asked for', posix, async (t) => {
+test('a folder that becomes a link to the outside during a request', posix, async (t) => {
   const root = makeTree(t, { 'sub/outside.txt': 'INSIDE' })
   const port = await mount(t, root)
   const real = path.join(root, 'real')
@@ -207,7 +207,7 @@ test('a folder that becomes a link to the outside while it is asked for', posix,
   await asking
 })
 
-test('what is no regular file is not opened, and nothing hangs', posix, async (t) => {
+test('special files are not opened, and nothing hangs', posix, async (t) => {
   const root = makeTree(t, { 'index.html': 'INSIDE' })
   execFileSync('mkfifo', [path.join(root, 'fifo'), path.join(root, 'fifo.html')])
   fs.symlinkSync('/dev/zero', path.join(root, 'zero'))

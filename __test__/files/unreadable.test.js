@@ -10,7 +10,7 @@ const path = require('node:path')
 const { test } = require('node:test')
 const { makeTree, request } = require('./support')
 
-test('what may not be read is refused, and the next handler hears why', {
+test('unreadable files are refused, and the next handler gets the error', {
   skip: process.platform === 'win32',
 }, async (t) => {
   const root = makeTree(t, { 'a.txt': 'a', 'secret.txt': 's', 'closed/x.txt': 'x' })

@@ -12,6 +12,7 @@ const path = require('node:path')
 const { test } = require('node:test')
 const { freePort } = require('../ports.js')
 const { grpc, peer, missing, service, serve, bind } = require('./support.js')
+const { kLinks } = require('../../lib/grpc/symbols.js')
 
 const { status, connectivityState } = grpc
 const { IDLE, CONNECTING, READY, TRANSIENT_FAILURE } = connectivityState
@@ -97,7 +98,7 @@ test('a program’s own resolver', async (t) => {
   // A later result replaces the first one at once.
   resolver.find([b.port])
   await until(async () => nameOf(await one(made, 'x')) === 'b')
-  await until(() => a.server.links.size === 0)
+  await until(() => a.server[kLinks].size === 0)
   // A failure to resolve does not matter while there is a connection.
   resolver.fail('nothing there')
   assert.equal(nameOf(await one(made, 'x')), 'b')
@@ -251,7 +252,7 @@ test('a name is not resolved too often', async (t) => {
   await one(often, 'x')
   assert.equal(asked(), 2)
   await new Promise((resolve) => setTimeout(resolve, 5))
-  for (const link of a.server.links) link.drain()
+  for (const link of a.server[kLinks]) link.drain()
   await until(() => stateOf(seldom) === IDLE && stateOf(often) === IDLE)
   await one(seldom, 'x')
   assert.equal(asked(), 2)
@@ -267,30 +268,30 @@ test('clients of one target, with the same options and credentials, share a conn
   const clients = Array.from({ length: 20 }, () => client(t, target, { 'grpc.primary_user_agent': 'x' }))
   const peers = new Set(await Promise.all(clients.map((made) => one(made, 'x'))))
   assert.equal(peers.size, 1)
-  assert.equal(server.links.size, 1)
+  assert.equal(server[kLinks].size, 1)
   await one(client(t, target, { 'grpc.primary_user_agent': 'y' }), 'x')
-  assert.equal(server.links.size, 2)
+  assert.equal(server[kLinks].size, 2)
   await one(client(t, `dns:///${target}`, { 'grpc.primary_user_agent': 'x' }), 'x')
-  assert.equal(server.links.size, 3)
+  assert.equal(server[kLinks].size, 3)
   const local = { 'grpc.primary_user_agent': 'x', 'grpc.use_local_subchannel_pool': 1 }
   await Promise.all([one(client(t, target, local), 'x'), one(client(t, target, local), 'x')])
-  assert.equal(server.links.size, 5)
+  assert.equal(server[kLinks].size, 5)
   // The connection ends with the last client that uses it.
   for (const made of clients.slice(1)) made.close()
   await one(clients[0], 'x')
-  assert.equal(server.links.size, 5)
+  assert.equal(server[kLinks].size, 5)
   clients[0].close()
-  await until(() => server.links.size === 4)
+  await until(() => server[kLinks].size === 4)
 })
 
 test('a call uses a connection that another client has restored', { timeout: 120_000 }, async (t) => {
   const { port, server } = await named(t, 'a')
   const clients = [1, 2].map(() => client(t, `127.0.0.1:${port}`))
   for (const made of clients) await one(made, 'x')
-  for (const link of server.links) link.drain()
+  for (const link of server[kLinks]) link.drain()
   await until(() => clients.every((made) => made.getChannel().getConnectivityState(false) === IDLE))
   for (const made of clients) await one(made, 'x')
-  assert.equal(server.links.size, 1)
+  assert.equal(server[kLinks].size, 1)
 })
 
 test('a call continues when its client is closed, also on a shared connection', async (t) => {
@@ -305,7 +306,7 @@ test('a call continues when its client is closed, also on a shared connection', 
     answers.pop()(null, 'done')
     assert.equal(await slow, 'done')
   }
-  await until(() => server.links.size === 0)
+  await until(() => server[kLinks].size === 0)
 })
 
 test('calls of several clients that wait for room on one connection take turns', async (t) => {
@@ -326,7 +327,7 @@ test('calls of several clients that wait for room on one connection take turns',
   const order = []
   const calls = clients.flatMap((made, i) => Array.from({ length: 20 }, () => one(made, 'x').then(() => order.push(i))))
   await Promise.all(calls)
-  assert.deepEqual([most, server.links.size], [2, 1])
+  assert.deepEqual([most, server[kLinks].size], [2, 1])
   assert.equal(new Set(order.slice(0, 12)).size, 3, 'no client waits until another is done')
 })
 
@@ -338,12 +339,12 @@ test('an idle channel releases its connection, and connects again for the next c
   channel.idleTimeout = 20
   const stream = made.many('x')
   stream.on('error', () => {})
-  await until(() => server.links.size === 1)
+  await until(() => server[kLinks].size === 1)
   await new Promise((resolve) => setTimeout(resolve, 60))
   assert.equal(stateOf(made), READY, 'a call is open')
   stream.cancel()
   await until(() => stateOf(made) === IDLE)
-  await until(() => server.links.size === 0)
+  await until(() => server[kLinks].size === 0)
   assert.equal(nameOf(await one(made, 'x')), 'a')
   made.close()
 })
@@ -356,7 +357,7 @@ test('pick_first uses the first address that works, and the next one when that i
   const made = client(t, `ipv4:127.0.0.1:${dead},127.0.0.1:${a.port},127.0.0.1:${b.port}`)
   assert.equal(made.getChannel().authority, `127.0.0.1:${dead}`)
   assert.equal(nameOf(await one(made, 'x')), 'a')
-  assert.equal(b.server.links.size, 0)
+  assert.equal(b.server[kLinks].size, 0)
   a.server.forceShutdown()
   await until(() => stateOf(made) === IDLE)
   assert.equal(nameOf(await one(made, 'x')), 'b')
@@ -414,7 +415,7 @@ test('addresses are shuffled if the config says so', async (t) => {
 
 const ROUND_ROBIN = { 'grpc.service_config': '{"loadBalancingConfig":[{"round_robin":{}}]}' }
 
-const connected = (servers) => until(() => servers.every(({ server }) => server.links.size > 0))
+const connected = (servers) => until(() => servers.every(({ server }) => server[kLinks].size > 0))
 
 /** The names of the servers that answer `count` calls, in order. */
 async function ask(made, count) {
@@ -459,11 +460,11 @@ test('round_robin keeps its connections when some of its endpoints change', asyn
   await answer
   await until(() => made.getChannel().picker.count === 2)
   assert.deepEqual([...new Set(await ask(made, 4))].sort(), ['a', 'b'])
-  const links = new Set(servers[1].server.links)
+  const links = new Set(servers[1].server[kLinks])
   resolvers[0].find([b, c])
-  await until(() => made.getChannel().picker.count === 2 && servers[0].server.links.size === 0)
+  await until(() => made.getChannel().picker.count === 2 && servers[0].server[kLinks].size === 0)
   assert.deepEqual([...new Set(await ask(made, 4))].sort(), ['b', 'c'])
-  assert.deepEqual(new Set(servers[1].server.links), links)
+  assert.deepEqual(new Set(servers[1].server[kLinks]), links)
 })
 
 test('calls use the next connection when one has no room', async (t) => {
@@ -509,10 +510,10 @@ test('a new policy takes over when it has a connection', async (t) => {
   const policy = (name) => ({ ok: true, value: { loadBalancingConfig: [{ unheard_of: {} }, { [name]: {} }] } })
   resolver.find([b.port], policy('round_robin'))
   assert.equal(nameOf(await one(made, 'x')), 'a')
-  await until(() => a.server.links.size === 0)
+  await until(() => a.server[kLinks].size === 0)
   assert.equal(nameOf(await one(made, 'x')), 'b')
   resolver.find([a.port], policy('pick_first'))
-  await until(() => b.server.links.size === 0)
+  await until(() => b.server[kLinks].size === 0)
   assert.equal(nameOf(await one(made, 'x')), 'a')
   assert.deepEqual(states, [], 'nobody notices')
   // An invalid config changes nothing if there was a valid one.

@@ -11,6 +11,7 @@ const { net: ourNet } = require('../..')
 const { usage } = require('../../lib/engine.js')
 const { ca, identity, pairs } = require('./secure.js')
 const { grpc, peer, missing, service, connect } = require('./support.js')
+const { kLinks } = require('../../lib/grpc/symbols.js')
 
 const { status } = grpc
 const modules = [['ours', grpc], ...(missing ? [] : [['@grpc/grpc-js', peer]])]
@@ -170,12 +171,12 @@ test('unread bytes of a stream, a destroyed stream, and a destroyed injector', a
   const gone = new net.Socket()
   gone.destroy()
   injector.injectConnection(gone)
-  assert.equal(server.links.size, 1)
+  assert.equal(server[kLinks].size, 1)
   injector.destroy()
   injector.destroy()
-  await until(() => server.links.size === 0)
+  await until(() => server[kLinks].size === 0)
   await assert.rejects(one(client), { code: status.UNAVAILABLE })
-  assert.equal(server.links.size, 0)
+  assert.equal(server[kLinks].size, 0)
 })
 
 test('a stream that is destroyed during a call ends the call', async (t) => {

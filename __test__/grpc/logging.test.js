@@ -55,7 +55,7 @@ test('the error that a handler has thrown', async (t) => {
   assert.deepEqual(said, [])
   grpc.setLogVerbosity(INFO)
   assert.deepEqual(await call(), before)
-  assert.deepEqual(said, [['The handler of /test.Texts/One has thrown:', thrown]])
+  assert.deepEqual(said, [['The handler of /test.Texts/One threw:', thrown]])
 })
 
 test('the environment sets the verbosity', () => {

@@ -30,12 +30,13 @@ test('credentials that return no metadata fail only their own call', async (t) =
     code: status.UNKNOWN,
     details: `Getting metadata from plugin failed with error: ${reason}`,
   })
+  const noMetadata = (type) => `Call credentials must give a Metadata object, but gave a value of type ${type}`
   // The first calls wait for the connection, the second ones do not.
   for (let i = 0; i < 2; i++) {
     const calls = [giving({ authorization: 'x' }), giving('x'), new Own()].map(callWith)
     const good = client.one('y')
-    await assert.rejects(calls[0], failure('Credentials of calls must give Metadata'))
-    await assert.rejects(calls[1], failure('Credentials of calls must give Metadata'))
+    await assert.rejects(calls[0], failure(noMetadata('object')))
+    await assert.rejects(calls[1], failure(noMetadata('string')))
     await assert.rejects(calls[2], failure('not now'))
     assert.equal(await good, 'y')
     assert.equal(await callWith(giving(null)), 'x')
@@ -170,7 +171,7 @@ test('a call to an etcd service without instances fails, and the next one uses a
   t.after(() => client.close())
   await assert.rejects(client.one('x'), {
     code: status.UNAVAILABLE,
-    details: /No addresses resolved.*etcd knows of no server/,
+    details: /No addresses resolved.*etcd has no address for this service/,
   })
   await until(() => streams.length === 1)
   const metadata = new grpc.Metadata({ waitForReady: true })
@@ -212,10 +213,10 @@ test('resolvers that misbehave', { timeout: 120_000 }, async (t) => {
   const { port } = await serve(t, grpc, echo)
   const good = { ok: true, value: [{ addresses: [{ host: '127.0.0.1', port }] }] }
   const wrong = (value) => (listener) => listener(value, {}, null, '')
-  const noList = 'What the resolver has given is no list of endpoints'
+  const noList = 'The resolver returned something that is not a list of endpoints'
   const ways = [
     [wrong(good), 'x'],
-    [thrower, 'The resolver has failed: mine'],
+    [thrower, 'The resolver failed: mine'],
     [wrong(undefined), noList],
     [wrong({ ok: false }), noList],
     [wrong({ ok: true }), noList],

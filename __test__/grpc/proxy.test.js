@@ -227,13 +227,13 @@ for (const [name, answer, reason] of [
   [
     'refuses',
     (socket) => socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'),
-    'it answers 407 Proxy Authentication Required',
+    'it answered 407 Proxy Authentication Required',
   ],
-  ['cannot', (socket) => socket.end('HTTP/1.1 502 \r\n\r\n'), 'it answers 502'],
-  ['speaks something else', (socket) => socket.end('\0\0\x12\x04\0'), 'what it answers is not HTTP/1'],
-  ['speaks nearly HTTP', (socket) => socket.end('HTTP/1.1 fine\r\n\r\n'), 'what it answers is not HTTP/1'],
-  ['says nothing', (socket) => socket.end(), 'it has ended the connection'],
-  ['says half of it', (socket) => socket.end('HTTP/1.1 200 OK\r\n'), 'it has ended the connection'],
+  ['cannot', (socket) => socket.end('HTTP/1.1 502 \r\n\r\n'), 'it answered 502'],
+  ['speaks something else', (socket) => socket.end('\0\0\x12\x04\0'), 'its answer is not HTTP/1'],
+  ['speaks nearly HTTP', (socket) => socket.end('HTTP/1.1 fine\r\n\r\n'), 'its answer is not HTTP/1'],
+  ['says nothing', (socket) => socket.end(), 'it ended the connection'],
+  ['says half of it', (socket) => socket.end('HTTP/1.1 200 OK\r\n'), 'it ended the connection'],
   [
     'does not come to an end',
     (socket) => socket.write(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(1 << 20)}`),
@@ -246,7 +246,7 @@ for (const [name, answer, reason] of [
     await assert.rejects(ask(made), (error) => {
       assert.equal(error.code, status.UNAVAILABLE)
       assert.ok(
-        error.details.includes(`The proxy 127.0.0.1:${port} does not lead to localhost:1: ${reason}`),
+        error.details.includes(`The proxy 127.0.0.1:${port} did not connect to localhost:1: ${reason}`),
         error.details,
       )
       return true
@@ -261,7 +261,7 @@ test('a proxy that is not reachable, and one that starts later', async (t) => {
   const made = client(t, `localhost:${port}`, { 'grpc.http_proxy': `http://127.0.0.1:${dead}`, ...options })
   await assert.rejects(ask(made), {
     code: status.UNAVAILABLE,
-    details: /The proxy 127\.0\.0\.1:\d+ does not lead to localhost:\d+: connect ECONNREFUSED/,
+    details: /The proxy 127\.0\.0\.1:\d+ did not connect to localhost:\d+: connect ECONNREFUSED/,
   })
   let refused = 0
   const { url } = await proxy(t, (request, socket, head) => {

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict')
 const net = require('node:net')
 const { test } = require('node:test')
 const { grpc, peer, missing, service, serve, bind, connect } = require('./support.js')
+const { kAcceptors, kLinks } = require('../../lib/grpc/symbols.js')
 
 const { status, connectivityState } = grpc
 const { IDLE, READY } = connectivityState
@@ -115,11 +116,11 @@ test('both ends notice a peer that vanished, and the client connects again', asy
     error = value
   })
   // On a machine that stalls, the call may fail before this.
-  await until(() => error !== undefined || [...server.links].some(({ calls }) => calls.size > 0))
+  await until(() => error !== undefined || [...server[kLinks]].some(({ calls }) => calls.size > 0))
   way.cut(true)
   await until(() => error !== undefined)
   assert.equal(error.code, status.UNAVAILABLE)
-  await until(() => server.links.size === 0)
+  await until(() => server[kLinks].size === 0)
   assert.ok(ended.length <= 1)
   way.cut(false)
   const again = async () => {
@@ -159,7 +160,7 @@ for (const [name, C] of [
     const stream = client.many('x')
     const failed = new Promise((resolve) => stream.on('error', resolve))
     assert.equal((await failed).code, status.RESOURCE_EXHAUSTED)
-    await until(() => server.links.size === 0)
+    await until(() => server[kLinks].size === 0)
     assert.equal(await one(client, 'x'), 'x')
     if (C === grpc) assert.equal(client.getChannel().picker.pick().keepaliveTime, 20)
   })
@@ -171,8 +172,8 @@ test('a client may ping as often as the server allows', async (t) => {
   const client = connect(t, grpc, port, { 'grpc.keepalive_time_ms': 5 })
   const stream = client.many('x')
   stream.on('error', () => {})
-  await until(() => server.links.size === 1)
-  const [link] = server.links
+  await until(() => server[kLinks].size === 1)
+  const [link] = server[kLinks]
   let pings = 0
   const { onAlive } = link
   link.onAlive = function (isAnswer) {
@@ -180,7 +181,7 @@ test('a client may ping as often as the server allows', async (t) => {
     return onAlive.call(this, isAnswer)
   }
   await until(() => pings > 10)
-  assert.equal(server.links.size, 1)
+  assert.equal(server[kLinks].size, 1)
   stream.cancel()
 })
 
@@ -189,7 +190,7 @@ test('no call is lost when connections reach their age limit under load', async 
   const options = { 'grpc.max_connection_age_ms': 15, 'grpc.max_connection_age_grace_ms': 20_000 }
   const { port, server } = await serve(t, grpc, handlers, options)
   let connections = 0
-  for (const acceptor of server.acceptors)
+  for (const acceptor of server[kAcceptors])
     acceptor.links.add = function (link) {
       connections++
       return Set.prototype.add.call(this, link)
@@ -208,7 +209,7 @@ test('a burst of calls that are cancelled, or have run out of time, does not end
   })
   const client = connect(t, grpc, port)
   await one(client, 'x')
-  const [link] = server.links
+  const [link] = server[kLinks]
   const codes = new Set()
   const burst = (begin) =>
     Promise.all(
@@ -229,7 +230,7 @@ test('a burst of calls that are cancelled, or have run out of time, does not end
   assert.equal(await answer, 'still there')
   stream.end()
   await new Promise((resolve) => stream.on('end', resolve))
-  assert.deepEqual([...server.links], [link])
+  assert.deepEqual([...server[kLinks]], [link])
   assert.equal(client.getChannel().getConnectivityState(false), READY)
 })
 
@@ -255,7 +256,7 @@ test('many streams leave nothing behind', async (t) => {
     await Promise.all(streams)
   }
   for (let i = 0; i < 5; i++) await round()
-  const [link] = server.links
+  const [link] = server[kLinks]
   await until(() => link.calls.size === 0)
   const channel = client.getChannel()
   const mine = channel.picker.pick()

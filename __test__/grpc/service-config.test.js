@@ -7,6 +7,7 @@ const http2 = require('node:http2')
 const { test } = require('node:test')
 const { grpc, peer, missing, service, serve, connect, outcome } = require('./support.js')
 const { same } = require('./secure.js')
+const { kLinks } = require('../../lib/grpc/symbols.js')
 
 const { status } = grpc
 const PREVIOUS = 'grpc-previous-rpc-attempts'
@@ -323,7 +324,7 @@ test('a connection that is lost before the response', async (t) => {
   const handlers = {
     one({ request }, callback) {
       if (++asked > 2) return callback(null, request)
-      for (const link of server.links) link.destroy()
+      for (const link of server[kLinks]) link.destroy()
     },
   }
   const { port, server } = await serve(t, grpc, handlers)
@@ -500,7 +501,7 @@ test('hedging: the other attempts are cancelled, and a failure starts the next o
     asked.map(([, previous]) => previous),
     [undefined, '1', '2'],
   )
-  const [link] = server.links
+  const [link] = server[kLinks]
   while (link.calls.size > 0) await new Promise((resolve) => setTimeout(resolve, 1))
   const channel = client.getChannel()
   assert.deepEqual([channel.active, channel.retained, channel.pending.size], [0, 0, 0])
@@ -519,7 +520,7 @@ test('hedging: deadlines, cancellation, and channels that close', async (t) => {
     return call
   })
   assert.equal(seen.find(([event]) => event === 'status')[1], status.CANCELLED)
-  const [link] = server.links
+  const [link] = server[kLinks]
   while (link.calls.size > 0) await new Promise((resolve) => setTimeout(resolve, 1))
   server.forceShutdown()
   const { reason } = (await Promise.allSettled([one(client, 'x')]))[0]

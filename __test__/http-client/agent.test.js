@@ -122,7 +122,7 @@ alike('no agent, and an agent for one request', async (module, t) => {
   return seen
 })
 
-alike('subclasses and replaced methods are obeyed', async (module, t) => {
+alike('subclasses and replaced methods are called', async (module, t) => {
   const port = await numbered(t)
   const calls = []
   class Custom extends module.Agent {
@@ -165,7 +165,32 @@ alike('subclasses and replaced methods are obeyed', async (module, t) => {
   return [seen, calls]
 })
 
-alike('agents of others: any object with addRequest, createConnection by callback', async (module, t) => {
+alike(
+  'a socket whose own methods were replaced, and those of its handle: mocks of the network do that',
+  async (module, t) => {
+    const silent = await rawServer(t, () => {})
+    const agent = new module.Agent({ keepAlive: true })
+    const { createConnection } = agent
+    agent.createConnection = function (...args) {
+      const socket = createConnection.apply(this, args)
+      socket._writeGeneric = (_writev, _data, _encoding, callback) => {
+        socket.push('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nmocked')
+        callback()
+      }
+      const { _handle: handle } = socket
+      if (handle.setTypeOfService) handle.setTypeOfService = undefined
+      handle.getsockname = (out) => Object.assign(out, { address: '192.0.2.1', family: 'IPv4', port: 7 }) && 0
+      return socket
+    }
+    t.after(() => agent.destroy())
+    const req = module.get({ host: '127.0.0.1', port: silent, agent })
+    const [res] = await once(req, 'response')
+    const { localAddress, localPort } = res.socket
+    return [(await res.toArray()).join(''), localAddress, localPort, await get(module, silent, agent)]
+  },
+)
+
+alike('other agents: any object with addRequest, createConnection with a callback', async (module, t) => {
   const port = await numbered(t)
   const any = {
     addRequest(req, { host, port }) {
@@ -194,7 +219,7 @@ alike('agents of others: any object with addRequest, createConnection by callbac
   return seen
 })
 
-test('core’s agents serve our requests, and ours core’s', async (t) => {
+test('Node’s agents with ironwire’s requests, and the reverse', async (t) => {
   const port = await numbered(t)
   for (const [module, { Agent }] of [
     [http, core],
@@ -215,7 +240,7 @@ test('core’s agents serve our requests, and ours core’s', async (t) => {
   }
 })
 
-test('a socket that its agent listens to is parsed by core', async (t) => {
+test('Node parses a socket that its agent listens to', async (t) => {
   const port = await numbered(t)
   class Listening extends http.Agent {
     createConnection(...args) {
@@ -250,7 +275,7 @@ alike('a connection that ends while it is idle is not used again', async (module
   return seen
 })
 
-alike('a connection that ends under a request that reuses it', async (module, t) => {
+alike('a connection that ends during a request that reuses it', async (module, t) => {
   const port = await rawServer(t, (socket) => {
     let requests = 0
     socket.on('data', () => {
@@ -290,7 +315,7 @@ test('an idle agent does not keep the process alive, one with a request does', a
   assert.equal(stdout, 'closed\n')
 })
 
-test('nothing is left behind by ten thousand requests', async (t) => {
+test('ten thousand requests leave nothing behind', async (t) => {
   const { usage } = require('../../lib/engine.js')
   const port = await numbered(t)
   const before = usage()
@@ -306,7 +331,7 @@ test('nothing is left behind by ten thousand requests', async (t) => {
   assert.deepEqual(usage(), before)
 })
 
-test('https goes on working, with agents of its own', async (t) => {
+test('https keeps working, with its own agents', async (t) => {
   const https = require('node:https')
   const agent = new https.Agent({ keepAlive: true })
   t.after(() => agent.destroy())

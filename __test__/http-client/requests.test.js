@@ -129,7 +129,7 @@ for (const [name, [options, act, ending = '']] of Object.entries(REQUESTS)) {
   })
 }
 
-alike('what is wrong is refused', async (module) => {
+alike('invalid options throw', async (module) => {
   const refused = (...args) => {
     try {
       module
@@ -173,7 +173,7 @@ alike('what is wrong is refused', async (module) => {
   ]
 })
 
-alike('urls, and options beside them', async (module, t) => {
+alike('URLs with options', async (module, t) => {
   const server = await recorder(t)
   const agent = new module.Agent()
   const url = `http://user:pass@127.0.0.1:${server.port}/a/../b?c#d`
@@ -202,7 +202,7 @@ alike('expect: continue', async (module, t) => {
   return over
 })
 
-alike('an answer before the request is out keeps what core keeps', async (module, t) => {
+alike('a response that arrives before the request is complete', async (module, t) => {
   const port = await rawServer(t, (socket) => socket.once('data', () => socket.write(OK)))
   const agent = new module.Agent({ keepAlive: true })
   const req = module.request({ host: '127.0.0.1', port, method: 'POST', agent })
@@ -301,7 +301,7 @@ alike('refused, unknown, reset', async (module, t) => {
   return [hide(await run({ port })), await run({ host: 'nowhere', port: closed, lookup }), await run({ port: resets })]
 })
 
-alike('how to connect: lookup, family, localAddress, socketPath, createConnection', async (module, t) => {
+alike('options for the connection: lookup, family, localAddress, socketPath, createConnection', async (module, t) => {
   const server = await recorder(t)
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-'))
   t.after(() => fs.rmSync(directory, { recursive: true }))
@@ -330,7 +330,7 @@ alike('how to connect: lookup, family, localAddress, socketPath, createConnectio
   return [results, asked]
 })
 
-test('the sockets are those of net', async (t) => {
+test('the sockets are instances of net.Socket', async (t) => {
   const { port } = await recorder(t)
   const req = http.get({ host: '127.0.0.1', port, agent: new http.Agent() })
   const [socket] = await require('node:events').once(req, 'socket')
@@ -385,7 +385,7 @@ test('functions that replace those of node:http are called', () => {
   assert.ok(http.globalAgent instanceof core.Agent)
 })
 
-alike('each request’s events have the context that it was made in', async (module, t) => {
+alike('events of a request run in its async context', async (module, t) => {
   const { port } = await recorder(t)
   const storage = new AsyncLocalStorage()
   const agent = new module.Agent({ keepAlive: true, maxSockets: 1 })
@@ -444,7 +444,7 @@ alike('diagnostics channels and performance entries', async (module, t) => {
   return [seen, entries, notes.map((each) => each.map(([what]) => what))]
 })
 
-test('what listeners throw costs nobody else an answer', async (t) => {
+test('an exception in a listener affects no other request', async (t) => {
   const { port } = await recorder(t)
   const program = (module) => `
     const http = ${module}
@@ -486,7 +486,7 @@ test('what listeners throw costs nobody else an answer', async (t) => {
   })
 })
 
-test("an interceptor's class that stands in the place of Node's when the module is loaded", async () => {
+test('a class that replaces Node’s before the module is loaded', async () => {
   const { execFile } = require('node:child_process')
   const { promisify } = require('node:util')
   const root = JSON.stringify(require.resolve('../..'))
@@ -511,4 +511,13 @@ test("an interceptor's class that stands in the place of Node's when the module 
     })`
   const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], { timeout: 120_000 })
   assert.deepEqual(JSON.parse(stdout), [['/a'], 200])
+})
+
+test('a header without a value is refused as by Node', () => {
+  for (const module of [core, http]) {
+    assert.throws(() => module.request({ host: '127.0.0.1', headers: { 'X-New': undefined } }), {
+      code: 'ERR_HTTP_INVALID_HEADER_VALUE',
+      message: 'Invalid value "undefined" for header "X-New"',
+    })
+  }
 })

@@ -91,7 +91,7 @@ for (const name of Object.keys(SCRIPTS)) {
   }
 }
 
-test('the same wherever the reads cut it', { concurrency: 4 }, async (t) => {
+test('responses can be split anywhere', { concurrency: 4 }, async (t) => {
   const port = await scripted(t)
   for (const name of CUTTABLE) {
     const path = `/${encodeURIComponent(name)}`
@@ -111,7 +111,7 @@ for (const [name, behind] of Object.entries({
   'line ends': '\r\n\r\n',
 })) {
   for (const first of ['length', 'chunked', 'close', '204']) {
-    alike(`${name} in the same read behind a response: ${first}`, async (module, t) => {
+    alike(`${name} in the same read after a response: ${first}`, async (module, t) => {
       const port = await rawServer(t, (socket) => {
         socket.once('data', () => socket.end(SCRIPTS[first] + behind))
       })
@@ -134,7 +134,7 @@ test('an empty coding is refused, as by newer versions of Node', async (t) => {
   })
 })
 
-test('what arrives on an idle connection is nobody’s answer', async (t) => {
+test('data on an idle connection is not taken for a response', async (t) => {
   const port = await rawServer(t, (socket, number) => {
     let requests = 0
     socket.on('data', () => {
@@ -183,7 +183,7 @@ alike('limits: maxHeaderSize, maxHeadersCount, joinDuplicateHeaders, insecureHTT
   ]
 })
 
-alike('an upgrade, and a tunnel, that nobody listens for', async (module, t) => {
+alike('an upgrade, and a tunnel, without a listener', async (module, t) => {
   const port = await scripted(t)
   return [
     await exchange(module, port, '/upgrade', { upgrades: false }),
@@ -191,7 +191,7 @@ alike('an upgrade, and a tunnel, that nobody listens for', async (module, t) => 
   ]
 })
 
-alike('a large body arrives whole through a slow reader', async (module, t) => {
+alike('a slow reader gets a large body completely', async (module, t) => {
   const { createHash, randomBytes } = require('node:crypto')
   const body = randomBytes(3_000_000)
   const port = await rawServer(t, (socket) => {

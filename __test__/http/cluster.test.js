@@ -105,7 +105,7 @@ for (const sharing of sharings) {
     for (const { agent } of [...clients, ...after]) agent.destroy()
   })
 
-  test(`workers that are let go finish their answers, ${sharing}`, async (t) => {
+  test(`workers that disconnect finish their responses, ${sharing}`, async (t) => {
     const { primary, port, pids, next } = await start(t, sharing)
     const idle = kept()
     await ask(idle, port)

@@ -54,7 +54,7 @@ test('request bodies, by length and in chunks', async () => {
   }
 })
 
-test('however the bytes are split', async () => {
+test('requests split anywhere', async () => {
   const input =
     `${get('request?x=1')}POST /body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n` +
     `3\r\nabc\r\n0\r\nX: y\r\n\r\n${get('explicit')}${LAST}`
@@ -90,7 +90,7 @@ test('headers are joined and dropped as in Node', async () => {
   await same([`GET /distinct HTTP/1.1\r\n${ordinary.join('\r\n')}\r\nConnection: close\r\n\r\n`])
 })
 
-test('names that every object has, in heads, trailers and answers', async (t) => {
+test('names such as __proto__ in headers and trailers', async (t) => {
   const names = [
     '__proto__',
     'constructor',
@@ -151,7 +151,7 @@ test('expectations', async () => {
   await same([`${expecting('something-else')}ok`])
 })
 
-test('what Node answers by itself', async () => {
+test('requests that Node answers by itself', async () => {
   await same(['GET /explicit HTTP/1.1\r\nConnection: close\r\n\r\n'])
   await same(['GET /explicit HTTP/1.1\r\n\r\n'])
   await same(['GARBAGE\r\n\r\n'])

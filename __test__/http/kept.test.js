@@ -47,7 +47,7 @@ function cut(body, most) {
   return parts
 }
 
-test('chunks that are kept stay what they were, whatever arrives after them', async (t) => {
+test('chunks that a program keeps do not change', async (t) => {
   const kept = []
   const port = await listen(t, (req, res) => {
     const chunks = []
@@ -63,7 +63,7 @@ test('chunks that are kept stay what they were, whatever arrives after them', as
   assert.deepEqual(kept.map(hash).sort(), [...expected].sort())
 })
 
-test('responses that are kept stay what they were', async (t) => {
+test('responses that a program keeps do not change', async (t) => {
   const bodies = Array.from({ length: 12 }, (_, i) => random([10, 40_000, 300_000, 2_000_000][i % 4]))
   const port = await listen(t, (req, res) => {
     req.resume()
@@ -88,7 +88,7 @@ test('responses that are kept stay what they were', async (t) => {
   )
 })
 
-test('a chunk and the memory under it are the program’s, to write over or to give away', async (t) => {
+test('a program may overwrite or transfer the memory of a chunk', async (t) => {
   const whole = []
   const port = await listen(t, (req, res) => {
     const sum = createHash('sha256')
@@ -112,7 +112,7 @@ test('a chunk and the memory under it are the program’s, to write over or to g
   assert.ok(whole.length > 16, String(whole.length))
 })
 
-test('what follows a body in the same read is read as it was sent', async (t) => {
+test('data after a body in the same read is not changed', async (t) => {
   const port = await listen(t, (req, res) => {
     let length = 0
     req.on('data', (chunk) => {
@@ -149,19 +149,19 @@ async function run(part) {
   return found
 }
 
-test('a few bytes that are kept cost a few bytes, not the read that they came in', async () => {
+test('a small chunk does not keep the memory of a large read', async () => {
   const { kept, memory } = await run('small')
   assert.equal(kept, 2000)
   assert.ok(memory < 2_000_000, `${memory} bytes for 2,000 chunks of 10`)
 })
 
-test('connections that have sent half a body hold no memory for the rest', async () => {
+test('connections with half a body hold no memory for the rest', async () => {
   const { connections, memory } = await run('slow')
   assert.equal(connections, 300)
   assert.ok(memory < 2_000_000, `${memory} bytes for 300 connections`)
 })
 
-test('a worker ends in the middle of uploads', async () => {
+test('a worker can be terminated during uploads', async () => {
   const { workers } = await run('worker')
   assert.equal(workers, 2)
 })

@@ -104,7 +104,7 @@ const shared = {
 }
 
 for (const [name, parts] of Object.entries(shared)) {
-  test(`each request is an asynchronous resource of its own: ${name}`, async () => {
+  test(`each request is an async resource: ${name}`, async () => {
     const [expected, actual] = await separate(`
       const { createHook, executionAsyncId, triggerAsyncId, executionAsyncResource } = require('node:async_hooks')
       const { exchange, listen } = require(${JSON.stringify(`${main}/__test__/http/exchanges`)})
@@ -140,7 +140,7 @@ for (const [name, parts] of Object.entries(shared)) {
     assert.deepEqual({ ...expected, distinct: 4, resources: 4 }, actual)
   })
 
-  test(`contexts by id or storage do not leak from request to request: ${name}`, async (t) => {
+  test(`async contexts do not leak between requests: ${name}`, async (t) => {
     const { AsyncLocalStorage, createHook, executionAsyncId } = require('node:async_hooks')
     // What cls-hooked does: a map by id, which new resources inherit from those that they are begun in.
     const contexts = new Map()
@@ -192,7 +192,7 @@ for (const [name, parts] of Object.entries(shared)) {
   })
 }
 
-test('hooks that keep something for each request hear of its end', async () => {
+test('async hooks see the end of each request', async () => {
   const [, actual] = await separate(
     `
     const { createHook } = require('node:async_hooks')
@@ -235,7 +235,7 @@ const CHANNELS = [
   'tracing:net.server.listen:error',
 ]
 
-test('channels are told the same, in the same order', async (t) => {
+test('diagnostics channels publish the same messages in the same order', async (t) => {
   const { subscribe, unsubscribe } = require('node:diagnostics_channel')
   let told
   let server
@@ -294,7 +294,7 @@ test('channels are told the same, in the same order', async (t) => {
   )
 })
 
-test('an `emit` in the place of core’s is told of every event', async () => {
+test('a replaced `emit` gets every event', async () => {
   const [expected, actual] = await separate(`
     const { exchange, listen } = require(${JSON.stringify(`${main}/__test__/http/exchanges`)})
     const told = []
@@ -440,7 +440,7 @@ function shown(object) {
 }
 
 for (const what of ['req', 'res']) {
-  test(`${what} shows what Node's shows, at every moment`, async (t) => {
+  test(`${what} has the values of node:http at every moment`, async (t) => {
     await same(t, async (module) => {
       const seen = []
       let later
@@ -484,7 +484,7 @@ for (const what of ['req', 'res']) {
   })
 }
 
-test('nobody observes before somebody does: to load the package does not count', async () => {
+test('loading the package observes nothing', async () => {
   const script = `
     const { http } = require('.')
     const { told } = require('./lib/http/observers')
@@ -503,7 +503,7 @@ test('nobody observes before somebody does: to load the package does not count',
   assert.deepEqual(JSON.parse(stdout), [false, true])
 })
 
-test("a request's socket shows what Node's shows", async (t) => {
+test('the socket of a request has the values of node:http', async (t) => {
   // Node gives each socket methods of its own where ours have them on their prototype.
   const own = /^_?(handle|server|parser|onread|on|addListener|prependListener|setEncoding)$|^Symbol\(/
   await same(t, async (module) => {
@@ -544,7 +544,7 @@ test("a request's socket shows what Node's shows", async (t) => {
   })
 })
 
-test('the listeners of a socket do not grow with the responses that waited for their turn', async (t) => {
+test('queued responses do not add listeners to the socket', async (t) => {
   const subclass = {
     ServerResponse: class extends core.ServerResponse {
       assignSocket(socket) {
@@ -625,7 +625,7 @@ test('req.upgrade', async (t) => {
   assert.ok(seen.some(([, upgrade]) => upgrade === false) && seen.length > 4)
 })
 
-test('the bytes of a head', async (t) => {
+test('byte lengths of the header', async (t) => {
   const values = ['caf\xe9', '\xff\x80', 'plain']
   const bodies = {
     none: undefined,

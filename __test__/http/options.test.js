@@ -4,6 +4,8 @@
 
 const assert = require('node:assert/strict')
 const core = require('node:http')
+const { once } = require('node:events')
+const net = require('node:net')
 const { test } = require('node:test')
 const { inspect } = require('node:util')
 const { http } = require('../..')
@@ -69,10 +71,63 @@ for (const optimizeEmptyRequests of [true, false]) {
   })
 }
 
-test('what is ours in a server and an agent is not printed, and not copied', () => {
+test('private state of servers and agents is not printed or copied', () => {
   const keys = (made) => [Object.keys(made), Object.getOwnPropertySymbols({ ...made }).map(String)]
   for (const make of [({ Server }) => new Server(), ({ Agent }) => new Agent({ keepAlive: true })]) {
     assert.deepEqual(keys(make(http)), keys(make(core)))
     assert.doesNotMatch(inspect(make(http), { depth: 0 }), /ironwire/)
+  }
+})
+
+// Newer versions of Node refuse what older ones leave away.
+for (const maxHeadersCount of [undefined, 0, 1, 1.5, 2, 33, -1]) {
+  test(`maxHeadersCount: ${maxHeadersCount}`, async () => {
+    const results = []
+    for (const module of [core, http]) {
+      const seen = []
+      const server = module.createServer((req, res) => {
+        seen.push(req.rawHeaders.length, Object.keys(req.headers))
+        req.resume()
+        req.on('end', () => {
+          seen.push(req.rawTrailers.length, Object.keys(req.trailers))
+          res.end()
+        })
+        req.on('error', () => {})
+      })
+      server.on('clientError', (error, socket) => {
+        seen.push(error.code, error.message)
+        socket.end('HTTP/1.1 431 refused\r\nConnection: close\r\n\r\n')
+      })
+      server.maxHeadersCount = maxHeadersCount
+      const port = await listen(server)
+      for (const count of [3, 40, 70]) {
+        const fields = Array.from({ length: count - 1 }, (_, i) => `x${i}: 1\r\n`).join('')
+        seen.push((await exchange(port, [`GET / HTTP/1.1\r\n${CLOSE}${fields}\r\n`])).status)
+        const chunked = 'Transfer-Encoding: chunked\r\n'
+        seen.push((await exchange(port, [`POST / HTTP/1.1\r\n${CLOSE}${chunked}\r\n0\r\n${fields}\r\n`])).status)
+      }
+      results.push(seen)
+      server.closeAllConnections()
+      server.close()
+    }
+    assert.deepEqual(results[1], results[0])
+  })
+}
+
+test('highWaterMark: 0', async () => {
+  for (const module of [core, http]) {
+    const server = module.createServer({ highWaterMark: 0 }, (req, res) => res.end(req.url))
+    const port = await listen(server)
+    const socket = net.connect(port, '127.0.0.1')
+    let text = ''
+    socket.on('data', (data) => {
+      text += data
+      // The next request comes when the last one is answered.
+      if (/\/1$/.test(text)) socket.write(`GET /2 HTTP/1.1\r\n${CLOSE}\r\n`)
+    })
+    socket.write('GET /1 HTTP/1.1\r\nHost: a\r\n\r\n')
+    await once(socket, 'close')
+    assert.match(text, /\/2$/)
+    server.close()
   }
 })

@@ -132,7 +132,7 @@ test('the corpus itself', async () => {
   for (const text of CORPUS) await compare(text)
 })
 
-test('mutated requests are judged alike', async () => {
+test('mutated requests get the same verdict as in node:http', async () => {
   const pick = random(20240522)
   const failures = []
   for (let i = 0; i < 1500; i++) {

@@ -19,10 +19,10 @@ async function output(name, whose) {
   return stdout.replace(/^Date: .*/gm, 'Date: *')
 }
 
-test("whether a method is still core's own is known of each", async () => {
+test('replaced methods are detected', async () => {
   const show = "const { own } = require('./lib/core.js'); console.log(Object.values(own).map(Boolean).join())"
-  const replace = `const { IncomingMessage, ServerResponse } = require('node:http')
-    for (const { prototype } of [IncomingMessage, ServerResponse])
+  const replace = `const { Agent, IncomingMessage, ServerResponse } = require('node:http')
+    for (const { prototype } of [Agent, IncomingMessage, ServerResponse])
       for (let object = prototype; object !== Object.prototype; object = Object.getPrototypeOf(object))
         for (const name of Object.getOwnPropertyNames(object)) {
           const { value } = Object.getOwnPropertyDescriptor(object, name)

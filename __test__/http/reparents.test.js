@@ -149,7 +149,7 @@ for (const [name, hold] of Object.entries(holders)) {
   })
 }
 
-test('genuine objects of Node are what they were', () => {
+test('Node’s own objects are unchanged', () => {
   http.createServer()
   const request = { method: 'GET', httpVersionMajor: 1, httpVersionMinor: 1, headers: {} }
   for (const [field, make] of [

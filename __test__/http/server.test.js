@@ -48,7 +48,7 @@ function request(port, options = {}, body) {
 const LAST = 'GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 const get = (path) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`
 
-test('the classes are related to core’s', async () => {
+test('the classes extend Node’s', async () => {
   await serving(
     (req, res) => {
       assert.ok(req instanceof core.IncomingMessage && req instanceof http.IncomingMessage)
@@ -96,7 +96,7 @@ test('nextTick, promises and timers run in Node’s order', async () => {
   assert.deepEqual(actual.toSorted(), expected.toSorted())
 })
 
-test('what a handler ties to its context does not reach another connection', async () => {
+test('the async context of a handler does not reach another connection', async () => {
   const { AsyncLocalStorage } = require('node:async_hooks')
   const storage = new AsyncLocalStorage()
   await serving(
@@ -115,7 +115,7 @@ test('what a handler ties to its context does not reach another connection', asy
   )
 })
 
-test('a throwing handler reaches uncaughtException and costs only its own request', async () => {
+test('an exception in a handler reaches uncaughtException and affects only its own request', async () => {
   const script = `
     const { http } = require(${JSON.stringify(root)})
     process.on('uncaughtException', (error) => console.log('uncaught ' + error.message))
@@ -145,7 +145,7 @@ test('a throwing handler reaches uncaughtException and costs only its own reques
   ])
 })
 
-test('bodies arrive unharmed, however they are chunked', async () => {
+test('bodies arrive unchanged, however they are chunked', async () => {
   const body = randomBytes(3_000_000)
   const digest = createHash('sha1').update(body).digest('hex')
   const listener = (req, res) => {
@@ -175,7 +175,7 @@ test('bodies arrive unharmed, however they are chunked', async () => {
   })
 })
 
-test('text of every length, whose next character is the widest where memory ends', async () => {
+test('strings of every length that end in a wide character at the end of the memory', async () => {
   const text = (path) => `${'a'.repeat(path.slice(1))}😀 and more`
   const agent = new core.Agent({ keepAlive: true, maxSockets: 1 })
   await serving(
@@ -215,7 +215,7 @@ test('an echo under back-pressure, and a slow reader', async () => {
   )
 })
 
-test('a response that waited for its turn goes on after back-pressure', async () => {
+test('a queued response continues after back-pressure', async () => {
   for (const size of [100, 17_000, 65_536, 100_000]) {
     const part = 'x'.repeat(size)
     const application = (req, res) => {
@@ -235,7 +235,7 @@ test('a response that waited for its turn goes on after back-pressure', async ()
   }
 })
 
-test('a body that nobody reads stops the peer, and is dropped once the answer is out', async () => {
+test('an unread body stops the peer, and is dropped after the response', async () => {
   await serving(
     (req, res) => {
       req.pause()
@@ -334,7 +334,7 @@ test('a client that goes away: aborted, close, ECONNRESET', async () => {
   }
 })
 
-test('a lean response whose client is gone hears of it', async () => {
+test('a response emits close when its client disconnects', async () => {
   const server = http.createServer((_req, res) => server.emit('got', res))
   const port = await listen(server)
   const socket = coreNet.connect(port, '127.0.0.1')
@@ -449,7 +449,7 @@ test('close ends idle connections and waits for answers', async () => {
   while (!closed) await new Promise((resolve) => setTimeout(resolve, 5))
 })
 
-test('classes of the application’s own', async () => {
+test('classes of the application', async () => {
   class Request extends http.IncomingMessage {
     get shout() {
       return this.url.toUpperCase()
@@ -473,7 +473,7 @@ test('classes of the application’s own', async () => {
   )
 })
 
-test('a foreign duplex can be served', async () => {
+test('any Duplex can be served', async () => {
   const server = http.createServer((_req, res) => res.end('over any stream'))
   const proxy = coreNet.createServer((socket) => server.emit('connection', socket))
   const port = await listen(proxy)
@@ -482,7 +482,7 @@ test('a foreign duplex can be served', async () => {
   server.close()
 })
 
-test('foreign duplexes are closed with the server, and kept to its time limits', async () => {
+test('Duplex streams are closed with the server, and have its timeouts', async () => {
   for (const module of [core, http]) {
     const server = module.createServer({ headersTimeout: 20, connectionsCheckingInterval: 10 }, (_req, res) =>
       res.end(),
@@ -524,7 +524,7 @@ test('hundreds of requests in one write are answered in order', async () => {
   )
 })
 
-test('a reader that never reads cannot grow our memory', async () => {
+test('a client that never reads cannot grow the memory', async () => {
   await serving(
     (_req, res) => res.end('x'.repeat(50_000)),
     async (port) => {
@@ -565,7 +565,7 @@ test('a reader that pauses gets every answer, with and without a socket in use',
   }
 })
 
-test('connections that come and go leave nothing behind', { timeout: 60_000 }, async () => {
+test('connections leave nothing behind', { timeout: 60_000 }, async () => {
   const child = fork(path.join(__dirname, 'churn.js'), { execArgv: ['--expose-gc'] })
   const [report] = await events.once(child, 'message')
   assert.deepEqual(report.usage, report.usageBefore)

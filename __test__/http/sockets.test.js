@@ -100,7 +100,7 @@ function about(socket) {
   }
 }
 
-test('whenever a socket is asked for its stream, it is as if it had had it from the start', async () => {
+test('a socket behaves the same whenever its stream is first accessed', async () => {
   const seen = {}
   let socket
   const handler = (req, res) => {
@@ -130,7 +130,7 @@ test('whenever a socket is asked for its stream, it is as if it had had it from 
   assert.deepEqual({ ...seen.idle, same: 0 }, { ...seen['in the handler'], same: 0 })
 })
 
-test('each way of asking for the stream', async () => {
+test('all ways to access the stream', async () => {
   let events
   for (const ask of [
     (socket) => socket.on('close', () => {}),
@@ -158,7 +158,7 @@ test('each way of asking for the stream', async () => {
   }
 })
 
-test('a socket that closed before anybody asked shows how', async () => {
+test('a socket that closed before its first access', async () => {
   const results = []
   for (const module of [core, http]) {
     const seen = []
@@ -193,7 +193,7 @@ test('a socket that closed before anybody asked shows how', async () => {
   assert.deepEqual(results[1], results[0])
 })
 
-test('connections whose header fields are the same share nothing that a handler could change', async () => {
+test('connections with equal header fields share no mutable state', async () => {
   for (const joinDuplicateHeaders of [false, true, false]) {
     const results = []
     for (const module of [core, http]) {
@@ -219,7 +219,7 @@ test('connections whose header fields are the same share nothing that a handler 
   }
 })
 
-test("the end of a connection's asynchronous resource is told once, when it closes", async () => {
+test('the async resource of a connection is destroyed once, when it closes', async () => {
   for (const module of [core, http]) {
     const alive = new Map()
     const ends = []
@@ -250,7 +250,7 @@ test("the end of a connection's asynchronous resource is told once, when it clos
   }
 })
 
-test('rejections are captured from when the program says so', async () => {
+test('captureRejections can be switched on later', async () => {
   const results = []
   for (const module of [core, http]) {
     const seen = []
@@ -283,7 +283,7 @@ test('rejections are captured from when the program says so', async () => {
   assert.deepEqual(results[0], ['req failed', 'res failed', 'socket failed'])
 })
 
-test('a connection that was to close does, though its socket gets its stream only then', async () => {
+test('a connection closes although its stream is first accessed then', async () => {
   const results = []
   for (const module of [core, http]) {
     const seen = []
@@ -303,7 +303,7 @@ test('a connection that was to close does, though its socket gets its stream onl
   assert.deepEqual(results, [[], []])
 })
 
-test('the parser reads the socket from the start, whoever asks and when', async () => {
+test('the parser gets all data, whenever the stream is first accessed', async () => {
   const results = []
   for (const module of [core, http]) {
     const seen = []
@@ -325,7 +325,7 @@ test('the parser reads the socket from the start, whoever asks and when', async 
   ])
 })
 
-test('an error of the parser prints as Node prints it, without a stack that says nothing', async () => {
+test('a parser error prints as in node:http, without a useless stack', async () => {
   const results = []
   for (const module of [core, http]) {
     await serving(module, null, async (port, server) => {
@@ -342,7 +342,7 @@ test('an error of the parser prints as Node prints it, without a stack that says
   assert.match(results[0], /^\[Error: Parse Error: /)
 })
 
-test('who goes on with a response that has ended has an error to catch', async () => {
+test('writing after the end of a response is an error that can be caught', async () => {
   const results = []
   for (const module of [core, http]) {
     const seen = []

@@ -239,7 +239,7 @@ function settled({ notes, answer }) {
   return { notes: notes.filter(([what]) => what !== 'HPE_CLOSED_CONNECTION'), answer }
 }
 
-test('wherever the reads cut it', async () => {
+test('requests split anywhere', async () => {
   const inputs = [
     GROUPS['Content-Length'][2],
     GROUPS['Transfer-Encoding'][12],
@@ -296,18 +296,19 @@ for (const events of [
   })
 }
 
-test('Host behind more headers than are looked at', async () => {
+test('Host after more headers than are searched', async () => {
   for (const count of [10, 998, 999, 1000, 1001, 1500]) {
     const input = `GET / HTTP/1.1\r\n${'A: b\r\n'.repeat(count)}Host: a\r\n\r\n`
     const [expected, actual] = await Promise.all(servers.map((server) => exchange(server, [input])))
-    // Node 24 refuses so many as too long a head, earlier versions for want of a Host. Which of them are shown is another question.
+    // Newer versions of Node refuse so many as too long a head, earlier ones for want of a Host.
     const isServed = ({ notes }) => notes.some((note) => note[0] === 'GET')
     assert.equal(isServed(actual), isServed(expected), `behind ${count}`)
-    assert.match(actual.answer, isServed(actual) ? /^HTTP\/1.1 200 OK/ : /^HTTP\/1.1 400 Bad Request/)
+    const [line, wanted] = [actual, expected].map(({ answer }) => answer.split('\r\n', 1)[0])
+    assert.equal(line, wanted, `behind ${count}`)
   }
 })
 
-test('an answer before the body came, then the end or a reset', async (t) => {
+test('a response before the request body, then the end or a reset', async (t) => {
   const outcomes = await Promise.all(
     [core, http].map(async (module) => {
       const seen = []

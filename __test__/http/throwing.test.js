@@ -46,7 +46,7 @@ function run(http) {
   })
 }
 
-test('a throw costs neither the other requests of the batch nor a finish', async () => {
+test('an exception affects neither the other requests of the batch nor a finish event', async () => {
   const { log, bodies } = await run(`require(${root}).http`)
   assert.deepStrictEqual(bodies, ['/0', '/1', '/2', '/3', '/4', '/5'])
   const expected = []

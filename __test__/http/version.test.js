@@ -10,7 +10,7 @@ const { http } = require('../..')
 
 const read = (req) => [req.httpVersion, req.httpVersionMajor, req.httpVersionMinor]
 
-test('httpVersion before and after the request became a stream', async (t) => {
+test('httpVersion before and after the stream of the request is accessed', async (t) => {
   const seen = []
   const server = http.createServer((req, res) => {
     seen.push(read(req))

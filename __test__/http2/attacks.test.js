@@ -96,7 +96,7 @@ const floods = {
   'unknown frames': () => frame(99, 0, 0),
 }
 
-test('floods end their connection, and no other', async () => {
+test('a flood ends its connection, and no other', async () => {
   let handled = 0
   const server = await listen((req, res) => {
     handled++
@@ -120,7 +120,7 @@ test('floods end their connection, and no other', async () => {
   }
 })
 
-test('a flood is told of as with Node', async () => {
+test('a flood causes the error of node:http2', async () => {
   for (const name of ['settings', 'pings', 'priorities']) {
     const server = await listen(() => {})
     try {
@@ -129,14 +129,14 @@ test('a flood is told of as with Node', async () => {
       const [{ code, errno, message, reason }] = await failed
       assert.deepEqual([code, errno], ['ERR_HTTP2_ERROR', -904])
       assert.equal(message, 'Flooding was detected in this HTTP/2 session, and it must be closed')
-      assert.equal(reason, 'there are too many frames that say nothing')
+      assert.equal(reason, 'too many frames carry no data')
     } finally {
       await stop(server)
     }
   }
 })
 
-test('what smuggles into HTTP/1 does not reach handlers', async () => {
+test('requests that could smuggle others into HTTP/1 do not reach handlers', async () => {
   const server = await listen(() => assert.fail('it was handled'))
   const attacks = [
     [literal('a', 'b\r\nc: d')],
@@ -182,7 +182,7 @@ function greedy(server, requests) {
   return socket
 }
 
-test('who asks and does not read is not heard until he does, and loses nothing', async () => {
+test('a client that does not read is not read either, until it reads again, and loses nothing', async () => {
   const requests = 9_000
   let handled = 0
   // Heads, which no window holds back; each is another one, which no table makes short.
@@ -211,7 +211,7 @@ test('who asks and does not read is not heard until he does, and loses nothing',
   }
 })
 
-test('bodies that are not read hold their streams open, of which there are only so many', async () => {
+test('unread bodies keep their streams open, and the number of streams is limited', async () => {
   let handled = 0
   const server = await listen((_req, res) => {
     handled++
@@ -228,7 +228,7 @@ test('bodies that are not read hold their streams open, of which there are only 
   }
 })
 
-test('nothing is left of connections that were cut off anywhere', async () => {
+test('connections that break at any point leave nothing behind', async () => {
   const server = await listen((req, res) => {
     req.on('error', () => {})
     res.on('error', () => {})
@@ -255,7 +255,7 @@ test('nothing is left of connections that were cut off anywhere', async () => {
   await stop(server)
 })
 
-test('what is no HTTP/2 is told so', async () => {
+test('a client that does not speak HTTP/2 gets an error', async () => {
   const server = await listen(() => assert.fail('it was handled'))
   const errors = []
   server.on('sessionError', (error) => errors.push(error.code))

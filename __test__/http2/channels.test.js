@@ -112,7 +112,7 @@ function scenario(module) {
   })
 }
 
-test('channels hear of streams what they hear with Node', OPTIONS, async () => {
+test('diagnostics channels report streams as node:http2 does', OPTIONS, async () => {
   const seen = await same(scenario)
   assert.deepEqual(
     seen['server 1'].map(([name]) => name),
@@ -176,13 +176,13 @@ function bodies(module) {
   })
 }
 
-test('channels hear of the bodies of requests what they hear with Node', OPTIONS, async (t) => {
+test('diagnostics channels report request bodies as node:http2 does', OPTIONS, async (t) => {
   const expected = await bodies(core)
   if (!expected.some((one) => Array.isArray(one))) return t.skip('this version of Node has none for bodies')
   assert.deepEqual(await bodies(ours), expected)
 })
 
-test('what was written before the connection stands arrives', async () => {
+test('data written before the connection is established arrives', async () => {
   const received = (module) => {
     const parts = Array.from({ length: 2000 }, (_, at) => `${at},`)
     let body = ''
@@ -206,7 +206,7 @@ test('what was written before the connection stands arrives', async () => {
   await same(received)
 })
 
-test('the compatible API is heard of by one channel alone', OPTIONS, async () => {
+test('the compatibility API with a subscriber on one channel only', OPTIONS, async () => {
   const answer = (module) => {
     const seen = []
     const hear = ({ stream, headers }) => seen.push([stream.id, headers[':status'], headers['x-a']])
@@ -233,7 +233,7 @@ test('the compatible API is heard of by one channel alone', OPTIONS, async () =>
   ])
 })
 
-test('where Node has no channels, nothing is published', { skip: !OPTIONS.skip }, async () => {
+test('nothing is published where Node has no channels', { skip: !OPTIONS.skip }, async () => {
   const seen = []
   await hearing(
     ALL,
@@ -248,7 +248,7 @@ test('where Node has no channels, nothing is published', { skip: !OPTIONS.skip }
   assert.deepEqual(seen, [])
 })
 
-test('channels hear of the compatible API', OPTIONS, async () => {
+test('diagnostics channels report requests of the compatibility API', OPTIONS, async () => {
   const seen = []
   const names = ['created', 'start', 'finish', 'close', 'error'].map((name) => `http2.server.stream.${name}`)
   const hear = ({ stream, headers, error }, name) => {

@@ -78,21 +78,22 @@ async function visit(module, port, options) {
 
 /** What ends the request alone, and what the whole session. */
 const wrong = {
-  'DATA before the answer': (stream) => frame(KIND.data, 0, stream, Buffer.from('x')),
-  'DATA of no stream': () => frame(KIND.data, 0, 0),
-  'an answer of a stream that was never there': () => answer(99),
-  'a stream of its own': () => answer(2),
-  'an answer without a status': (stream) => answer(stream, literal('a', 'b')),
-  'a status that is none': (stream) => answer(stream, literal(':status', 'xyz')),
+  'DATA before the response': (stream) => frame(KIND.data, 0, stream, Buffer.from('x')),
+  'DATA without a stream': () => frame(KIND.data, 0, 0),
+  'a response on a stream that was never opened': () => answer(99),
+  'a stream that it opened itself': () => answer(2),
+  'a response without a status': (stream) => answer(stream, literal('a', 'b')),
+  'an invalid status': (stream) => answer(stream, literal(':status', 'xyz')),
   'a status twice': (stream) => answer(stream, Buffer.concat([OK, OK])),
   'a name in upper case': (stream) => answer(stream, Buffer.concat([OK, literal('A', 'b')])),
-  'a field of the connection': (stream) => answer(stream, Buffer.concat([OK, literal('connection', 'close')])),
-  'a block that cannot be read': (stream) => answer(stream, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
-  'CONTINUATION of nothing': (stream) => frame(KIND.continuation, 4, stream, OK),
-  'a window that grows by nothing': () => frame(KIND.window, 0, 0, word(0)),
+  'a connection-specific field': (stream) => answer(stream, Buffer.concat([OK, literal('connection', 'close')])),
+  'a header block that cannot be decoded': (stream) =>
+    answer(stream, Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff])),
+  'CONTINUATION without HEADERS': (stream) => frame(KIND.continuation, 4, stream, OK),
+  'a window update of 0': () => frame(KIND.window, 0, 0, word(0)),
   'a window that is too large': () => Buffer.concat([1, 2].map(() => frame(KIND.window, 0, 0, word(0x7fffffff)))),
-  'settings that are wrong': () => frame(KIND.settings, 0, 0, Buffer.from([0, 5, 0, 0, 0, 0])),
-  'settings of a stream': (stream) => frame(KIND.settings, 0, stream),
+  'invalid settings': () => frame(KIND.settings, 0, 0, Buffer.from([0, 5, 0, 0, 0, 0])),
+  'settings on a stream': (stream) => frame(KIND.settings, 0, stream),
   'a push although it was refused': (stream) =>
     frame(KIND.push, 4, stream, Buffer.concat([word(2), Buffer.from([0x82, 0x86, 0x84])])),
   'a frame that is too long': (stream) => frame(KIND.data, 0, stream, Buffer.alloc(20_000)),
@@ -100,12 +101,12 @@ const wrong = {
 }
 
 const ENDS_STREAM = new Set([
-  'DATA before the answer',
-  'an answer without a status',
-  'a status that is none',
+  'DATA before the response',
+  'a response without a status',
+  'an invalid status',
   'a status twice',
   'a name in upper case',
-  'a field of the connection',
+  'a connection-specific field',
 ])
 
 for (const [name, make] of Object.entries(wrong)) {
@@ -124,7 +125,7 @@ for (const [name, make] of Object.entries(wrong)) {
   })
 }
 
-test('answers are read however they are cut', async () => {
+test('responses can be split anywhere', async () => {
   const whole = (stream) =>
     Buffer.concat([
       answer(stream, Buffer.concat([literal(':status', '103'), literal('link', '</a>')])),
@@ -144,7 +145,7 @@ test('answers are read however they are cut', async () => {
   assert.deepEqual(await serve(script, (port) => visit(ours, port)), { status: 200, body: 'some text', code: 0 })
 })
 
-test('a server goes, and says what it has not handled', async () => {
+test('a server ends with GOAWAY, and unprocessed requests fail', async () => {
   const script = (socket, stream) => {
     if (stream < 5) return
     socket.write(frame(KIND.goaway, 0, 0, Buffer.concat([word(3), word(0), Buffer.from('why')])))
@@ -179,7 +180,7 @@ test('a server goes, and says what it has not handled', async () => {
   assert.deepEqual(await run(ours), expected)
 })
 
-test('a server that goes without a word', async () => {
+test('a server that disconnects without GOAWAY', async () => {
   for (const end of ['end', 'destroy']) {
     const script = (socket) => socket[end]()
     const run = (module) => serve(script, (port) => visit(module, port))
@@ -200,10 +201,10 @@ const floods = {
   pings: () => frame(KIND.ping, 0, 0, Buffer.alloc(8)),
   settings: () => SETTINGS,
   'empty data': (stream) => frame(KIND.data, 0, stream),
-  'informational answers': (stream) => answer(stream, literal(':status', '103')),
+  'informational responses': (stream) => answer(stream, literal(':status', '103')),
   origins: () => frame(KIND.origin, 0, 0),
-  'frames of no known kind': () => frame(99, 0, 0),
-  'windows that nothing waits for': () => frame(KIND.window, 0, 0, word(1)),
+  'frames of an unknown type': () => frame(99, 0, 0),
+  'window updates that are not needed': () => frame(KIND.window, 0, 0, word(1)),
 }
 
 for (const [name, make] of Object.entries(floods)) {
@@ -228,7 +229,7 @@ for (const [name, make] of Object.entries(floods)) {
   })
 }
 
-test('lists of fields that are too large end their stream, and what small blocks swell to is not kept', async () => {
+test('header lists that are too large end their stream, also if they were compressed', async () => {
   // An entry of the table, 4000 bytes long, and many mentions of it.
   const entry = Buffer.concat([Buffer.from([0x40, 1, 0x61, 0x7f, 0xa1, 0x1e]), Buffer.alloc(4000, 'x')])
   const bomb = Buffer.concat([OK, entry, Buffer.alloc(9000, 0xbe)])
@@ -241,7 +242,7 @@ test('lists of fields that are too large end their stream, and what small blocks
   assert.equal(limited.stream[1], 'Stream closed with error code NGHTTP2_ENHANCE_YOUR_CALM')
 })
 
-test('pushes are bounded, and hostile ones end nothing but themselves', async () => {
+test('pushes are limited, and an invalid one ends only itself', async () => {
   const request = Buffer.from([0x82, 0x86, 0x84, 0x01, 0x01, 0x61])
   const script = (socket, stream) => {
     for (let id = 2; id <= 20; id += 2) socket.write(frame(KIND.push, 4, stream, Buffer.concat([word(id), request])))
@@ -265,7 +266,7 @@ test('pushes are bounded, and hostile ones end nothing but themselves', async ()
   })
 })
 
-test('origins are bounded', async () => {
+test('the number of origins is limited', async () => {
   const name = (i) => {
     const text = Buffer.from(`https://a${i}.example`)
     return Buffer.concat([word(text.length).subarray(2), text])
@@ -292,7 +293,7 @@ test('origins are bounded', async () => {
   assert.equal(found, 0)
 })
 
-test('a server that does not read does not fill memory', async () => {
+test('a server that does not read cannot fill the memory', async () => {
   let peer
   const server = net.createServer((socket) => {
     socket.on('error', () => {})
@@ -323,7 +324,7 @@ test('a server that does not read does not fill memory', async () => {
   await new Promise((resolve) => server.close(resolve))
 })
 
-test('nothing is left of what was attacked', async () => {
+test('the attacks leave nothing behind', async () => {
   while (usage().slots > 0) await turn()
   assert.deepEqual(usage(), { slots: 0, handles: usage().handles })
 })

@@ -86,7 +86,7 @@ test('requests over TLS', async () => {
   await same({ requestCert: true, ca }, of('client'))
 })
 
-test('a server that only Node’s TLS can speak with', async () => {
+test('a server that needs Node’s TLS', async () => {
   // Neither is one of rustls's.
   await same(
     { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-ECDSA-AES128-SHA256' },
@@ -95,11 +95,11 @@ test('a server that only Node’s TLS can speak with', async () => {
   )
 })
 
-test('options that only Node’s TLS takes', async () => {
+test('options that need Node’s TLS', async () => {
   await same({}, { ciphers: 'ECDHE-ECDSA-AES128-SHA256:TLS_AES_128_GCM_SHA256' })
 })
 
-test('a server that is not who it should be', async () => {
+test('a server whose certificate is not trusted', async () => {
   const attempt = (module, options) =>
     serve({}, async (port) => {
       const client = module.connect(`https://localhost:${port}`, options)
@@ -133,7 +133,7 @@ test('a server that does not speak HTTP/2', async () => {
   }
 })
 
-test('sockets that are secure already', async () => {
+test('existing TLS sockets', async () => {
   const options = { ca, ALPNProtocols: ['h2'], host: '127.0.0.1', servername: 'localhost' }
   const opens = {
     'one of core': (port) => tls.connect({ port, ...options }),
@@ -154,7 +154,7 @@ test('sockets that are secure already', async () => {
   }
 })
 
-test('sessions of TLS go on', async () => {
+test('TLS sessions are resumed', async () => {
   await serve({}, async (port) => {
     const first = ours.connect(`https://localhost:${port}`, { ca })
     const session = new Promise((resolve) => first.socket.once('session', resolve))
@@ -168,7 +168,7 @@ test('sessions of TLS go on', async () => {
   })
 })
 
-test('under ironwire/register, each session is above sockets of its own kind', async () => {
+test('under ironwire/register, ironwire’s sessions use its sockets, and Node’s use Node’s', async () => {
   await serve({}, async (port) => {
     const program = `
       require(${JSON.stringify(path.join(__dirname, '..', '..', 'register.js'))})
@@ -196,7 +196,7 @@ test('under ironwire/register, each session is above sockets of its own kind', a
   })
 })
 
-test('our server and our client', async () => {
+test('ironwire’s server with its own client', async () => {
   const server = ours.createSecureServer(identity, (req, res) => {
     res.stream.additionalHeaders({ ':status': 103, link: '</a>' })
     req.pipe(res)

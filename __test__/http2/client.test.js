@@ -124,7 +124,7 @@ const echo = (server) =>
     stream.pipe(stream)
   })
 
-test('requests are asked, and answered, as with core', async () => {
+test('requests and responses are those of node:http2', async () => {
   const requests = [
     [undefined],
     [{}],
@@ -178,7 +178,7 @@ test('headers can be a list', async (t) => {
   })
 })
 
-test('what no request may say throws, as with core', async () => {
+test('invalid request headers throw as in node:http2', async () => {
   const wrong = [
     [1],
     ['text'],
@@ -217,7 +217,7 @@ test('what no request may say throws, as with core', async () => {
   assert.deepEqual(await attempt(ours), expected)
 })
 
-test('requests whose path nobody may have are not sent', async () => {
+test('requests with an invalid path are not sent', async () => {
   for (const path of ['/a b', '/a\r\nx: y', '/a\0x\0y', '']) {
     const { result } = await connected(
       ours,
@@ -249,7 +249,7 @@ const endings = {
     stream.respond()
     stream.write('part', () => stream.close(constants.NGHTTP2_NO_ERROR))
   },
-  'a reset before the answer': (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM),
+  'a reset before the response': (stream) => stream.close(constants.NGHTTP2_REFUSED_STREAM),
   'a reset that cancels': (stream) => stream.close(constants.NGHTTP2_CANCEL),
   'a reset within the body': (stream) => {
     stream.respond()
@@ -272,7 +272,7 @@ const endings = {
 
 for (const [name, answer] of Object.entries(endings)) {
   for (const method of ['GET', 'POST']) {
-    test(`${method} is answered by ${name}`, async () => {
+    test(`the response to ${method}: ${name}`, async () => {
       await same(
         (server) =>
           server.on('stream', (stream) => {
@@ -308,7 +308,7 @@ const departures = {
 
 for (const [name, leave] of Object.entries(departures)) {
   for (const method of ['GET', 'POST']) {
-    for (const when of ['before the connection', 'before the answer', 'within the body']) {
+    for (const when of ['before the connection', 'before the response', 'within the body']) {
       test(`${name} of a ${method} ${when}`, async () => {
         await same(
           (server) =>
@@ -360,7 +360,7 @@ test('signals end requests', async () => {
   )
 })
 
-test('a session says what it is, and no more when it is over', async () => {
+test('the properties of a session, before and after its end', async () => {
   const show = (session) => {
     const { alpnProtocol, closed, connecting, destroyed, encrypted, goawayCode, goawayLastStreamID, originSet, type } =
       session
@@ -392,7 +392,7 @@ test('a session says what it is, and no more when it is over', async () => {
   })
 })
 
-test('requests of a session that is over fail', async () => {
+test('requests on a closed session fail', async () => {
   for (const end of ['close', 'destroy']) {
     await same(echo, async (client, { log }) => {
       await once(client, 'connect')
@@ -414,7 +414,7 @@ test('requests of a session that is over fail', async () => {
   }
 })
 
-test('what is asked before there is a connection is done when there is', async () => {
+test('requests made before the connection are sent once it is established', async () => {
   await same(echo, async (client, { log }) => {
     const streams = ['/1', '/2'].map((path) =>
       watch(client.request({ ':path': path, ':method': 'POST' }), log, path, EVENTS),
@@ -433,7 +433,7 @@ test('what is asked before there is a connection is done when there is', async (
   })
 })
 
-test('nobody is there', async () => {
+test('no server is listening', async () => {
   const attempt = async (module) => {
     const port = await freePort()
     const log = []
@@ -447,7 +447,7 @@ test('nobody is there', async () => {
   assert.deepEqual(await attempt(ours), await attempt(core))
 })
 
-test('a promise of a session', async () => {
+test('promisify(connect)', async () => {
   await connected(ours, echo, async (_, { port }) => {
     const session = await promisify(ours.connect)(`http://127.0.0.1:${port}`)
     assert.equal(session.connecting, false)
@@ -456,7 +456,7 @@ test('a promise of a session', async () => {
   })
 })
 
-test('requests beyond what the server takes wait, and are numbered at once', async () => {
+test('requests above the server’s limit wait, and have an id at once', async () => {
   let most = 0
   const setUp = (server) => {
     let open = 0
@@ -483,7 +483,7 @@ test('requests beyond what the server takes wait, and are numbered at once', asy
   assert.equal(most, 2)
 })
 
-test('as many requests are open before the server has said how many it takes', async () => {
+test('the number of open requests before the server’s SETTINGS', async () => {
   const client = (peerMaxConcurrentStreams) => ({ client: { peerMaxConcurrentStreams } })
   for (const most of [1, undefined]) {
     await same(
@@ -529,7 +529,7 @@ test('pushes', async () => {
   assert.equal(result.body, 'done')
 })
 
-test('what the server says of other servers', async () => {
+test('ALTSVC and ORIGIN frames of the server', async () => {
   await same(
     (server) =>
       server.on('stream', (stream) => {
@@ -571,7 +571,7 @@ test('pings and settings', async () => {
   })
 })
 
-test('bodies of many sizes go both ways', async () => {
+test('bodies of many sizes in both directions', async () => {
   const sizes = [0, 1, 16_383, 16_384, 16_385, 65_535, 65_536, 300_000]
   await same(
     (server) =>
@@ -597,7 +597,7 @@ test('bodies of many sizes go both ways', async () => {
   )
 })
 
-test('a body that is not read stops its stream, and no other', async () => {
+test('an unread body stops its own stream only', async () => {
   const size = 1_000_000
   const { result } = await connected(
     ours,
@@ -622,7 +622,7 @@ test('a body that is not read stops its stream, and no other', async () => {
   assert.equal(result, size)
 })
 
-test('writing waits for the server to take what was written', async () => {
+test('backpressure: writing waits for the server', async () => {
   const body = Buffer.alloc(64 * 1024, 'x')
   let go
   const { result } = await connected(
@@ -649,7 +649,7 @@ test('writing waits for the server to take what was written', async () => {
   assert.ok(result < 10, `${result}`)
 })
 
-test('the context of a request is that of its events', async () => {
+test('events run in the async context of their request', async () => {
   const storage = new AsyncLocalStorage()
   await connected(ours, echo, async (client) => {
     await once(client, 'connect')
@@ -671,7 +671,7 @@ test('the context of a request is that of its events', async () => {
   })
 })
 
-test('ticks run between an answer and what follows', async () => {
+test('ticks run between a response and the events after it', async () => {
   await same(
     (server) =>
       server.on('stream', (stream) => {
@@ -691,7 +691,7 @@ test('ticks run between an answer and what follows', async () => {
   )
 })
 
-test('sockets that there are already', async () => {
+test('existing sockets', async () => {
   const streams = {
     'one of ours': (port) => ourNet.connect(port, '127.0.0.1'),
     'one of core': (port) => net.connect(port, '127.0.0.1'),
@@ -716,7 +716,7 @@ test('sockets that there are already', async () => {
   }
 })
 
-test('what a socket has received is the session’s', async () => {
+test('data that a socket has already received belongs to the session', async () => {
   const { result } = await connected(
     core,
     (server) => server.on('stream', (stream) => stream.respond({}, { endStream: true })),
@@ -735,7 +735,7 @@ test('what a socket has received is the session’s', async () => {
   assert.equal(result, 200)
 })
 
-test('a server’s session over a socket, without a server', async (t) => {
+test('performServerHandshake()', async (t) => {
   if (core.performServerHandshake === undefined) return t.skip('this Node has none')
   const kinds = { 'one of ours': ourNet, 'one of core': net }
   for (const [name, { createServer }] of Object.entries(kinds)) {
@@ -784,7 +784,7 @@ function duplexOver(socket) {
   return duplex
 }
 
-test('options that ours do not know are core’s to heed', async () => {
+test('unsupported options are handled by Node', async () => {
   await connected(core, echo, async (_, { port }) => {
     for (const options of [{ paddingStrategy: constants.PADDING_STRATEGY_MAX }, { strictSingleValueFields: false }]) {
       const client = ours.connect(`http://127.0.0.1:${port}`, options)
@@ -809,11 +809,13 @@ test('options that ours do not know are core’s to heed', async () => {
   }
 })
 
-test('idle sessions and streams say so', async () => {
+test('idle sessions and streams emit timeout', async () => {
   await same(
     (server) => server.on('stream', () => {}),
     async (client) => {
       const stream = client.request()
+      // A request that is not sent yet when the session is destroyed has an error.
+      await once(client, 'connect')
       const [session, request] = [once(client, 'timeout'), once(stream, 'timeout')]
       client.setTimeout(20)
       stream.setTimeout(20)
@@ -824,7 +826,7 @@ test('idle sessions and streams say so', async () => {
   )
 })
 
-test('blocks of fields that are too long are not sent', async () => {
+test('header blocks that are too long are not sent', async () => {
   await same(
     echo,
     async (client, { log }) => {
@@ -839,7 +841,7 @@ test('blocks of fields that are too long are not sent', async () => {
   )
 })
 
-test('a process ends when its sessions have, or nothing refers to them', async () => {
+test('a process exits when its sessions have ended or are unref’d', async () => {
   await connected(core, echo, async (_, { port }) => {
     const program = `
       const { http2 } = require(${JSON.stringify(path.join(__dirname, '..', '..'))})
@@ -857,7 +859,7 @@ test('a process ends when its sessions have, or nothing refers to them', async (
   })
 })
 
-test('what a listener throws keeps nothing from other streams, and the session ends', async () => {
+test('an exception in a listener does not affect other streams, and the session ends', async () => {
   await connected(
     ours,
     (server) => server.on('stream', () => {}),
@@ -874,7 +876,7 @@ test('what a listener throws keeps nothing from other streams, and the session e
   )
 })
 
-test('nothing is left of sessions', async () => {
+test('sessions leave nothing behind', async () => {
   await turn()
   const before = usage()
   await connected(ours, echo, async (_, { port }) => {
@@ -900,7 +902,7 @@ test('nothing is left of sessions', async () => {
   assert.deepEqual(usage().slots, before.slots)
 })
 
-test('an answer that has come is heard, though the request ends before it is', async (t) => {
+test('a response that has arrived is delivered although its request ends first', async (t) => {
   const { port, hold } = await early(t, { trailers: { last: 'x' } })
   const client = ours.connect(`http://127.0.0.1:${port}`)
   // Its server is gone first.

@@ -24,7 +24,7 @@ function answers(handler, asks, options = {}) {
   )
 }
 
-test('requests are what Node makes of them', async () => {
+test('requests have the properties of node:http2', async () => {
   const seen = []
   await answers(
     (req, res) => {
@@ -54,7 +54,7 @@ test('requests are what Node makes of them', async () => {
   assert.deepEqual(seen.slice(3), seen.slice(0, 3))
 })
 
-test('responses are what Node makes of them', async () => {
+test('responses have the properties of node:http2', async () => {
   const big = 'x'.repeat(200_000)
   const handlers = {
     '/plain': (res) => res.end('hello'),
@@ -159,7 +159,7 @@ test('responses are what Node makes of them', async () => {
   assert.equal(found[0].body, 'hello')
 })
 
-test('bodies arrive as they were sent, both ways, with their trailers', async () => {
+test('bodies and trailers arrive unchanged in both directions', async () => {
   const body = Buffer.alloc(3_000_000)
   for (let i = 0; i < body.length; i += 4) body.writeUInt32LE((i * 2_654_435_761) >>> 0, i)
   const hash = (bytes) => createHash('sha1').update(bytes).digest('hex')
@@ -179,7 +179,7 @@ test('bodies arrive as they were sent, both ways, with their trailers', async ()
   assert.equal(hash(Buffer.from(found.body, 'latin1')), hash(body))
 })
 
-test('requests and responses are streams, and instances of both classes', async () => {
+test('requests and responses are streams, and instances of Node’s classes and ironwire’s', async () => {
   await withServer(
     ours,
     {},
@@ -208,7 +208,7 @@ test('requests and responses are streams, and instances of both classes', async 
   )
 })
 
-test('a peer that stops reading is waited for', async () => {
+test('backpressure: a response waits for a client that stops reading', async () => {
   const parts = 200
   let drains = 0
   await withServer(
@@ -241,7 +241,7 @@ test('a peer that stops reading is waited for', async () => {
   )
 })
 
-test('a request that is not read holds its peer back, and comes whole when it is', async () => {
+test('backpressure: a request body that is not read holds the client back, and arrives complete', async () => {
   const { promise: held, resolve: hold } = Promise.withResolvers?.() ?? defer()
   await withServer(
     ours,
@@ -284,7 +284,7 @@ function defer() {
   return deferred
 }
 
-test('whoever goes away is noticed', () =>
+test('a client that disconnects is noticed', () =>
   same(async (module) => {
     const events = []
     await withServer(
@@ -337,7 +337,7 @@ test('expectations are answered', () =>
     return found
   }))
 
-test('a handler that throws costs its own request only', () => {
+test('an exception in a handler affects only its own request', () => {
   const program = `
     const { ask, ours, withServer } = require(${JSON.stringify(require.resolve('./support.js'))})
     process.on('uncaughtException', (error) => console.log(error.message))
@@ -353,7 +353,7 @@ test('a handler that throws costs its own request only', () => {
   assert.equal(stdout, 'thrown\n/a,/throws,/b\n')
 })
 
-test('what is written to a response that is over', () =>
+test('writing to a response that has ended', () =>
   same((module) => {
     const seen = []
     let write
@@ -392,7 +392,7 @@ test('what is written to a response that is over', () =>
     )
   }))
 
-test('asynchronous contexts are those of their requests', async () => {
+test('handlers run in the async context of their request', async () => {
   const { AsyncLocalStorage } = require('node:async_hooks')
   const storage = new AsyncLocalStorage()
   await withServer(
@@ -418,7 +418,7 @@ test('asynchronous contexts are those of their requests', async () => {
   )
 })
 
-test("classes of a program's own stand on ours, or on core's", async () => {
+test('classes that extend ironwire’s, or Node’s', async () => {
   for (const base of [core, ours]) {
     class Request extends base.Http2ServerRequest {
       agent() {
@@ -437,4 +437,37 @@ test("classes of a program's own stand on ours, or on core's", async () => {
       async (client) => assert.equal((await ask(client, { 'user-agent': 'me' })).body, 'me'),
     )
   }
+})
+
+test('early hints without a link, and hints that are none', async () => {
+  await same((module) => {
+    const thrown = []
+    return withServer(
+      module,
+      {},
+      (server) =>
+        server.on('request', (_req, res) => {
+          for (const hints of [
+            'text',
+            5,
+            null,
+            [],
+            {},
+            { link: null },
+            { link: 5 },
+            { link: 'no link' },
+            { link: ['no link'] },
+          ]) {
+            try {
+              thrown.push(res.writeEarlyHints(hints))
+            } catch ({ name, code, message }) {
+              thrown.push({ name, code, message })
+            }
+          }
+          thrown.push(res.writeEarlyHints({ link: [] }))
+          res.end()
+        }),
+      async (client) => [await ask(client), thrown],
+    )
+  })
 })

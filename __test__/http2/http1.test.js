@@ -38,7 +38,7 @@ async function get(port, options = {}, body = undefined) {
   return [response.headers['x-version'], text]
 }
 
-test('both are served, whichever comes first', async () => {
+test('HTTP/1 and HTTP/2 are served on one port', async () => {
   const before = usage().slots
   await withBoth(async (server, port) => {
     const client = core.connect(`http://127.0.0.1:${port}`)
@@ -56,7 +56,7 @@ test('both are served, whichever comes first', async () => {
   while (usage().slots > before) await new Promise(setImmediate)
 })
 
-test('the beginning may come byte by byte, or resemble the other', async () => {
+test('the first bytes may arrive one by one, or resemble the preface', async () => {
   await withBoth(async (_server, port) => {
     for (const [text, expected] of [
       ['GET /a HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n', /^HTTP\/1.1 200 OK[\s\S]*GET \/a 0$/],
@@ -84,7 +84,7 @@ test('the beginning may come byte by byte, or resemble the other', async () => {
   })
 })
 
-test('who begins with nothing is let go', async () => {
+test('a client that disconnects without sending anything', async () => {
   const before = usage().slots
   await withBoth(async (server, port) => {
     for (const text of ['', 'PRI *']) {
@@ -99,7 +99,7 @@ test('who begins with nothing is let go', async () => {
   while (usage().slots > before) await new Promise(setImmediate)
 })
 
-test('who does not begin in time is told so, as HTTP/1 has it', async () => {
+test('a client that sends nothing gets the timeout response of HTTP/1', async () => {
   for (const beginning of ['', 'P', 'PRI * HT', 'GET / HTTP/1.1\r\n']) {
     const options = { allowHTTP1: true, headersTimeout: 30, requestTimeout: 60, connectionsCheckingInterval: 10 }
     const server = ours.createServer(options, () => {})

@@ -12,6 +12,7 @@ const test = require('node:test')
 const { setImmediate } = require('node:timers/promises')
 const { ask, core, ours, same, withServer } = require('./support.js')
 const { native, usage } = require('../../lib/engine.js')
+const { kProgress } = require('../../lib/http2/symbols.js')
 const { Timer } = require('../../lib/http2/timer.js')
 
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -39,7 +40,7 @@ async function until(condition) {
   while (!condition()) await setImmediate()
 }
 
-test('bodies that nobody reads keep no stream open', async () => {
+test('unread bodies keep no stream open', async () => {
   const before = usage().slots
   const settings = { initialWindowSize: 1 << 20, maxConcurrentStreams: 10 }
   await withServer(
@@ -65,7 +66,7 @@ test('bodies that nobody reads keep no stream open', async () => {
   await until(() => usage().slots <= before)
 })
 
-test('a body that is read late is read whole', async () => {
+test('a body that is read late arrives complete', async () => {
   await withServer(
     ours,
     {},
@@ -89,7 +90,7 @@ test('a body that is read late is read whole', async () => {
   )
 })
 
-test('a body belongs to whoever reads it first', async () => {
+test('the first reader gets the body', async () => {
   const readers = {
     '/request': (req) => req,
     '/stream': (req) => req.stream,
@@ -130,7 +131,7 @@ test('a body belongs to whoever reads it first', async () => {
   }
 })
 
-test('a small part of a large read does not keep that', async () => {
+test('a small chunk does not keep the memory of a large read', async () => {
   const kept = {}
   await withServer(
     ours,
@@ -169,7 +170,7 @@ test('a small part of a large read does not keep that', async () => {
   )
 })
 
-test('parts of a response do not wait for one another', async (t) => {
+test('parts of a response are sent without delay', async (t) => {
   // Nagle's algorithm would have the second wait for the peer's delayed acknowledgement.
   const { setNoDelay } = native
   t.after(() => {
@@ -189,7 +190,7 @@ test('parts of a response do not wait for one another', async (t) => {
   assert.deepEqual(calls, [true])
 })
 
-test('what one listener throws keeps nothing from the others', async () => {
+test('an exception in one listener does not affect the others', async () => {
   for (const event of ['finish', 'close']) {
     let closed = 0
     const caught = await catching(() =>
@@ -214,7 +215,7 @@ test('what one listener throws keeps nothing from the others', async () => {
   }
 })
 
-test('a session that is destroyed closes, whatever its listeners throw, and not under the hands of its caller', async () => {
+test('a destroyed session closes in a later tick, also if its listeners throw', async () => {
   let done = false
   const caught = await catching(() =>
     withServer(
@@ -243,7 +244,7 @@ test('a session that is destroyed closes, whatever its listeners throw, and not 
   assert.deepEqual(caught.sort(), ['close', 'ping'])
 })
 
-test('a peer that still reads is not cut off when the session closes', async () => {
+test('a client that still reads gets everything when the session closes', async () => {
   const received = await same((module) => {
     let session
     return withServer(
@@ -277,23 +278,23 @@ test('a peer that still reads is not cut off when the session closes', async () 
   assert.equal(received, true)
 })
 
-test('who waits for a peer that takes something now and then is not idle', async (t) => {
+test('a stream that waits for a slow client is not idle', async (t) => {
   // Timers of HTTP/2 keep no process alive.
   const alive = setInterval(() => {}, 1000)
   t.after(() => clearInterval(alive))
   let left = 5
   const owner = new EventEmitter()
   // So much has left whenever it is asked.
-  owner.progress = () => Math.max(left--, 0)
+  owner[kProgress] = () => Math.max(left--, 0)
   new Timer(owner).set(1)
   await once(owner, 'timeout')
   assert.equal(left, -2)
-  owner.progress = () => undefined
+  owner[kProgress] = () => undefined
   new Timer(owner).set(1)
   await once(owner, 'timeout')
 })
 
-test('a session knows whether what it has said leaves', async () => {
+test('a session is not idle while its data is leaving', async () => {
   await withServer(
     ours,
     {},
@@ -303,17 +304,17 @@ test('a session knows whether what it has said leaves', async () => {
       const stream = client.request()
       const [req] = await opened
       const { session } = req.stream
-      assert.equal(typeof session.progress(), 'number')
-      assert.equal(req.stream.progress(), session.progress())
+      assert.equal(typeof session[kProgress](), 'number')
+      assert.equal(req.stream[kProgress](), session[kProgress]())
       let length = 0
       for await (const chunk of stream) length += chunk.length
       assert.equal(length, 3_000_000)
-      await until(() => session.progress() === undefined)
+      await until(() => session[kProgress]() === undefined)
     },
   )
 })
 
-test('the context of a write is that of its callback, however long it waits', async () => {
+test('write callbacks run in their own async context, however long they wait', async () => {
   const storage = new AsyncLocalStorage()
   await same((module) => {
     const seen = new Set()
@@ -354,7 +355,7 @@ test('the context of a write is that of its callback, however long it waits', as
   assert.deepEqual(seen, ['stored', 'stored'])
 })
 
-test('what is undefined in settings is not said', async () => {
+test('undefined settings are not sent', async () => {
   const settings = { initialWindowSize: undefined, maxConcurrentStreams: undefined, maxFrameSize: undefined }
   await withServer(
     ours,
@@ -371,7 +372,7 @@ test('what is undefined in settings is not said', async () => {
   )
 })
 
-test('a stream that is closed behind its response sends all of it', async () => {
+test('a stream that is closed after its response sends all of it', async () => {
   await same((module) =>
     withServer(
       module,
@@ -389,7 +390,7 @@ test('a stream that is closed behind its response sends all of it', async () => 
   )
 })
 
-test('what a push is of can have no fields put into it', async () => {
+test('push headers cannot inject fields', async () => {
   await withServer(
     ours,
     {},
@@ -408,7 +409,7 @@ test('what a push is of can have no fields put into it', async () => {
   )
 })
 
-test('requests that are read end before they close', async () => {
+test('requests that are read emit end before close', async () => {
   for (const method of ['GET', 'POST']) {
     for (const read of [true, false]) {
       const seen = []
@@ -434,7 +435,7 @@ test('requests that are read end before they close', async () => {
   }
 })
 
-test('streams close behind their errors, and say that they were aborted', async () => {
+test('streams emit aborted and error before close', async () => {
   const act = {
     '/204': (stream) => {
       stream.respond({ ':status': 204 })
@@ -495,7 +496,7 @@ test('streams close behind their errors, and say that they were aborted', async 
   })
 })
 
-test('who listens for streams and for requests is not hurt by a reset', async () => {
+test('a reset is harmless with listeners for stream and request', async () => {
   await same((module) => {
     const seen = []
     return withServer(
@@ -525,7 +526,7 @@ test('who listens for streams and for requests is not hurt by a reset', async ()
   })
 })
 
-test('options that are no numbers say nothing', async () => {
+test('numeric options with other values are ignored', async () => {
   for (const value of [undefined, null, '128', Number.NaN, 0, -5, 1.5, 2 ** 40]) {
     const names = ['maxHeaderListPairs', 'maxSettings', 'streamResetBurst', 'streamResetRate']
     const options = Object.fromEntries([...names, 'maxOutstandingPings'].map((name) => [name, value]))
@@ -538,7 +539,7 @@ test('options that are no numbers say nothing', async () => {
   }
 })
 
-test('who has said goodbye may reset the connection', async () => {
+test('a reset after GOAWAY is not an error', async () => {
   const errors = []
   await withServer(
     ours,
@@ -565,7 +566,7 @@ test('who has said goodbye may reset the connection', async () => {
   assert.deepEqual(errors, [])
 })
 
-test("a session's own timeout is nobody else's", async () => {
+test('the timeout of one session does not affect others', async () => {
   await same((module) => {
     const seen = []
     return withServer(
@@ -585,7 +586,7 @@ test("a session's own timeout is nobody else's", async () => {
   })
 })
 
-test('pings that are too many are cancelled', async () => {
+test('pings above the limit are cancelled', async () => {
   await same((module) =>
     withServer(
       module,
@@ -602,7 +603,7 @@ test('pings that are too many are cancelled', async () => {
   )
 })
 
-test('what a response may be written with', async () => {
+test('types of chunks for a response', async () => {
   await same((module) => {
     const seen = []
     const note = (act) => {
@@ -629,7 +630,7 @@ test('what a response may be written with', async () => {
   })
 })
 
-test('whoever has replaced writeHead or write is called', async () => {
+test('replaced writeHead() and write() are called', async () => {
   await same((module) => {
     const calls = []
     return withServer(
@@ -667,7 +668,7 @@ test('whoever has replaced writeHead or write is called', async () => {
   })
 })
 
-test('a response is sent when it is, whatever the request still has to say', async () => {
+test('a response does not wait for the rest of the request', async () => {
   await same((module) =>
     withServer(
       module,
@@ -713,7 +714,7 @@ test('a response is sent when it is, whatever the request still has to say', asy
   }
 })
 
-test('what a peer with large windows is sent goes on without a word of it', async () => {
+test('a client with large windows gets data without window updates', async () => {
   const size = 500_000
   const ways = {
     write(_req, res) {
@@ -756,4 +757,67 @@ test('what a peer with large windows is sent goes on without a word of it', asyn
     client.destroy()
     server.close()
   }
+})
+
+test('a handler whose promise rejects', async () => {
+  await same((module) => {
+    const told = []
+    return withServer(
+      module,
+      {},
+      (server) => {
+        server[Symbol.for('nodejs.rejection')] = Object.getPrototypeOf(server)[Symbol.for('nodejs.rejection')]
+        const fail = (error, ...args) => server[Symbol.for('nodejs.rejection')](error, ...args)
+        server.on('request', (req, res) => {
+          if (req.url === '/begun') res.write('begun')
+          res.on('error', (error) => told.push(error.message))
+          fail(new Error('rejected'), 'request', req, res)
+        })
+      },
+      async (client) => [await ask(client), await ask(client, { ':path': '/begun' }), told],
+    )
+  })
+})
+
+test('events of sessions and streams have the context in which their server listens, or their client connects', async () => {
+  const storage = new AsyncLocalStorage()
+  await same(async (module) => {
+    const seen = new Set()
+    const note = (what) => () => seen.add(`${what}: ${storage.getStore()}`)
+    const server = module.createServer()
+    server.on('session', (session) => {
+      note('session')()
+      for (const event of ['localSettings', 'remoteSettings', 'ping', 'stream'])
+        session.on(event, note(`server ${event}`))
+    })
+    server.on('request', (_req, res) => {
+      note('request')()
+      res.end()
+    })
+    await storage.run('listens', () => once(server.listen(0, '127.0.0.1'), 'listening'))
+    try {
+      await storage.run('connects', async () => {
+        const client = module.connect(`http://127.0.0.1:${server.address().port}`)
+        for (const event of ['connect', 'remoteSettings', 'goaway']) client.on(event, note(`client ${event}`))
+        await once(client, 'remoteSettings')
+        await ask(client)
+        await new Promise((resolve) => client.ping(resolve))
+        client.close()
+        await once(client, 'close')
+      })
+    } finally {
+      server.close()
+    }
+    return [...seen].sort()
+  })
+})
+
+test('a secure server may be disposed of again', async () => {
+  await same(async (module) => {
+    const server = module.createSecureServer()
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    await server[Symbol.asyncDispose]()
+    await server[Symbol.asyncDispose]()
+    return server.listening
+  })
 })

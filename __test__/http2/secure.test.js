@@ -85,7 +85,7 @@ function tellAll(req, res) {
   res.end(JSON.stringify({ httpVersion, scheme, method, url, ...told(req) }))
 }
 
-test('a request says what it came over', async () => {
+test('the socket of a request', async () => {
   const { h2, h1 } = await same((module) =>
     serve(
       module,
@@ -112,7 +112,7 @@ test('a request says what it came over', async () => {
   )
 })
 
-test('bodies of any size arrive, both ways and together', async () => {
+test('bodies of any size arrive, in both directions at once', async () => {
   const sizes = [0, 1, 16_384, 65_536, 3_000_000]
   await same((module) =>
     serve(
@@ -163,7 +163,7 @@ test('sessions and streams', async () => {
   })
 })
 
-test('one server speaks HTTP/1 and HTTP/2, and counts both', async () => {
+test('allowHTTP1: one server speaks HTTP/1 and HTTP/2, and counts both', async () => {
   const before = usage().slots
   await serve(
     ours,
@@ -185,7 +185,7 @@ test('one server speaks HTTP/1 and HTTP/2, and counts both', async () => {
   while (usage().slots > before) await setImmediate()
 })
 
-test('classes for requests of HTTP/1', async () => {
+test('allowHTTP1: own classes for requests and responses', async () => {
   const http = require('node:http')
   class Request extends http.IncomingMessage {}
   class Response extends http.ServerResponse {}
@@ -199,7 +199,7 @@ test('classes for requests of HTTP/1', async () => {
   )
 })
 
-test('who asks for no protocol, or for another one', async () => {
+test('clients without ALPN, or with another protocol', async () => {
   await same((module) =>
     serve(
       module,
@@ -221,7 +221,7 @@ test('who asks for no protocol, or for another one', async () => {
   )
 })
 
-test('a client that does not speak TLS, or may not come in', async () => {
+test('clients that do not speak TLS, or are not authorized', async () => {
   await same((module) =>
     serve(
       module,
@@ -249,7 +249,7 @@ test('a client that does not speak TLS, or may not come in', async () => {
   )
 })
 
-test('names have certificates of their own', async () => {
+test('addContext(): each name has its own certificate', async () => {
   await same((module) =>
     serve(
       module,
@@ -277,7 +277,7 @@ const foreign = {
 }
 
 for (const [name, options] of Object.entries(foreign)) {
-  test(`${name}: whose TLS that ever is, the same answers`, async () => {
+  test(`${name}: the same responses with Node’s TLS`, async () => {
     await same((module) => {
       const seen = []
       return serve(
@@ -302,7 +302,7 @@ for (const [name, options] of Object.entries(foreign)) {
   })
 }
 
-test("sessions over Node's TLS are timed out by the server, too", async () => {
+test('the timeout of the server applies to sessions over Node’s TLS, too', async () => {
   await same((module) =>
     serve(
       module,
@@ -323,7 +323,7 @@ test("sessions over Node's TLS are timed out by the server, too", async () => {
   )
 })
 
-test("a greeting that rustls has no answer to is Node's", async () => {
+test('a ClientHello that rustls does not support is handled by Node', async () => {
   const options = { ciphers: 'AES128-SHA256', maxVersion: 'TLSv1.2' }
   await same((module) =>
     serve(
@@ -335,7 +335,7 @@ test("a greeting that rustls has no answer to is Node's", async () => {
   )
 })
 
-test('somebody else may listen for connections', async () => {
+test('a program may add a listener for secureConnection', async () => {
   await same((module) => {
     const seen = []
     return serve(
@@ -354,7 +354,7 @@ test('somebody else may listen for connections', async () => {
   })
 })
 
-test('who listens for secure connections alone is given them before there is a session', async () => {
+test('a listener that is prepended to secureConnection gets the socket before the session', async () => {
   const seen = await same((module) => {
     const seen = []
     return serve(
@@ -374,7 +374,7 @@ test('who listens for secure connections alone is given them before there is a s
   assert.deepEqual(seen, [['h2', true], 'session'])
 })
 
-test('secrets of the handshake are logged, by the socket that is the session’s', async () => {
+test('keylog is emitted with the socket of the session', async () => {
   const sockets = new Set()
   await serve(
     ours,
@@ -419,7 +419,7 @@ test('a broken record ends the session with an error', async () => {
   )
 })
 
-test('a client that is cut off leaves nothing behind', async () => {
+test('a client that disconnects leaves nothing behind', async () => {
   const before = usage().slots
   await serve(
     ours,
@@ -446,7 +446,7 @@ test('a client that is cut off leaves nothing behind', async () => {
   while (usage().slots > before) await setImmediate()
 })
 
-test('a response that is read slowly is read whole when the session closes behind it', async () => {
+test('a slow reader gets the whole response when the session closes', async () => {
   const length = await same((module) =>
     serve(
       module,
@@ -473,7 +473,7 @@ test('a response that is read slowly is read whole when the session closes behin
   assert.equal(length, 1_000_000)
 })
 
-test('options that are wrong are refused as Node refuses them', () => {
+test('invalid options throw the errors of node:http2', () => {
   for (const options of ['text', { settings: { initialWindowSize: -1 } }, { ...identity, minVersion: 'TLSv9' }]) {
     const refusal = (module) => {
       try {
@@ -487,7 +487,7 @@ test('options that are wrong are refused as Node refuses them', () => {
   }
 })
 
-test('what a server shows', () => {
+test('the properties of a server', () => {
   const server = ours.createSecureServer(identity)
   assert.equal(server.constructor.name, 'Http2SecureServer')
   assert.ok(server instanceof tls.Server)

@@ -32,7 +32,7 @@ function told(handle, use = (client) => ask(client), options = {}) {
 /** Without what differs, and what cannot be seen. */
 const dated = (fields) => fields && { ...Object.fromEntries(Object.entries(fields)), date: typeof fields.date }
 
-test('servers and sessions say that there is a stream to whoever listens in', async () => {
+test('servers and sessions emit stream', async () => {
   await told((server, seen) => {
     server.on('request', (_req, res) => {
       const { session } = res.stream
@@ -71,7 +71,7 @@ test('servers and sessions say that there is a stream to whoever listens in', as
   })
 })
 
-test("a request is one of the stream's listeners", async () => {
+test('the compatibility API listens to the stream', async () => {
   await told(
     (server, seen) => {
       server.on('request', (_req, res) => {
@@ -98,7 +98,7 @@ test("a request is one of the stream's listeners", async () => {
   })
 })
 
-test('classes of requests and responses are made as core makes them', async () => {
+test('own classes get the constructor arguments of node:http2', async () => {
   const classes = (module, seen) => {
     class Request extends module.Http2ServerRequest {
       constructor(stream, headers, options, raw) {
@@ -146,7 +146,7 @@ test('classes of requests and responses are made as core makes them', async () =
   )
 })
 
-test('what is replaced on a stream is called by its response', async () => {
+test('functions that are replaced on a stream are called by its response', async () => {
   for (const late of [false, true]) {
     await told((server, seen) =>
       server.on('request', (_req, res) => {
@@ -168,7 +168,7 @@ test('what is replaced on a stream is called by its response', async () => {
   }
 })
 
-test('streams tell what responses have sent, whenever they are asked for', async () => {
+test('sentHeaders of a stream, whenever it is first accessed', async () => {
   for (const when of ['first', 'head', 'body', 'end', 'finish']) {
     await told((server, seen) =>
       server.on('request', (_req, res) => {
@@ -199,7 +199,7 @@ test('streams tell what responses have sent, whenever they are asked for', async
   }
 })
 
-test('a stream and its request are read side by side', async () => {
+test('a stream and its request can both be read', async () => {
   for (const when of ['first', 'later']) {
     await told(
       (server, seen) =>
@@ -237,7 +237,7 @@ test('a stream and its request are read side by side', async () => {
   )
 })
 
-test('events of a response, its request and their stream come in order', async () => {
+test('events of a response, its request and their stream are in order', async () => {
   const events = (seen, name, emitter, list) => {
     for (const event of list) emitter.on(event, () => seen.push(`${name} ${event}`))
   }
@@ -257,7 +257,7 @@ test('events of a response, its request and their stream come in order', async (
   }
 })
 
-test('what waited before there was a stream leaves first', async () => {
+test('data written before the first access to the stream is sent first', async () => {
   await told(
     (server, seen) =>
       server.on('request', (_req, res) => {
@@ -284,7 +284,7 @@ test('what waited before there was a stream leaves first', async () => {
   )
 })
 
-test('who asks later whether a request is over is told so', async () => {
+test('the end of a request can be checked later', async () => {
   await told(
     (server, seen) =>
       server.on('request', (req, res) => {
@@ -302,7 +302,7 @@ test('who asks later whether a request is over is told so', async () => {
   )
 })
 
-test('what was not sent is not reported as sent', async () => {
+test('data that was not sent is not reported as sent', async () => {
   for (const kind of ['response', 'stream', 'late']) {
     const seen = {}
     await withServer(
@@ -348,7 +348,7 @@ test('what was not sent is not reported as sent', async () => {
   }
 })
 
-test('an open file is sent from where it was asked for, as often as that is', async () => {
+test('respondWithFD() sends from the given offset, also repeatedly', async () => {
   const fd = fs.openSync(__filename, 'r')
   try {
     await told(
@@ -369,7 +369,7 @@ test('an open file is sent from where it was asked for, as often as that is', as
   }
 })
 
-test('delays that timers do not have are refused', async () => {
+test('invalid delays throw', async () => {
   await told((server, seen) =>
     server.on('request', (_req, res) => {
       for (const target of [res, res.stream, res.stream.session]) {
@@ -386,7 +386,7 @@ test('delays that timers do not have are refused', async () => {
   )
 })
 
-test('sessions of a server are connected, and what they say is theirs', async () => {
+test('events and properties of the sessions of a server', async () => {
   await told(
     (server, seen) => {
       server.on('session', (session) => {
@@ -415,7 +415,7 @@ test('sessions of a server are connected, and what they say is theirs', async ()
   )
 })
 
-test("a program's names on servers and sessions are its own", async () => {
+test('properties that a program sets on servers and sessions do not collide', async () => {
   const names = [
     'sessions',
     'options',
@@ -467,7 +467,7 @@ test("a program's names on servers and sessions are its own", async () => {
   )
 })
 
-test('a beginning that is none is called so', async () => {
+test('an invalid preface is reported', async () => {
   const net = require('node:net')
   await same(async (module) => {
     const server = module.createServer(() => {})
@@ -484,7 +484,7 @@ test('a beginning that is none is called so', async () => {
   })
 })
 
-test("clients' callbacks and events come in the context of whoever asked", async () => {
+test('callbacks and events of a client run in the async context of the caller', async () => {
   await withServer(
     core,
     {},
@@ -517,7 +517,7 @@ test("clients' callbacks and events come in the context of whoever asked", async
   )
 })
 
-test('settings that are wrong fail the connection that they were for, and leave no socket behind', async () => {
+test('invalid settings fail their connection and leave no socket behind', async () => {
   await withServer(
     core,
     {},
@@ -532,7 +532,7 @@ test('settings that are wrong fail the connection that they were for, and leave 
   )
 })
 
-test('streams that a server closes say so at once', async () => {
+test('closed is true as soon as a server closes a stream', async () => {
   await told((server, seen) =>
     server.on('stream', (stream) => {
       stream.respond()

@@ -21,7 +21,7 @@ function answers(handler, asks = [[]]) {
   )
 }
 
-test('streams are answered', async () => {
+test('responses on streams', async () => {
   const handlers = {
     '/plain': (stream) => {
       stream.respond({ ':status': 201, 'x-a': ['b', 'c'] })
@@ -139,7 +139,7 @@ test('streams are answered', async () => {
   )
 })
 
-test('what a response must not say is not said', async () => {
+test('invalid response headers throw', async () => {
   await withServer(
     ours,
     {},
@@ -169,7 +169,7 @@ test('what a response must not say is not said', async () => {
   )
 })
 
-test('bodies go through streams', () =>
+test('bodies of streams', () =>
   answers(
     (stream) => {
       stream.on('trailers', (fields, flags) => {
@@ -187,7 +187,7 @@ test('bodies go through streams', () =>
     [[{ ':method': 'POST' }, Buffer.alloc(500_000), { trailers: { 'x-a': 'b' } }]],
   ))
 
-test('responses are pushed to clients that take them', () =>
+test('pushes to clients that accept them', () =>
   same((module) =>
     withServer(
       module,
@@ -219,7 +219,7 @@ test('responses are pushed to clients that take them', () =>
     ),
   ))
 
-test('a response that has ended in this tick can still promise another', () => {
+test('a push is possible until the end of the tick in which the response ends', () => {
   const ends = {
     '/nothing': (stream) => stream.end(),
     '/body': (stream) => stream.end('asked'),
@@ -260,7 +260,7 @@ test('a response that has ended in this tick can still promise another', () => {
   )
 })
 
-test('what ends a response and is not sent is not reported as sent', async () => {
+test('a chunk passed to end() that is not sent is not reported as sent', async () => {
   const seen = await new Promise((resolve) => {
     withServer(
       ours,
@@ -278,7 +278,7 @@ test('what ends a response and is not sent is not reported as sent', async () =>
   assert.deepEqual(seen, ['ECANCELED', false])
 })
 
-test('a promise without a body has ended before its response', () =>
+test('a push without a body has ended before its response', () =>
   same((module) =>
     withServer(
       module,
@@ -310,7 +310,7 @@ test('a promise without a body has ended before its response', () =>
     ),
   ))
 
-test('a file is sent whole when its stream is ended meanwhile', async () => {
+test('a file is sent completely although its stream is ended meanwhile', async () => {
   const { size } = fs.statSync(__filename)
   await same((module) =>
     withServer(
@@ -332,7 +332,7 @@ test('a file is sent whole when its stream is ended meanwhile', async () => {
   )
 })
 
-test('sessions say what they are, ping, and change their settings', () =>
+test('properties, pings and settings of a session', () =>
   same((module) =>
     withServer(
       module,
@@ -405,7 +405,7 @@ test('sessions say what they are, ping, and change their settings', () =>
     ),
   ))
 
-test('sessions close when what is open has ended', () =>
+test('close() waits for open streams', () =>
   same((module) => {
     const events = []
     return withServer(
@@ -429,7 +429,7 @@ test('sessions close when what is open has ended', () =>
     )
   }))
 
-test('sessions tell why they end', () =>
+test('errors of sessions', () =>
   same((module) =>
     withServer(
       module,
@@ -451,7 +451,7 @@ test('sessions tell why they end', () =>
     ),
   ))
 
-test('timeouts are told', () =>
+test('timeouts', () =>
   same(async (module) => {
     const seen = []
     await withServer(
@@ -471,7 +471,7 @@ test('timeouts are told', () =>
     return seen
   }))
 
-test("a server knows its sessions, and other streams than sockets are core's", async () => {
+test('a server tracks its sessions, and leaves streams that are not sockets to Node', async () => {
   const { duplexPair } = require('./duplex.js')
   const server = ours.createServer((_req, res) => res.end('over a stream'))
   const [one, other] = duplexPair()

@@ -106,52 +106,55 @@ async function outcome(...args) {
 
 describe('servers', AT_ONCE, () => {
   const cases = {
-    'that the authority has signed for': [identity, { ca }],
+    'with a certificate signed by a trusted authority': [identity, { ca }],
     'with an RSA key': [of('rsa'), { ca }],
-    'whose authority is unknown': [identity, { ca: undefined }],
-    'while nobody is trusted': [identity, { ca: [] }],
-    'that show less than there is': [leaf, { ca }],
-    'that show less, where the client has the rest': [leaf, { ca: [ca, between] }],
-    'whose authority has no authority itself': [identity, { ca: between }],
-    'that are known themselves, but have not signed themselves': [leaf, { ca: leaf.cert }],
-    'that show an unknown root': [{ ...identity, cert: Buffer.concat([identity.cert, ca]) }, { ca: between }],
-    'that have signed themselves': [of('stranger'), { ca }],
-    'that have signed themselves, and are trusted': [of('stranger'), { ca: pem('stranger-cert.pem') }],
-    'of yesterday': [expired, { ca }],
-    'of yesterday that are trusted': [expired, { ca: expired.cert }],
-    'of version 1': [of('old'), { ca }],
-    'of version 1, in TLS 1.2': [{ ...of('old'), maxVersion: 'TLSv1.2' }, { ca }],
-    'of version 1 that are trusted': [of('old'), { ca: pem('old-cert.pem') }],
-    'with a certificate for clients': [of('client'), { ca }],
-    'of another name': [of('other'), { ca }],
-    'of another name that is asked for': [of('other'), { ca, servername: 'a.wild.example' }],
-    'by their address': [identity, { ca, servername: undefined }],
-    'asked for no name': [identity, { ca, servername: '' }],
+    'with an unknown authority': [identity, { ca: undefined }],
+    'while no authority is trusted': [identity, { ca: [] }],
+    'with an incomplete chain': [leaf, { ca }],
+    'with an incomplete chain that `ca` completes': [leaf, { ca: [ca, between] }],
+    'whose intermediate certificate alone is trusted': [identity, { ca: between }],
+    'whose own certificate, which is not self-signed, is in `ca`': [leaf, { ca: leaf.cert }],
+    'that send an unknown root': [{ ...identity, cert: Buffer.concat([identity.cert, ca]) }, { ca: between }],
+    'with a self-signed certificate': [of('stranger'), { ca }],
+    'with a self-signed certificate that is trusted': [of('stranger'), { ca: pem('stranger-cert.pem') }],
+    'with an expired certificate': [expired, { ca }],
+    'with an expired certificate that is trusted': [expired, { ca: expired.cert }],
+    'with a certificate of version 1': [of('old'), { ca }],
+    'with a certificate of version 1, in TLS 1.2': [{ ...of('old'), maxVersion: 'TLSv1.2' }, { ca }],
+    'with a certificate of version 1 that is trusted': [of('old'), { ca: pem('old-cert.pem') }],
+    'with a certificate for clients only': [of('client'), { ca }],
+    'with a certificate for another name': [of('other'), { ca }],
+    'with a certificate for the servername that was given': [of('other'), { ca, servername: 'a.wild.example' }],
+    'that are named by their address': [identity, { ca, servername: undefined }],
+    'with an empty servername': [identity, { ca, servername: '' }],
     'of TLS 1.2': [{ ...identity, maxVersion: 'TLSv1.2' }, { ca }],
-    'of another version than the client has': [
+    'without a TLS version in common': [
       { ...identity, maxVersion: 'TLSv1.2' },
       { ca, minVersion: 'TLSv1.3' },
     ],
-    'with another protocol than the client has': [
+    'without an ALPN protocol in common': [
       { ...identity, ALPNProtocols: ['a'] },
       { ca, ALPNProtocols: ['b'] },
     ],
-    'with the same protocol': [
+    'with an ALPN protocol in common': [
       { ...identity, ALPNProtocols: ['a', 'b'] },
       { ca, ALPNProtocols: ['b'] },
     ],
-    'who know the client': [
+    'that accept the client certificate': [
       { ...identity, requestCert: true, ca },
       { ca, ...of('client') },
     ],
-    'who do not know the client': [
+    'that do not accept the client certificate': [
       { ...identity, requestCert: true, ca },
       { ca, ...of('stranger') },
     ],
-    'who would like to know the client': [{ ...identity, requestCert: true, rejectUnauthorized: false, ca }, { ca }],
-    'who want to know the client': [{ ...identity, requestCert: true, ca }, { ca }],
-    'with suites that rustls does not have': [{ ...of('rsa'), ciphers: 'AES256-SHA', maxVersion: 'TLSv1.2' }, { ca }],
-    'with a curve that rustls does not have': [{ ...identity, ecdhCurve: 'secp521r1' }, { ca }],
+    'that request a client certificate, but do not require it': [
+      { ...identity, requestCert: true, rejectUnauthorized: false, ca },
+      { ca },
+    ],
+    'that require a client certificate': [{ ...identity, requestCert: true, ca }, { ca }],
+    'with cipher suites that rustls lacks': [{ ...of('rsa'), ciphers: 'AES256-SHA', maxVersion: 'TLSv1.2' }, { ca }],
+    'with a curve that rustls lacks': [{ ...identity, ecdhCurve: 'secp521r1' }, { ca }],
   }
   for (const [name, [server, client]] of Object.entries(cases)) {
     same(name, { key: undefined, cert: undefined, ...server }, hello, async (module, port) => [
@@ -160,7 +163,7 @@ describe('servers', AT_ONCE, () => {
     ])
   }
 
-  same('hear nothing of a client that does not trust them', of('other'), hello, async (module, port, server) => {
+  same('get no request from a client that does not trust them', of('other'), hello, async (module, port, server) => {
     let requests = 0
     server.on('request', () => requests++)
     const plain = []
@@ -171,7 +174,7 @@ describe('servers', AT_ONCE, () => {
     return [error.code, requests, plain.length]
   })
 
-  it('of version 1 that nobody trusts are not asked twice', async () => {
+  it('with an untrusted certificate of version 1 get one connection only', async () => {
     const server = core.createServer(of('old'), hello)
     let connections = 0
     server.on('connection', () => connections++)
@@ -180,7 +183,7 @@ describe('servers', AT_ONCE, () => {
     assert.deepEqual([body, says.error, says.isOurs, connections], ['hello', 'DEPTH_ZERO_SELF_SIGNED_CERT', true, 1])
   })
 
-  it('are asked by Node at once, where that had to be found out', async () => {
+  it("that need Node's TLS get it at once after the first attempt", async () => {
     const server = core.createServer({ ...of('rsa'), ciphers: 'AES256-SHA', maxVersion: 'TLSv1.2' }, hello)
     let connections = 0
     server.on('connection', () => connections++).on('tlsClientError', () => {})
@@ -203,7 +206,7 @@ describe('servers', AT_ONCE, () => {
   })
 })
 
-describe('what is no server of TLS', AT_ONCE, () => {
+describe('a server that', AT_ONCE, () => {
   const answers = {
     'speaks HTTP': 'HTTP/1.1 400 Bad Request\r\n\r\n',
     'speaks SSH': 'SSH-2.0-OpenSSH_9.6\r\n',
@@ -241,7 +244,7 @@ describe('what is no server of TLS', AT_ONCE, () => {
     })
   }
 
-  same('resets', {}, hello, async (module) => {
+  same('resets the connection', {}, hello, async (module) => {
     const server = net.createServer((socket) => socket.once('data', () => socket.resetAndDestroy()))
     const port = await listen(server)
     const found = await outcome(module, port)
@@ -249,7 +252,7 @@ describe('what is no server of TLS', AT_ONCE, () => {
     return found
   })
 
-  same('is not there', {}, hello, async (module) => {
+  same('does not exist', {}, hello, async (module) => {
     const server = net.createServer()
     const port = await listen(server)
     await new Promise((resolve) => server.close(resolve))
@@ -260,7 +263,7 @@ describe('what is no server of TLS', AT_ONCE, () => {
 
 describe('sockets', AT_ONCE, () => {
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
-    same(`say what their TLS is: ${version}`, { maxVersion: version }, hello, async (module, port) => {
+    same(`have the properties of TLS: ${version}`, { maxVersion: version }, hello, async (module, port) => {
       const req = module.get({ port, ...trusting, agent: false })
       const [socket] = await once(req, 'socket')
       const before = [socket.authorized, socket.alpnProtocol, socket.secureConnecting, socket.encrypted]
@@ -276,7 +279,7 @@ describe('sockets', AT_ONCE, () => {
     })
   }
 
-  same('tell their events in order', {}, hello, async (module, port) => {
+  same('emit their events in order', {}, hello, async (module, port) => {
     const events = []
     const req = module.get({ port, ...trusting, agent: false })
     req.on('socket', (socket) => {
@@ -291,7 +294,7 @@ describe('sockets', AT_ONCE, () => {
     return events.filter((event) => event !== 'end')
   })
 
-  same('log their keys', { maxVersion: 'TLSv1.3' }, hello, async (module, port) => {
+  same('emit keylog', { maxVersion: 'TLSv1.3' }, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const labels = []
     agent.on('keylog', (line, socket) => labels.push([String(line).split(' ')[0], socket.encrypted, line.at(-1)]))
@@ -301,7 +304,7 @@ describe('sockets', AT_ONCE, () => {
     return labels.sort()
   })
 
-  same('go on with sessions', {}, hello, async (module, port) => {
+  same('resume sessions', {}, hello, async (module, port) => {
     const found = []
     for (const options of [{}, { maxCachedSessions: 0 }, { maxCachedSessions: 1 }]) {
       for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
@@ -318,7 +321,7 @@ describe('sockets', AT_ONCE, () => {
     return found
   })
 
-  same('have a session that a program keeps', { maxVersion: 'TLSv1.2' }, hello, async (module, port) => {
+  same('accept a session that the program stored', { maxVersion: 'TLSv1.2' }, hello, async (module, port) => {
     const first = await ask(module, port)
     const { session } = first.says
     const { says } = await ask(module, port, { session })
@@ -326,7 +329,7 @@ describe('sockets', AT_ONCE, () => {
     return [Buffer.isBuffer(session), says.reused, other.says.reused]
   })
 
-  same('are looked at by who asks for that', {}, hello, async (module, port) => {
+  same('pass the certificate to checkServerIdentity', {}, hello, async (module, port) => {
     const found = []
     for (const checkServerIdentity of [
       (name, certificate) => new Error(`not ${name} ${certificate.subject.CN}`),
@@ -341,7 +344,7 @@ describe('sockets', AT_ONCE, () => {
     return found
   })
 
-  it('are not lent to TLS above them while theirs is beginning', async () => {
+  it('can carry another TLS connection', async () => {
     const server = core.createServer(identity)
     // TLS in TLS, as a proxy has it.
     server.on('connect', (_req, socket) => {
@@ -375,7 +378,7 @@ async function digest(req, res) {
 }
 
 describe('requests', AT_ONCE, () => {
-  same('with bodies of any size', {}, digest, async (module, port) => {
+  same('can have bodies of any size', {}, digest, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true, maxSockets: 1 })
     const found = []
     for (const size of [0, 1, 16_384, 16_385, 3_000_000]) {
@@ -387,7 +390,7 @@ describe('requests', AT_ONCE, () => {
     return found
   })
 
-  same('wait while their server does not read', {}, undefined, async (module, port, server) => {
+  same('are held back while the server does not read', {}, undefined, async (module, port, server) => {
     const req = module.request({ port, ...trusting, agent: false, method: 'POST' })
     req.flushHeaders()
     const [arrived, res] = await once(server, 'request')
@@ -409,7 +412,7 @@ describe('requests', AT_ONCE, () => {
   })
 
   same(
-    'have answers that wait to be read',
+    'have responses that wait to be read',
     {},
     (_req, res) => res.end(Buffer.alloc(4_000_000, 'x')),
     async (module, port) => {
@@ -425,7 +428,7 @@ describe('requests', AT_ONCE, () => {
   )
 
   same(
-    'share connections, in their order',
+    'share connections, in order',
     {},
     (req, res) => res.end(req.url),
     async (module, port) => {
@@ -445,7 +448,7 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
-  same('take no names that are none', {}, hello, (module, port) =>
+  same('refuse an invalid servername', {}, hello, (module, port) =>
     [5, true, {}].map((servername) => {
       try {
         // What Node has begun by then is to come to nothing.
@@ -457,7 +460,7 @@ describe('requests', AT_ONCE, () => {
     }),
   )
 
-  same('use connections of their own options only', {}, hello, async (module, port) => {
+  same('only use connections with the same options', { keepAliveTimeout: 0 }, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const found = []
     for (const options of [
@@ -482,7 +485,7 @@ describe('requests', AT_ONCE, () => {
   })
 
   same(
-    'are aborted at any time',
+    'can be aborted at any time',
     {},
     (_req, res) => res.write('begun'),
     async (module, port) => {
@@ -513,7 +516,7 @@ describe('requests', AT_ONCE, () => {
   )
 
   same(
-    'give up when they have waited',
+    'time out',
     {},
     () => {},
     async (module, port) => {
@@ -531,7 +534,7 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
-  same('that look at the server in a way of their own share nothing', {}, hello, async (module, port) => {
+  same('with a checkServerIdentity of their own share no connection', {}, hello, async (module, port) => {
     const agent = new module.Agent({ keepAlive: true })
     const found = []
     const refuse = () => new Error('no')
@@ -546,7 +549,7 @@ describe('requests', AT_ONCE, () => {
     return found
   })
 
-  same('become something else', {}, hello, async (module, port, server) => {
+  same('can be upgraded', {}, hello, async (module, port, server) => {
     server.on('upgrade', (_req, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst')
       socket.pipe(socket)
@@ -564,7 +567,7 @@ describe('requests', AT_ONCE, () => {
   })
 
   same(
-    'of URLs and of options',
+    'take URLs and options',
     {},
     (req, res) => res.end(`${req.headers.host} ${req.url}`),
     async (module, port) => {
@@ -592,7 +595,7 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
-  same('with wrong options', {}, hello, async (module, port) => {
+  same('throw for invalid options', {}, hello, async (module, port) => {
     const wrong = [
       { ca: 'no certificate' },
       { ca: 1 },
@@ -646,7 +649,7 @@ describe('agents for proxies', AT_ONCE, () => {
     }
   }
 
-  same('that look who calls them, and connect through a tunnel', {}, hello, async (module, port) => {
+  same('that inspect their caller, and connect through a tunnel', {}, hello, async (module, port) => {
     const proxy = http.createServer().on('connect', (_req, near) => {
       const far = net.connect(port, '127.0.0.1', () => near.write('HTTP/1.1 200 OK\r\n\r\n'))
       near.on('error', () => far.destroy()).pipe(far)
@@ -676,7 +679,7 @@ describe('agents for proxies', AT_ONCE, () => {
   })
 })
 
-describe('what is left to Node', AT_ONCE, () => {
+describe('handled by Node', AT_ONCE, () => {
   const pfx = { pfx: pem('server.pfx'), passphrase: 'secret' }
   const cases = {
     'a store of PKCS #12': pfx,
@@ -695,7 +698,7 @@ describe('what is left to Node', AT_ONCE, () => {
     })
   }
 
-  it('agents of Node, and requests of Node on agents of ours', async () => {
+  it("Node's agents, and Node's requests on ironwire's agents", async () => {
     const server = core.createServer(identity, hello)
     const port = await listen(server)
     const found = []
@@ -720,7 +723,7 @@ describe('what is left to Node', AT_ONCE, () => {
   })
 })
 
-describe('who replaces something is obeyed', () => {
+describe('functions that a program replaces are called', () => {
   /** Runs `code` while `object[name]` is `value`. */
   async function replaced(object, name, value, code) {
     const descriptor = Object.getOwnPropertyDescriptor(object, name)
@@ -732,7 +735,7 @@ describe('who replaces something is obeyed', () => {
     }
   }
 
-  it('in Node', async () => {
+  it("in Node's modules", async () => {
     const server = core.createServer(identity, hello)
     const port = await listen(server)
     const called = []
@@ -783,7 +786,7 @@ describe('who replaces something is obeyed', () => {
     server.close()
   })
 
-  it('by another agent for all', async () => {
+  it('with another global agent', async () => {
     const server = core.createServer(identity, hello)
     const port = await listen(server)
     const { globalAgent } = https
@@ -801,7 +804,7 @@ describe('who replaces something is obeyed', () => {
   })
 })
 
-describe('the environment', AT_ONCE, () => {
+describe('the environment variable', AT_ONCE, () => {
   const program = `
     const { https } = require(process.argv[1])
     const get = (port) => new Promise((resolve) => {
@@ -834,7 +837,7 @@ describe('the environment', AT_ONCE, () => {
   }
 })
 
-it('nothing is left', async () => {
+it('no connection is left open', async () => {
   https.globalAgent.destroy()
   await emptied()
 })

@@ -24,7 +24,7 @@ async function serving(t, server) {
   return port
 }
 
-test('files are what they are, by either way to serve them', async (t) => {
+test('files arrive unchanged, with createStaticServer and with serveStatic', async (t) => {
   const root = makeTree(t, FILES)
   const handler = serveStatic(root)
   for (const server of [
@@ -46,7 +46,7 @@ test('files are what they are, by either way to serve them', async (t) => {
   }
 })
 
-test('options of TLS are checked as https checks them', (t) => {
+test('invalid TLS options throw the errors of node:https', (t) => {
   const root = makeTree(t, FILES)
   assert.throws(() => createStaticServer(root, { tls: 5 }), {
     code: 'ERR_INVALID_ARG_TYPE',
@@ -56,7 +56,7 @@ test('options of TLS are checked as https checks them', (t) => {
   assert.equal(createStaticServer(root, { tls: identity, keepAliveTimeout: 1234 }).keepAliveTimeout, 1234)
 })
 
-test('the command serves them, and says what is wrong with its options', {
+test('the command serves files, and reports invalid options', {
   skip: process.platform === 'win32',
 }, async (t) => {
   const root = makeTree(t, FILES)

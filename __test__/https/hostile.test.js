@@ -66,10 +66,10 @@ describe('in the handshake', AT_ONCE, () => {
   survives('nonsense', {}, sends(Buffer.alloc(100_000, 0xa5)))
   survives('a record that is too long', {}, sends(record(22, 1, 0x5000, Buffer.alloc(0x5000, 1))))
   survives('a message that is too long', PATIENT, sends(record(22, 1, 0x4000, Buffer.alloc(0x4000, 1))))
-  survives('an alert for a greeting', {}, sends(record(21, 3, 2, Buffer.from([2, 40]))))
-  survives('application data for a greeting', {}, sends(record(23, 3, 4, Buffer.from('data'))))
-  survives('records without anything in them', PATIENT, sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))))
-  survives('a greeting that never ends', PATIENT, sends(record(22, 1, 200, Buffer.from([1, 0, 1]))))
+  survives('an alert in place of the ClientHello', {}, sends(record(21, 3, 2, Buffer.from([2, 40]))))
+  survives('application data in place of the ClientHello', {}, sends(record(23, 3, 4, Buffer.from('data'))))
+  survives('empty records', PATIENT, sends(...Array(200).fill(record(22, 3, 0, Buffer.alloc(0)))))
+  survives('a ClientHello that never ends', PATIENT, sends(record(22, 1, 200, Buffer.from([1, 0, 1]))))
   for (const module of [core, https]) {
     it(`does not keep a server from closing, ${module === https ? 'ours' : "Node's"}`, async () => {
       const server = module.createServer({ ...identity, handshakeTimeout: 100 })
@@ -85,10 +85,10 @@ describe('in the handshake', AT_ONCE, () => {
       await Promise.all([once(server.close(), 'close'), ending])
     })
   }
-  survives('half a greeting, and no more', PATIENT, sends(Buffer.from([22, 3])))
+  survives('half a ClientHello', PATIENT, sends(Buffer.from([22, 3])))
 })
 
-describe('after it', AT_ONCE, () => {
+describe('after the handshake', AT_ONCE, () => {
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const options = { minVersion: version, maxVersion: version }
     const attacks = (bytes) => async (port, server) => {
@@ -102,10 +102,10 @@ describe('after it', AT_ONCE, () => {
       assert.match(error.code, /^ERR_SSL_/)
       await closing
     }
-    survives(`a record that was made up, in ${version}`, options, attacks(record(23, 3, 64, Buffer.alloc(64, 1))))
+    survives(`a forged record, in ${version}`, options, attacks(record(23, 3, 64, Buffer.alloc(64, 1))))
     survives(`a record that is too long, in ${version}`, options, attacks(record(23, 3, 0x4900, Buffer.alloc(0x4900))))
-    survives(`no record at all, in ${version}`, options, attacks(Buffer.alloc(1000, 0x41)))
-    survives(`an end without a farewell, in ${version}`, options, async (port, server) => {
+    survives(`bytes that are not a record, in ${version}`, options, attacks(Buffer.alloc(1000, 0x41)))
+    survives(`an end without close_notify, in ${version}`, options, async (port, server) => {
       const closed = once(server, 'secureConnection').then(
         ([served]) => new Promise((resolve) => served.on('close', resolve)),
       )
@@ -117,7 +117,7 @@ describe('after it', AT_ONCE, () => {
     })
   }
 
-  survives('another handshake', { maxVersion: 'TLSv1.2' }, async (port) => {
+  survives('a second handshake', { maxVersion: 'TLSv1.2' }, async (port) => {
     const socket = await secure(port, { maxVersion: 'TLSv1.2' })
     const [error] = await new Promise((resolve) => {
       socket.on('error', (error) => resolve([error]))
@@ -128,7 +128,7 @@ describe('after it', AT_ONCE, () => {
   })
 })
 
-it('connections that came to nothing leave nothing', async () => {
+it('failed connections leave nothing behind', async () => {
   const program = `
     const { https } = require(${JSON.stringify(require.resolve('../..'))})
     const { once } = require('node:events'), fs = require('node:fs'), net = require('node:net'), tls = require('node:tls')
@@ -168,6 +168,6 @@ it('connections that came to nothing leave nothing', async () => {
   assert.ok(Number(stdout) < 1024, `${stdout} KiB`)
 })
 
-it('none of them has left a connection open', async () => {
+it('no connection is left open', async () => {
   await emptied()
 })

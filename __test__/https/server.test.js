@@ -58,7 +58,7 @@ function told({ socket }) {
 const tellAll = (req, res) => res.end(JSON.stringify(told(req)))
 
 describe('requests', AT_ONCE, () => {
-  same('are answered, whatever their size', {}, echo, async (port) => {
+  same('can have any size', {}, echo, async (port) => {
     const agent = new core.Agent({ keepAlive: true, maxSockets: 1 })
     const found = []
     for (const size of [0, 1, 1000, 16_384, 16_385, 100_000, 3_000_000]) {
@@ -70,7 +70,7 @@ describe('requests', AT_ONCE, () => {
   })
 
   same(
-    'are answered in their order when they come together',
+    'that arrive together are answered in order',
     {},
     (req, res) => res.end(req.url),
     async (port) => {
@@ -86,7 +86,7 @@ describe('requests', AT_ONCE, () => {
     },
   )
 
-  same('that are cut anywhere', {}, echo, async (port) => {
+  same('can be split anywhere', {}, echo, async (port) => {
     const socket = await secure(port)
     for (const byte of 'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody')
       socket.write(byte)
@@ -95,7 +95,7 @@ describe('requests', AT_ONCE, () => {
     return text.endsWith('body')
   })
 
-  same('wait while their client does not read', {}, flood, async (port, server) => {
+  same('are answered at the speed of the client', {}, flood, async (port, server) => {
     const socket = await secure(port)
     const drained = once(server, 'held')
     socket.pause().write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
@@ -105,7 +105,7 @@ describe('requests', AT_ONCE, () => {
     return length > FLOOD
   })
 
-  same('can become something else', {}, hello, async (port, server) => {
+  same('can be upgraded', {}, hello, async (port, server) => {
     server.on('upgrade', (_req, socket) => {
       socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
       socket.pipe(socket)
@@ -143,9 +143,9 @@ function flood(_req, res) {
   more()
 }
 
-describe('what a socket says', AT_ONCE, () => {
+describe('the properties of a socket', AT_ONCE, () => {
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
-    same(`of ${version}`, { minVersion: version, maxVersion: version }, tellAll, async (port) =>
+    same(`in ${version}`, { minVersion: version, maxVersion: version }, tellAll, async (port) =>
       JSON.parse((await ask(port)).body),
     )
 
@@ -175,7 +175,7 @@ describe('what a socket says', AT_ONCE, () => {
   }
 
   same(
-    'that lets everybody in knows who it was afterwards',
+    'that accepts every client shows whether the client is authorized',
     { requestCert: true, rejectUnauthorized: false, ca },
     undefined,
     async (port, server) => {
@@ -199,7 +199,7 @@ describe('what a socket says', AT_ONCE, () => {
   )
 
   same(
-    'that keeps a client out tells the server so',
+    'that refuses a client emits tlsClientError',
     { requestCert: true, rejectUnauthorized: true, ca },
     hello,
     async (port, server) => {
@@ -219,8 +219,8 @@ describe('what a socket says', AT_ONCE, () => {
   )
 
   for (const [name, options] of [
-    ['of rustls', {}],
-    ["of Node's TLS", { ecdhCurve: 'P-256' }],
+    ['with rustls', {}],
+    ["with Node's TLS", { ecdhCurve: 'P-256' }],
   ]) {
     same(
       `${name}: addresses, and all bytes through a tunnel whose client has ended its side`,
@@ -249,12 +249,12 @@ describe('what a socket says', AT_ONCE, () => {
     )
   }
 
-  same('of a protocol', { ALPNProtocols: ['h2', 'http/1.1'] }, tellAll, async (port) =>
+  same('with ALPN', { ALPNProtocols: ['h2', 'http/1.1'] }, tellAll, async (port) =>
     JSON.parse((await ask(port, { ALPNProtocols: ['http/1.1'] })).body),
   )
 
   same(
-    'is derived by both sides',
+    'exportKeyingMaterial() gives the same at both ends',
     {},
     hello,
     async (port, server) => {
@@ -278,7 +278,7 @@ describe('what a socket says', AT_ONCE, () => {
     (found) => assert.deepEqual(found.slice(0, 3), [true, true, false]),
   )
 
-  same('is shown to who listens', {}, hello, async (port, server) => {
+  same('keylog', {}, hello, async (port, server) => {
     const secured = once(server, 'secureConnection')
     const socket = await secure(port)
     const [served] = await secured
@@ -299,7 +299,7 @@ function codeOf(code) {
   }
 }
 
-describe('what goes wrong', AT_ONCE, () => {
+describe('tlsClientError', AT_ONCE, () => {
   /** What the server was told, and what became of the client's connection. */
   const refused = (options, attempt) => [
     options,
@@ -326,9 +326,9 @@ describe('what goes wrong', AT_ONCE, () => {
   same('plain HTTP', ...refused({}, raw('GET / HTTP/1.1\r\nHost: a\r\n\r\n')), ({ code }) =>
     assert.equal(code, 'ERR_SSL_HTTP_REQUEST'),
   )
-  same('anything else', ...refused({}, raw('SSH-2.0-OpenSSH_9.6\r\n')))
+  same('other data', ...refused({}, raw('SSH-2.0-OpenSSH_9.6\r\n')))
   same(
-    'a client that goes away',
+    'a client that disconnects',
     ...refused({}, async (port) => {
       const socket = net.connect(port, '127.0.0.1')
       socket.end(Buffer.from([22, 3, 1, 0, 100]))
@@ -336,32 +336,32 @@ describe('what goes wrong', AT_ONCE, () => {
     }),
     ({ code }) => assert.equal(code, 'ECONNRESET'),
   )
-  same('an old client', ...refused({ minVersion: 'TLSv1.3' }, fails({ maxVersion: 'TLSv1.2' })))
+  same('a client with an old TLS version', ...refused({ minVersion: 'TLSv1.3' }, fails({ maxVersion: 'TLSv1.2' })))
   same(
-    'no suite in common',
+    'no cipher suite in common',
     ...refused(
       { ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256', maxVersion: 'TLSv1.2' },
       fails({ ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' }),
     ),
   )
   same('no protocol in common', ...refused({ ALPNProtocols: ['a'] }, fails({ ALPNProtocols: ['b'] })))
-  same('a client that does not trust', ...refused({ minVersion: 'TLSv1.3' }, fails({ ca: [] })))
+  same('a client that does not trust the server', ...refused({ minVersion: 'TLSv1.3' }, fails({ ca: [] })))
   same(
-    'a handshake that takes too long',
+    'a handshake that times out',
     ...refused({ handshakeTimeout: 50 }, async (port) => {
       const socket = net.connect(port, '127.0.0.1').on('error', () => {})
       await once(socket.resume(), 'close')
     }),
     ({ code }) => assert.equal(code, 'ERR_TLS_HANDSHAKE_TIMEOUT'),
   )
-  same('is a client error, too', {}, hello, async (port, server) => {
+  same('also emits clientError', {}, hello, async (port, server) => {
     const failed = once(server, 'clientError')
     await raw('GET / HTTP/1.1\r\n\r\n')(port)
     const [{ code }] = await failed
     return code
   })
 
-  it('options, as Node says it', () => {
+  it('invalid options throw the errors of node:https', () => {
     for (const options of [
       { key: 'x' },
       { ...identity, key: of('other').key },
@@ -391,25 +391,25 @@ describe('certificates', AT_ONCE, () => {
     return found
   }
 
-  same('by the name that is asked for', {}, hello, async (port, server) => {
+  same('are selected by the requested name', {}, hello, async (port, server) => {
     const before = await everyName(port)
     server.addContext('other.example', of('other'))
     server.addContext('*.wild.example', of('other'))
     return [before, await everyName(port)]
   })
-  same('for names only', { key: undefined, cert: undefined }, hello, async (port, server) => {
+  same('can be given for added names only', { key: undefined, cert: undefined }, hello, async (port, server) => {
     server.addContext('other.example', of('other'))
     const error = once(server, 'tlsClientError')
     await assert.rejects(shown(port, 'localhost'))
     return [await shown(port, 'other.example'), (await error)[0].code]
   })
-  same('that are replaced', {}, hello, async (port, server) => {
+  same('can be replaced', {}, hello, async (port, server) => {
     const before = await shown(port, 'localhost')
     server.setSecureContext(of('other'))
     return [before, await shown(port, 'localhost')]
   })
   same(
-    'of both kinds',
+    'can be of both key types',
     { key: [pem('rsa-key.pem'), identity.key], cert: [pem('rsa-cert.pem'), identity.cert] },
     hello,
     async (port) => {
@@ -423,13 +423,13 @@ describe('certificates', AT_ONCE, () => {
     },
   )
   same(
-    'with what is between them and the authority among `ca`',
+    'can have their intermediate certificate in `ca`',
     { cert: pem('server-cert.pem'), ca: [pem('between-cert.pem')] },
     hello,
     async (port) => (await ask(port)).status,
   )
   same(
-    'with an encrypted key',
+    'can have an encrypted key',
     { key: pem('server-encrypted-key.pem'), passphrase: 'secret' },
     hello,
     async (port) => (await ask(port)).status,
@@ -457,7 +457,7 @@ describe('sessions', AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(`are resumed in ${maxVersion}`, { maxVersion }, tellAll, (port) => resume(port, { maxVersion }), assert.ok)
     same(
-      `go on with another server that has the keys, in ${maxVersion}`,
+      `are resumed at another server with the same ticket keys, in ${maxVersion}`,
       { maxVersion },
       hello,
       async (port, server) => {
@@ -479,7 +479,7 @@ describe('sessions', AT_ONCE, () => {
 
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(
-      `go on in ${maxVersion}, until the key of tickets is replaced`,
+      `are resumed in ${maxVersion} until the ticket keys are replaced`,
       { maxVersion },
       hello,
       async (port, server) => {
@@ -507,7 +507,7 @@ describe('sessions', AT_ONCE, () => {
     )
   }
 
-  it('have keys of 48 bytes that are no others', () => {
+  it('have ticket keys of 48 random bytes', () => {
     const keys = [0, 1].map(() => https.createServer(identity).getTicketKeys())
     assert.deepEqual(
       keys.map((key) => key.length),
@@ -517,7 +517,7 @@ describe('sessions', AT_ONCE, () => {
   })
 
   same(
-    'log their secrets',
+    'emit keylog',
     {},
     hello,
     async (port, server) => {
@@ -532,7 +532,7 @@ describe('sessions', AT_ONCE, () => {
   )
 })
 
-describe('what rustls cannot do is left to Node', AT_ONCE, () => {
+describe("features that rustls lacks use Node's TLS", AT_ONCE, () => {
   const works = (options, more) => [
     options,
     hello,
@@ -546,26 +546,20 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
     },
   ]
   same(
-    'a suite of old',
+    'an old cipher suite',
     ...works({ ciphers: 'AES128-SHA', maxVersion: 'TLSv1.2', ...of('rsa') }, { ciphers: 'AES128-SHA' }),
   )
   same('PFX', ...works({ key: undefined, cert: undefined, pfx: pem('server.pfx'), passphrase: 'secret' }))
-  same(
-    'a name that a function answers',
-    ...works({ SNICallback: (_name, done) => done(null, tls.createSecureContext(identity)) }),
-  )
-  same(
-    'a protocol that a function chooses',
-    ...works({ ALPNCallback: ({ protocols }) => protocols[0] }, { ALPNProtocols: ['http/1.1'] }),
-  )
+  same('SNICallback', ...works({ SNICallback: (_name, done) => done(null, tls.createSecureContext(identity)) }))
+  same('ALPNCallback', ...works({ ALPNCallback: ({ protocols }) => protocols[0] }, { ALPNProtocols: ['http/1.1'] }))
   const old = { ciphers: 'AES128-SHA', maxVersion: 'TLSv1.2' }
-  same('a client with suites of old', ...works(of('rsa'), old))
+  same('a client with old cipher suites', ...works(of('rsa'), old))
   same('a client with another curve', ...works({}, { ecdhCurve: 'P-521' }))
-  same('a client with no host name for a name', {}, tellAll, async (port) =>
+  same('a client whose servername is not a host name', {}, tellAll, async (port) =>
     JSON.parse((await ask(port, { servername: 'sni.0', rejectUnauthorized: false })).body),
   )
   for (const [name, options] of Object.entries({ any: {}, old })) {
-    same(`${name} client whose bytes come one by one`, of('rsa'), hello, async (port) => {
+    same(`${name} client whose bytes arrive one by one`, of('rsa'), hello, async (port) => {
       const slow = net.createServer((socket) => {
         const served = net.connect({ port, host: '127.0.0.1', noDelay: true })
         served.on('error', () => {}).pipe(socket.on('error', () => {}))
@@ -579,14 +573,14 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
       return [status, String(body)]
     })
   }
-  same('a context that is made already', {}, hello, async (port, server) => {
+  same('a context that exists already', {}, hello, async (port, server) => {
     server.addContext('other.example', tls.createSecureContext(of('other')))
     const socket = await secure(port, { servername: 'other.example' })
     const { subject } = socket.getPeerCertificate()
     socket.destroy()
     return subject.CN
   })
-  same('who looks at what is below', {}, hello, async (port, server) => {
+  same('access to the underlying socket', {}, hello, async (port, server) => {
     const connections = once(server, 'connection')
     const { status } = await ask(port)
     const [socket] = await connections
@@ -594,9 +588,9 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
   })
 })
 
-describe('the end', () => {
+describe('close', () => {
   // Node leaves those in their handshakes alone, and waits for them.
-  it('is that of all connections, in handshakes, too', async () => {
+  it('closeAllConnections() also ends connections in their handshake', async () => {
     const server = https.createServer(identity, hello)
     const port = await listen(server)
     const raw = net.connect(port, '127.0.0.1').on('error', () => {})
@@ -606,7 +600,7 @@ describe('the end', () => {
     await Promise.all([...closed, once(server.close(), 'close')])
   })
 
-  it('leaves nothing open', async () => {
+  it('leaves no handle open', async () => {
     await emptied()
     const server = https.createServer(identity, hello)
     const port = await listen(server)

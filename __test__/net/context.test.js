@@ -5,8 +5,10 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { AsyncLocalStorage } = require('node:async_hooks')
+const { execFileSync } = require('node:child_process')
 const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
+const path = require('node:path')
 const node = { net: require('node:net'), http: require('node:http') }
 const ironwire = require('../../index.js')
 
@@ -36,13 +38,13 @@ async function trace({ net }) {
   return seen.sort()
 }
 
-test('listeners see what the socket or server was made with', async () => {
+test('listeners run in the async context in which the socket or server was made', async () => {
   const expected = await trace(node)
   assert.ok(expected.includes('data client') && expected.includes('connection server'))
   assert.deepEqual(await trace(ironwire), expected)
 })
 
-test('without a context around, none is seen', async () => {
+test('without a context, listeners have none', async () => {
   const server = ironwire.net.createServer((socket) => socket.resume().end(String(storage.getStore())))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -52,7 +54,7 @@ test('without a context around, none is seen', async () => {
 })
 
 for (const [name, { http }] of Object.entries({ node, ironwire })) {
-  test(`http handlers see what listen() was called in, of ${name}`, async (t) => {
+  test(`http handlers run in the async context of listen(), with ${name}`, async (t) => {
     const server = http.createServer((_req, res) => {
       const store = storage.getStore()
       // Must not reach the next request on this connection.
@@ -72,6 +74,45 @@ for (const [name, { http }] of Object.entries({ node, ironwire })) {
       for await (const chunk of res) body += chunk
       assert.equal(body, 'server')
     }
+  })
+}
+
+/** What a program prints that runs on its own, with `ironwire` as a variable. */
+const run = (program, ...flags) =>
+  execFileSync(process.execPath, [...flags, '-e', `const ironwire = require('./index.js')\n${program}`], {
+    cwd: path.join(__dirname, '..', '..'),
+    encoding: 'utf8',
+  })
+
+// Otherwise each connection of a server would keep that context, and run its listeners in it.
+test('loading a module leaves the context of the program empty', () => {
+  const printed = run(`
+    const { AsyncResource } = require('node:async_hooks')
+    for (const name of Object.keys(ironwire)) for (const part of Object.keys(ironwire[name])) void ironwire[name][part]
+    const server = ironwire.http.createServer().listen(0, () => server.close())
+    const resource = new AsyncResource('sample')
+    const contexts = Object.getOwnPropertySymbols(resource).filter(({ description }) => !description.endsWith('id_symbol'))
+    console.log(contexts.map((symbol) => resource[symbol]).filter((context) => context !== undefined))
+  `)
+  assert.equal(printed, '[]\n')
+})
+
+for (const flag of ['--no-async-context-frame', '--experimental-async-context-frame']) {
+  const skip = !process.allowedNodeEnvironmentFlags.has(flag)
+  test(`contexts with ${flag}`, { skip }, () => {
+    const printed = run(
+      `
+      const storage = new (require('node:async_hooks').AsyncLocalStorage)()
+      const server = ironwire.http.createServer((_req, res) => res.end(storage.getStore()))
+      storage.run('server', () => server.listen(0, '127.0.0.1', () => {
+        storage.exit(() => require('node:http').get({ port: server.address().port, agent: false }, (res) => {
+          res.on('data', (body) => console.log(String(body))).on('end', () => server.close())
+        }))
+      }))
+      `,
+      flag,
+    )
+    assert.equal(printed, 'server\n')
   })
 }
 
@@ -101,13 +142,13 @@ async function published({ net }) {
   return seen
 }
 
-test("Node's diagnostics channels are told", async () => {
+test('Node’s diagnostics channels are published', async () => {
   const expected = await published(node)
   assert.ok(expected.length >= 5)
   assert.deepEqual((await published(ironwire)).sort(), expected.sort())
 })
 
-test("a descriptor that is none gets Node's error", () => {
+test('an invalid descriptor causes Node’s error', () => {
   for (const fd of [-1, 99_999, 1.5, 2 ** 32, Number.NaN, '1', null]) {
     let expected
     try {

@@ -34,7 +34,7 @@ async function connected(t, options, { module = net, ...server } = {}) {
 for (const module of [net, nodeNet]) {
   const kind = module === net ? 'ours' : "Node's"
 
-  test(`there and back, over sockets that are ${kind}`, async (t) => {
+  test(`round trip, over sockets that are ${kind}`, async (t) => {
     const { client, open } = await connected(t, framing, { module })
     const server = open()
     server.on('data', (message) => server.write(Buffer.from(message).reverse()))
@@ -46,7 +46,7 @@ for (const module of [net, nodeNet]) {
     assert.deepEqual(seen, ['cba', '', 'x'.repeat(300_000), 'zy'])
   })
 
-  test(`any cutting gives the same messages, over sockets that are ${kind}`, async (t) => {
+  test(`messages can be split anywhere, over sockets that are ${kind}`, async (t) => {
     const { client, other, socket } = await connected(t, framing, { module })
     const sent = Array.from({ length: 400 }, (_, i) =>
       randomBytes(Math.floor(Math.random() ** 4 * (i % 50 ? 3000 : 200_000))),
@@ -78,7 +78,7 @@ for (const module of [net, nodeNet]) {
     assert.equal(socket.bytesRead, bytes.length)
   })
 
-  test(`what is too long destroys both, over sockets that are ${kind}`, async (t) => {
+  test(`a message that is too long destroys the socket and the stream, over sockets that are ${kind}`, async (t) => {
     const { client, socket, other } = await connected(t, { ...framing, maxLength: 3 }, { module })
     const closed = new Promise((resolve) => socket.once('close', resolve))
     const seen = []
@@ -101,7 +101,7 @@ for (const module of [net, nodeNet]) {
     assert.match(error.message, /inside a frame of 7 bytes, 5 bytes after its start$/)
   })
 
-  test(`half-close: an answer to the last message still leaves, over sockets that are ${kind}`, async (t) => {
+  test(`half-close: an answer to the last message is still sent, over sockets that are ${kind}`, async (t) => {
     // What Node's sockets receive is read ahead, the end with it: there only one that may stay open can answer.
     const { client, open } = await connected(t, framing, { module, allowHalfOpen: module === nodeNet })
     client.write(bytesOf('a'))
@@ -120,7 +120,7 @@ for (const module of [net, nodeNet]) {
     assert.deepEqual(seen, ['answer to a', 'answer to b'])
   })
 
-  test(`a reader that does not read holds the other side back, over sockets that are ${kind}`, async (t) => {
+  test(`backpressure: a slow reader holds the other side back, over sockets that are ${kind}`, async (t) => {
     const { client, other, socket } = await connected(t, framing, { module })
     const chunk = framer.encodeMany(Array.from({ length: 600 }, () => Buffer.alloc(100)))
     let sent = 0
@@ -162,7 +162,7 @@ for (const module of [net, nodeNet]) {
   })
 }
 
-test('what was received before frames was asked for is cut, too', async (t) => {
+test('data received before frames() was called is split, too', async (t) => {
   const { socket, other } = await connectedPlain(t)
   socket.write(framer.encodeMany(['early', 'bird'].map(bytesOf)).subarray(0, 12))
   await once(other, 'readable')
@@ -185,7 +185,7 @@ async function connectedPlain(t) {
   return { socket, other }
 }
 
-test('a read has many messages, and those of nothing are not lost', async (t) => {
+test('one read may contain many messages, also empty ones', async (t) => {
   const { socket, other } = await connectedPlain(t)
   const messages = other.frames({ length: 'varint' })
   let count = 0
@@ -198,7 +198,7 @@ test('a read has many messages, and those of nothing are not lost', async (t) =>
   assert.equal(count, 200_000)
 })
 
-test('every kind', async (t) => {
+test('all kinds of framing', async (t) => {
   const words = ['one', 'two', 'x'.repeat(9000), 'end']
   for (const options of [
     { length: 'u16le', counts: 'frame', trailer: 1 },
@@ -220,7 +220,7 @@ test('every kind', async (t) => {
   }
 })
 
-test('a socket that is destroyed once its end was seen just closes', async (t) => {
+test('a socket that is destroyed after its end just closes', async (t) => {
   const { socket, other } = await connectedPlain(t)
   const messages = other.frames(framing)
   messages.resume().on('end', () => other.destroy())
@@ -229,7 +229,7 @@ test('a socket that is destroyed once its end was seen just closes', async (t) =
   assert.equal(messages.errored, null)
 })
 
-test('who listens to a socket besides hears its bytes', async (t) => {
+test('other listeners of the socket get its bytes', async (t) => {
   const { socket, other } = await connectedPlain(t)
   const chunks = []
   other.on('data', (chunk) => chunks.push(chunk))
@@ -241,7 +241,7 @@ test('who listens to a socket besides hears its bytes', async (t) => {
   assert.equal(Buffer.concat(chunks).toString(), 'a\nb\n')
 })
 
-test('a socket that gives strings has no messages', async (t) => {
+test('a socket with an encoding cannot be framed', async (t) => {
   const { socket, other } = await connectedPlain(t)
   socket.on('error', () => {})
   const messages = other.frames({ delimiter: '\n' })
@@ -267,7 +267,7 @@ test('options are checked', async (t) => {
   assert.throws(() => other.frames(framing), { code: 'ERR_INVALID_ARG_VALUE', message: /already/ })
 })
 
-test('a listener that throws costs its message only, also where it is the last one', () => {
+test('an exception in a listener affects its message only, also the last one', () => {
   const program = `
     const { net, codec } = require(${JSON.stringify(require.resolve('../../index.js'))})
     const framing = { delimiter: ' ', unterminated: true }
@@ -295,7 +295,7 @@ test('a listener that throws costs its message only, also where it is the last o
   assert.deepEqual(stdout.trim().split('\n'), ['got a', 'threw b1', 'threw b2', 'got c', 'threw d', 'end'])
 })
 
-test('messages come in the context that the socket was made in', async (t) => {
+test('messages are delivered in the async context of the socket', async (t) => {
   const storage = new AsyncLocalStorage()
   const server = net.createServer((socket) => socket.end(framer.encode(bytesOf('x'))))
   const port = await listening(t, server)

@@ -122,7 +122,7 @@ for (const [name, server, client] of pairs) {
   })
 }
 
-test('text of every length, whose next character is the widest where memory ends', async () => {
+test('strings of every length that end in a wide character at the end of the memory', async () => {
   const pieces = ['a', 'é', '€'].flatMap((filler) =>
     Array.from({ length: 600 }, (_, length) => `${filler.repeat(length)}😀 and more`),
   )
@@ -141,7 +141,7 @@ test('text of every length, whose next character is the widest where memory ends
   assertSame(await receive(socket, () => 1), Buffer.from(pieces.join('')), 'text')
 })
 
-test('a peer that stops reading holds the writer up instead of growing its memory', async () => {
+test('backpressure: a peer that stops reading holds the writer up', async () => {
   const server = net.createServer((peer) => {
     peer.pause()
     server.once('done', () => peer.destroy())

@@ -96,7 +96,7 @@ for (const [kind, create] of Object.entries(connections)) {
   })
 }
 
-test('a stale id, and numbers that never were one', () => {
+test('stale and invalid ids', () => {
   const id = native.createTcp()
   native.close(id, false)
   for (const wrong of [id, -1, 0x7fffffff, 4294967295, 1e10, 0.5, Number.NaN]) {
@@ -108,7 +108,7 @@ test('a stale id, and numbers that never were one', () => {
   }
 })
 
-test('what is no number is said to be none', () => {
+test('arguments that are not numbers are refused', () => {
   for (const wrong of [undefined, null, '1', {}, 1n, Symbol('id')]) {
     for (const [name, call] of Object.entries({ ...CONNECTION_ONLY, ...HARMLESS })) {
       assert.throws(() => call(wrong), { code: 'IRONWIRE_INTERNAL' }, name)

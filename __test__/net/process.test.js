@@ -40,7 +40,7 @@ for (const [what, end] of [
   ['destroy()', 'socket.destroy()'],
   ['an uncaught exception', 'throw new Error("end")'],
 ]) {
-  test(`what was written right before ${what} arrives`, async () => {
+  test(`data written right before ${what} arrives`, async () => {
     const server = await collector()
     const collected = new Promise((resolve) => server.once('collected', resolve))
     await run(
@@ -55,7 +55,7 @@ for (const [what, end] of [
   })
 }
 
-test('a process with nothing left to do exits, one with an open socket does not', async () => {
+test('an open socket keeps the process running', async () => {
   const idle = await run(`require(${root})`)
   assert.deepStrictEqual(idle, { code: 0, signal: null, stdout: '', stderr: '' })
   const unref = await run(
@@ -78,7 +78,7 @@ test('a process with nothing left to do exits, one with an open socket does not'
   held.kill()
 })
 
-test('workers start and end with sockets open, beside the main thread', async () => {
+test('workers start and end with open sockets', async () => {
   const result = await run(
     `const { Worker } = require('node:worker_threads')
      const { net } = require(${root})
@@ -100,7 +100,7 @@ test('workers start and end with sockets open, beside the main thread', async ()
   assert.deepStrictEqual(result, { code: 0, signal: null, stdout: 'closed\n', stderr: '' })
 })
 
-test('a throwing listener reaches uncaughtException, and the socket goes on', async () => {
+test('an exception in a listener reaches uncaughtException, and the socket continues', async () => {
   const result = await run(
     `const { net } = require(${root})
      let seen = 0

@@ -194,7 +194,7 @@ same('a socket with a buffer of its own that another one pauses in the same turn
   return { before, after: heard[paused] }
 })
 
-test('a socket that another one gives to http or http2 in the same turn has all that it received', LIMIT, async (t) => {
+test('a socket that is handed to http or http2 keeps all data that it has received', LIMIT, async (t) => {
   const { served, peers } = await connections(t, ourNet, 3)
   const h1 = http.createServer((req, res) => res.end(req.url))
   const h2 = http2.createServer()
@@ -219,7 +219,7 @@ test('a socket that another one gives to http or http2 in the same turn has all 
   await until(t, () => received[0].endsWith('/all') && received[1].includes(acknowledged))
 })
 
-test('a throw costs its own event, ticks included', () => {
+test('an exception affects its own event only, and ticks run', () => {
   const [expected, ours] = ['node:net', 'ironwire'].map((name) => {
     const { stdout, stderr } = spawnSync(process.execPath, [path.join(__dirname, 'fixtures', 'throws.js'), name], {
       encoding: 'utf8',
@@ -330,7 +330,7 @@ for (const [name, program] of Object.entries(programs)) {
   })
 }
 
-test('chunks that are kept stay what they were, whatever comes after them', LIMIT, async (t) => {
+test('chunks that a program keeps do not change', LIMIT, async (t) => {
   const count = 32
   const { served, peers } = await connections(t, ourNet, count)
   const kept = served.map(() => [])

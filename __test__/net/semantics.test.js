@@ -198,6 +198,26 @@ const scenarios = {
     })
   },
 
+  // Before Node 22.13, servers have no such option.
+  'an address that is blocked': (net, log, done) => {
+    const blockList = new net.BlockList()
+    blockList.addAddress('127.0.0.1')
+    const server = net.createServer({ blockList }, (socket) => {
+      log('taken')
+      socket.end()
+    })
+    server.listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1').resume()
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        server.getConnections((error, count) => {
+          log('refused', error, server.blockList !== undefined && count === 0)
+          server.close(() => done(log('close')))
+        })
+      })
+    })
+  },
+
   'the key of a server': (net, log, done) => {
     const server = net.createServer().listen(0, () => {
       log(server._connectionKey)
@@ -257,7 +277,7 @@ for (const [name, scenario] of Object.entries(scenarios)) {
   })
 }
 
-test('every export of node:net is there, and ours are kinds of them', () => {
+test('every export of node:net exists, and ironwire’s classes extend Node’s', () => {
   assert.deepStrictEqual(
     Object.keys(nodeNet).filter((key) => !(key in net)),
     [],
@@ -268,7 +288,7 @@ test('every export of node:net is there, and ours are kinds of them', () => {
   assert.strictEqual(net.createServer() instanceof net.Server, true)
 })
 
-test('writes of one turn leave as one', async () => {
+test('writes of one turn are sent together', async () => {
   const server = nodeNet.createServer()
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   const first = new Promise((resolve) => {
@@ -284,7 +304,7 @@ test('writes of one turn leave as one', async () => {
   server.close()
 })
 
-test('an attempt that was given up in favour of the next address ends without a word', async () => {
+test('an abandoned connection attempt ends silently', async () => {
   const server = nodeNet.createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const thrown = []
@@ -316,7 +336,7 @@ test('an attempt that was given up in favour of the next address ends without a 
   }
 })
 
-test('what somebody has given up is not called, though its end comes later', async () => {
+test('abandoned callbacks are not called later', async () => {
   const server = nodeNet.createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))
   const { Connection, createTcp } = require('../../lib/net/handle.js')
@@ -332,7 +352,7 @@ test('what somebody has given up is not called, though its end comes later', asy
   server.close()
 })
 
-test("a server's connection is its worker's, once it was transferred", async (t) => {
+test('a transferred connection belongs to the worker', async (t) => {
   const { Worker } = require('node:worker_threads')
   if (
     !Object.getOwnPropertySymbols(nodeNet.Server.prototype).some((symbol) => /messaging_transfer/.test(String(symbol)))
@@ -362,4 +382,17 @@ test("a server's connection is its worker's, once it was transferred", async (t)
     assert.strictEqual(String(answer), 'there')
   }
   assert.deepStrictEqual(served, [])
+})
+
+test('any backlog that Node takes', async (t) => {
+  for (const module of [nodeNet, net]) {
+    for (const backlog of ['many', '5', 1.5, -1, Number.NaN, null, 2 ** 40]) {
+      const server = module.createServer()
+      t.after(() => server.close())
+      await new Promise((resolve, reject) => {
+        server.on('error', reject)
+        server.listen({ port: 0, host: '127.0.0.1', backlog }, resolve)
+      })
+    }
+  }
 })

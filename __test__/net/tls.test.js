@@ -28,7 +28,7 @@ async function echoed(secure, bytes) {
   return Buffer.concat(chunks)
 }
 
-test('both sides go over to TLS in the middle of a connection', async (t) => {
+test('both sides start TLS in the middle of a connection', async (t) => {
   const server = net.createServer((socket) => {
     socket.once('data', (line) => {
       assert.strictEqual(String(line), 'STARTTLS')
@@ -49,7 +49,7 @@ test('both sides go over to TLS in the middle of a connection', async (t) => {
   if (!socket.closed) await once(socket, 'close')
 })
 
-test('over a socket that is still connecting, and under an https server', async (t) => {
+test('TLS over a socket that is still connecting, and with an https server', async (t) => {
   const secure = https.createServer(secrets, (_req, res) => res.end('secure'))
   const port = await listening(
     t,
@@ -60,7 +60,7 @@ test('over a socket that is still connecting, and under an https server', async 
   assert.strictEqual(String(await response.setEncoding('latin1').reduce((text, chunk) => text + chunk, '')), 'secure')
 })
 
-test('what is no TLS is an error of the secure socket', async (t) => {
+test('data that is not TLS is an error of the secure socket', async (t) => {
   const server = net.createServer((socket) => {
     const secure = new tls.TLSSocket(socket, { isServer: true, ...secrets })
     secure.on('error', (error) => server.emit('failed', error))
@@ -72,7 +72,7 @@ test('what is no TLS is an error of the secure socket', async (t) => {
   if (!socket.closed) await once(socket.resume(), 'close')
 })
 
-test('within a tunnel that an HTTP server of ours has opened', async (t) => {
+test('TLS through a tunnel of an HTTP server', async (t) => {
   const inner = http.createServer((req, res) =>
     res.end(`${req.url} within ${req.socket.encrypted ? 'TLS' : 'nothing'}`),
   )
@@ -89,7 +89,7 @@ test('within a tunnel that an HTTP server of ours has opened', async (t) => {
   socket.destroy()
 })
 
-test('what the socket below fails with ends the secure socket, and nothing else', async (t) => {
+test('an error of the underlying socket ends the secure socket only', async (t) => {
   const server = net.createServer((socket) => {
     const secure = new tls.TLSSocket(socket, { isServer: true, ...secrets })
     // In some states it hears of the error, in others only of the end.

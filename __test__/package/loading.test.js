@@ -79,6 +79,20 @@ test('an addon that does not load says what the system said', (t) => {
   assert.match(message, /does not fit this Node or this system \(.+\); run `npm run build`/)
 })
 
+test('a bundler that has replaced `require` is named', (t) => {
+  const place = unbuilt(t)
+  const file = path.join(place, 'binding.js')
+  const text = fs.readFileSync(file, 'utf8')
+  // What @rollup/plugin-commonjs puts there without `ignoreDynamicRequires`.
+  const bundled = text.replace('return require(`./', 'return commonjsRequire(`./')
+  assert.notStrictEqual(bundled, text)
+  const replacement = `function commonjsRequire(path) { throw new Error('Could not dynamically require "' + path + '". Please configure …') }`
+  fs.writeFileSync(file, `${bundled}\n${replacement}\n`)
+  const { code, message } = failure(place)
+  assert.strictEqual(code, 'IRONWIRE_ADDON_MISSING')
+  assert.match(message, /a bundler has replaced .* \(Could not dynamically require .*\); docs\/bundling\.md says/)
+})
+
 test('an addon of a newer C library says which', { skip: process.platform !== 'linux' }, (t) => {
   const place = unbuilt(t)
   const bytes = fs.readFileSync(path.join(root, addon))

@@ -38,7 +38,7 @@ function pbts(name, ...args) {
   return { stdout, stderr }
 }
 
-test('imports within the folders are read', () => {
+test('imports inside the folders are read', () => {
   for (const name of ['sub/ok.proto', './sub/ok.proto', 'sub/../sub/ok.proto']) assert.match(pbts(name).stdout, /Ok/)
   assert.match(pbts('more.proto', '-I', '../more').stdout, /More/)
   assert.match(pbts('../more/more.proto', '-I', '../more').stdout, /More/)
@@ -46,7 +46,7 @@ test('imports within the folders are read', () => {
   assert.match(pbts('missing.proto').stderr, /imported file "missing.proto" was not found/)
 })
 
-test('nothing out of them is, whether it is there or not', () => {
+test('files outside the folders are not read, existing or not', () => {
   for (const name of ['../secret.proto', '../missing.proto', 'sub/../../secret.proto', '../more/more.proto']) {
     assert.match(pbts(name).stderr, /^ironwire: import ".*" leads to .*, which is in none of the folders for imports: /)
   }
@@ -60,7 +60,7 @@ test('nothing out of them is, whether it is there or not', () => {
   }
 })
 
-test('links lead where they lead', { skip: !isPosix }, () => {
+test('symbolic links are followed', { skip: !isPosix }, () => {
   fs.symlinkSync('../secret.proto', inside('schemas', 'out.proto'))
   fs.symlinkSync('..', inside('schemas', 'up'))
   fs.symlinkSync('sub/ok.proto', inside('schemas', 'in.proto'))
@@ -71,7 +71,7 @@ test('links lead where they lead', { skip: !isPosix }, () => {
   assert.match(pbts('up/more/more.proto', '-I', '../more').stdout, /More/)
 })
 
-test('only regular files, and so much of them', () => {
+test('only regular files are read, up to a limit', () => {
   assert.match(pbts('folder.proto').stderr, /is not a regular file/)
   if (isPosix) {
     spawnSync('mkfifo', [inside('schemas', 'pipe.proto')])
@@ -95,7 +95,7 @@ test('only regular files, and so much of them', () => {
   }
 })
 
-test('an endless file, named by its user', { skip: !isPosix }, () => {
+test('an endless file that the user names', { skip: !isPosix }, () => {
   const { status, stderr } = spawnSync(process.execPath, [BIN, 'pbjs', '/dev/zero'], {
     encoding: 'utf8',
     timeout: 120_000,

@@ -55,7 +55,7 @@ async function decodeBoth(chunks, options) {
   return iterated
 }
 
-test('one message: bytes as protobufjs has them, and how many', () => {
+test('one message: the bytes of protobufjs, and their number', () => {
   const theirs = protobufjs.parse(SOURCE).root.lookupType('Note')
   for (const [index, note] of notes.entries()) {
     const ours = protobuf.encodeDelimited(Note, note)
@@ -87,7 +87,7 @@ test('one after another in a buffer, from an offset', () => {
   assert.deepStrictEqual(protobuf.decodeDelimited(Note, new Uint8Array(bytes)), expected[0])
 })
 
-test('what does not fit or is cut short is an error', () => {
+test('truncated messages and small buffers are errors', () => {
   assert.throws(() => protobuf.encodeDelimited(Note, { id: 1 }, Buffer.alloc(2)), { code: 'ERR_BUFFER_OUT_OF_BOUNDS' })
   assert.throws(() => protobuf.encodeDelimited(Note, { id: 1 }, Buffer.alloc(2), 3), { code: 'ERR_OUT_OF_RANGE' })
   assert.throws(() => protobuf.encodeDelimited(Note, { id: 1 }, 'x'), { code: 'ERR_INVALID_ARG_TYPE' })
@@ -107,7 +107,7 @@ test('what does not fit or is cut short is an error', () => {
   assert.throws(() => protobuf.decodeDelimited(Note, Buffer.from([2, 0x12, 5])), { code: 'IRONWIRE_PROTOBUF_INVALID' })
 })
 
-test('a length padded to ten bytes is a length, an eleventh byte is not', async () => {
+test('a length may be padded to ten bytes, not to eleven', async () => {
   const padded = Buffer.from([0x82, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0, 8, 1])
   assert.strictEqual(protobuf.decodeDelimited(Note, padded).id, 1)
   const chunks = [...padded].map((byte) => Buffer.from([byte]))
@@ -127,7 +127,7 @@ test('a stream split at every byte, and into single bytes', async () => {
   assert.deepStrictEqual((await decodeBoth([])).got, [])
 })
 
-test('a stream cut at every byte: whole messages, then an error unless between two', async () => {
+test('a stream truncated at every byte: whole messages, then an error unless it ends between two', async () => {
   const ends = new Set([0])
   let end = 0
   for (const note of notes) {
@@ -178,7 +178,7 @@ test('random messages in random chunks', async () => {
   }
 })
 
-test('a length above the limit is an error before its bytes are held', async () => {
+test('a length above the limit is an error before its bytes are stored', async () => {
   const { got, code, message } = await decodeBoth([Buffer.from([2, 8, 1, 0x65])], { maxSize: 100 })
   assert.strictEqual(code, 'IRONWIRE_PROTOBUF_TOO_LARGE')
   assert.match(message, /101 bytes.*limit of 100/)
@@ -264,7 +264,7 @@ test('from encoder to decoder through a pipe', async () => {
   assert.strictEqual((await error).code, 'ERR_INVALID_ARG_TYPE')
 })
 
-test('leaving the loop closes the source', async () => {
+test('leaving the loop closes the source stream', async () => {
   const source = Readable.from([bytes, bytes], { objectMode: false })
   for await (const note of protobuf.decodeStream(Note, source)) {
     assert.deepStrictEqual(note, expected[0])
@@ -294,7 +294,7 @@ test('the decoder checks its options', () => {
   assert.throws(() => new protobuf.DelimitedDecoder(Note, { maxSize: '1' }), { code: 'ERR_INVALID_ARG_TYPE' })
 })
 
-test('object mode is the end with the objects, whatever is asked for', async () => {
+test('the object side is always in object mode', async () => {
   const decoder = new protobuf.DelimitedDecoder(Note, { objectMode: true })
   assert.throws(() => decoder.write({}), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.strictEqual(decoder.destroyed, false)

@@ -38,7 +38,7 @@ const SAMPLE = `
   }
 `
 
-test('the same under every switch of Node', () => {
+test('the same results under Node’s security flags', () => {
   const script = `${SAMPLE} console.log(show())`
   const expected = run(script)
   assert.match(expected, /Invalid enum value: 'GREEN' is no value of Color/)
@@ -55,7 +55,7 @@ test('the same under every switch of Node', () => {
   assert.strictEqual(run(`Object.freeze(Object.prototype); Object.freeze(Error.prototype)\n${script}`), expected)
 })
 
-test('no text of a function is used, and no global of another', () => {
+test('generated code does not depend on function texts or other globals', () => {
   const expected = run(`${SAMPLE} console.log(show())`)
   const hostile = `{
     Function.prototype.toString = () => { throw new Error('the text of a function was asked for') }
@@ -116,7 +116,7 @@ test('the codec of small schemas is the file that large ones run', () => {
   }
 })
 
-test('values of another realm are what they are', () => {
+test('values of another realm are accepted', () => {
   const foreign = (code, given = {}) => vm.runInNewContext(code, given)
   const source =
     'message A { optional string s = 1; map<string, int32> m = 2; optional bytes b = 3; repeated int32 r = 4; optional fixed64 f = 5; oneof o { bytes x = 6; int32 y = 7; } }'

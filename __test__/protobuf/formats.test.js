@@ -95,7 +95,7 @@ test('objects', () => {
   assert.strictEqual(protobuf.toText(All, { list: [1, 2] }, { singleLine: true }), 'list: 1 list: 2 ')
 })
 
-test('what is not JSON of the message is refused', () => {
+test('JSON that does not match the message is refused', () => {
   const wrong = [
     ['', /end of JSON/],
     ['null', /./],
@@ -178,7 +178,7 @@ test('text format', () => {
   )
 })
 
-test('broken binary, limits, wrong arguments', () => {
+test('invalid binary, limits, invalid arguments', () => {
   const code = (expected, call) => assert.throws(call, { code: expected })
   code('IRONWIRE_PROTOBUF_INVALID', () => protobuf.binaryToJson(All, Buffer.from([8])))
   code('IRONWIRE_PROTOBUF_UTF8', () => protobuf.binaryToJson(All, Buffer.from([0x22, 1, 0xff])))

@@ -13,7 +13,7 @@ const detached = (view) => {
 }
 const fresh = (n) => new Uint8Array(n)
 
-test('a schema that is none is an error, never an empty schema', () => {
+test('an invalid schema argument is an error, never an empty schema', () => {
   const never = Promise.resolve('message A {}')
   for (const source of [
     never,
@@ -43,7 +43,7 @@ test('a schema that is none is an error, never an empty schema', () => {
   assert.deepStrictEqual(Object.keys(protobuf('message A {} // in a.proto')), ['A'])
 })
 
-test('what resolveImport gives is looked at', () => {
+test('the result of resolveImport is checked', () => {
   for (const found of [never(), {}, new Date(), 5, () => '']) {
     for (const wanted of ['a', 'b']) {
       const resolveImport = (name) => (name === wanted ? found : 'import "b";')
@@ -102,7 +102,7 @@ test('only an object is a message', () => {
   }
 })
 
-test('what can be read only once is read once, however often the encoding starts again', () => {
+test('getters and iterators are read once, also if encoding restarts', () => {
   const { M } = protobuf(
     'message M { repeated int32 r = 1; map<string, int32> m = 2; optional string s = 3; repeated string t = 4; optional M n = 5; }',
   )
@@ -250,7 +250,7 @@ test('integers in strings are exact or refused', () => {
   assert.strictEqual(A.decode(A.encode({ a: '9007199254740993' })).a, 9007199254740993n)
 })
 
-test('a name that an enum does not have is named, and the enum', () => {
+test('an unknown enum value is named together with its enum', () => {
   const { A } = protobuf(
     'package p; message A { enum Color { RED = 0; } optional Color c = 1; repeated Color r = 2; map<string, Color> m = 3; }',
   )
@@ -263,7 +263,7 @@ test('a name that an enum does not have is named, and the enum', () => {
   assert.strictEqual(A.encode({ c: '0' }).toString('hex'), '0800')
 })
 
-test('detached buffers and text that is none are errors everywhere', () => {
+test('detached buffers and invalid text are errors everywhere', () => {
   const { A } = protobuf('message A { optional bytes b = 1; repeated int32 r = 2; }', { unknownFields: true })
   const wrong = { code: 'ERR_INVALID_ARG_TYPE', message: /detached/ }
   const gone = fresh(4)
@@ -282,7 +282,7 @@ test('detached buffers and text that is none are errors everywhere', () => {
   assert.throws(() => protobuf.fromText(A, 'b: "\ud800"'), { code: 'IRONWIRE_PROTOBUF_UTF8', message: /surrogate/ })
 })
 
-test('a small message holds 8 KiB at most', () => {
+test('a small message keeps at most 8 KiB alive', () => {
   const { A } = protobuf('message A { optional string s = 1; }')
   for (let n = 0; n < 20000; n = (n * 5) / 4 + 1) {
     const bytes = A.encode({ s: 'x'.repeat(n) })
@@ -293,7 +293,7 @@ test('a small message holds 8 KiB at most', () => {
   }
 })
 
-test('options of what is ours are known or refused; those that mirror protocol-buffers are not', () => {
+test('unknown options are refused, except in functions that mirror protocol-buffers', () => {
   const messages = protobuf('message A { optional int32 a = 1; }', { unheardOf: true, defaults: true })
   const { A } = messages
   const bytes = A.encode({ a: 1 })
@@ -323,7 +323,7 @@ test('options of what is ours are known or refused; those that mirror protocol-b
   new protobuf.DelimitedDecoder(A, { maxSize: 5, readableHighWaterMark: 2 })
 })
 
-test('a scalar encoding holds what it takes', () => {
+test('a scalar encoding keeps only the memory that it needs', () => {
   const { A } = protobuf('message A { optional string s = 1; }')
   const bytes = A.dependencies[0].encode('abc')
   assert.strictEqual(bytes.buffer.byteLength, bytes.length)

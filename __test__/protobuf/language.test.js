@@ -26,7 +26,7 @@ test('errors name file, line, column and what was expected', () => {
   fails(null, { filename: 'a.proto', resolveImport: (name) => imports[name] }, 'b.proto:2:12: Could not resolve Nope')
 })
 
-test('strict is what protoc takes, lenient what npm protocol-buffers takes besides', () => {
+test('strict mode accepts what protoc accepts, lenient mode also what npm protocol-buffers accepts', () => {
   for (const [source, message] of [
     ['message M { int32 a = 1; }', '1:13: expected "required", "optional" or "repeated"'],
     ['enum A { X = 1; } enum B { X = 1; }', '1:28: "X" is already defined'],
@@ -57,7 +57,7 @@ test('every edition compiles and encodes', () => {
   }
 })
 
-test("Google's own files are built in, and a file of the caller's goes before them", () => {
+test('Google’s files are built in, and files of the caller replace them', () => {
   const source =
     'syntax = "proto3"; import "google/protobuf/timestamp.proto"; message M { google.protobuf.Timestamp at = 1; }'
   const { M } = protobuf(source, { strict: true })
@@ -67,7 +67,7 @@ test("Google's own files are built in, and a file of the caller's goes before th
   assert.strictEqual(replaced.decode(replaced.encode({ at: { text: 'noon' } })).at.text, 'noon')
 })
 
-test('what the import function throws is thrown as it is', () => {
+test('exceptions of the import function are passed on unchanged', () => {
   const error = new Error('disk on fire')
   const resolveImport = () => {
     throw error
@@ -109,7 +109,7 @@ const load = (file, options = { strict: true }) => {
 const field = (name, number, rest) => ({ name, number, label: 1, type: 5, ...rest })
 const message = (...fields) => ({ name: 'M', field: fields })
 
-test('descriptors are held to what a source is held to', () => {
+test('descriptors get the same checks as source text', () => {
   const editions = { syntax: 'editions', edition: 1000 }
   const entry = {
     name: 'GEntry',
@@ -117,7 +117,7 @@ test('descriptors are held to what a source is held to', () => {
     field: [field('key', 1), field('value', 2)],
   }
   for (const [expected, file] of [
-    ['features are for editions', { options: { features: { field_presence: 2 } } }],
+    ['features require an edition', { options: { features: { field_presence: 2 } } }],
     ['required presence', { ...editions, options: { features: { field_presence: 3 } } }],
     ['expected a value of feature "field_presence"', { ...editions, options: { features: { field_presence: 0 } } }],
     ['needs edition 2024', { ...editions, options: { features: { enforce_naming_style: 1 } } }],
@@ -136,15 +136,15 @@ test('descriptors are held to what a source is held to', () => {
         'only repeated fields of numbers',
         { label: 3, type: 9, options: { features: { repeated_field_encoding: 1 } } },
       ],
-      [editions, 'is for repeated fields', { options: { features: { repeated_field_encoding: 1 } } }],
-      [editions, 'is for strings', { options: { features: { utf8_validation: 3 } } }],
-      [editions, 'is for message fields', { options: { features: { message_encoding: 2 } } }],
+      [editions, 'is allowed on repeated fields only', { options: { features: { repeated_field_encoding: 1 } } }],
+      [editions, 'is allowed on strings only', { options: { features: { utf8_validation: 3 } } }],
+      [editions, 'is allowed on message fields only', { options: { features: { message_encoding: 2 } } }],
       [editions, 'no "packed"', { label: 3, options: { packed: true } }],
       [{ ...editions, edition: 1001 }, 'no option "ctype"', { type: 9, options: { ctype: 1 } }],
       [{}, 'can be packed', { label: 3, type: 9, options: { packed: true } }],
-      [{}, 'lazy is for messages', { options: { lazy: true } }],
-      [{}, 'jstype is for 64-bit', { options: { jstype: 1 } }],
-      [{}, 'yet it extends', { extendee: '.M' }],
+      [{}, 'lazy is allowed on message fields only', { options: { lazy: true } }],
+      [{}, 'jstype is allowed on 64-bit', { options: { jstype: 1 } }],
+      [{}, 'is not an extension', { extendee: '.M' }],
       [{}, 'names the type', { type_name: '.M' }],
       [{}, 'expected an enum type', { type: 14, type_name: '.M' }],
       [{}, 'entry of a map', { label: 3, type: 10, type_name: '.M.GEntry' }, entry],
@@ -164,7 +164,7 @@ test('descriptors are held to what a source is held to', () => {
       { message_type: [{ ...message(field('a', 1, { label: 3, oneof_index: 0 })), oneof_decl: [{ name: 'o' }] }] },
     ],
     [
-      'do not stand together',
+      'must be declared one after the other',
       {
         message_type: [
           {
@@ -175,7 +175,7 @@ test('descriptors are held to what a source is held to', () => {
       },
     ],
     [
-      'take no json_name',
+      'cannot have a json_name',
       {
         message_type: [{ name: 'M', extension_range: [{ start: 1, end: 9 }] }],
         extension: [field('x', 1, { extendee: '.M', json_name: 'y' })],
@@ -193,7 +193,7 @@ test('descriptors are held to what a source is held to', () => {
   }
 })
 
-test('descriptors that say the edition and not the syntax, and a JSON name that is empty', () => {
+test('descriptors with an edition but no syntax, and an empty JSON name', () => {
   const file = { edition: 1000, message_type: [message(field('a', 1, { json_name: '' }), field('b', 2, { label: 3 }))] }
   const { M } = load(file)
   assert.strictEqual(M.encode({ b: [1, 2] }).toString('hex'), '12020102', 'packed, as editions have it')
@@ -201,7 +201,7 @@ test('descriptors that say the edition and not the syntax, and a JSON name that 
   assert.strictEqual(protobuf.reflect(again).message('M').fields[0].jsonName, '')
 })
 
-test('extensions come before what they extend, and of two files the first to take a number keeps it', () => {
+test('extensions before the extended message, and two files with the same extension number', () => {
   const files = {
     'm.proto': 'syntax = "proto2"; message A { extend M { optional int32 a = 5; } } message M { extensions 1 to 9; }',
     'b.proto': 'syntax = "proto2"; import "m.proto"; extend M { optional string b = 5; }',
@@ -212,7 +212,7 @@ test('extensions come before what they extend, and of two files the first to tak
   assert.strictEqual(bytes.toString('hex'), '2807')
 })
 
-test('files for the lite runtime are imported by such files only, and extend what is in such files', () => {
+test('files for the lite runtime can be imported and extended by such files only', () => {
   const lite = 'syntax = "proto2"; option optimize_for = LITE_RUNTIME;'
   const resolveImport = (name) => (name === 'lite' ? `${lite} message M {}` : 'message N { extensions 1 to 9; }')
   const options = { strict: true, resolveImport }

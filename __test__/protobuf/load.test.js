@@ -39,7 +39,7 @@ const hex = (text) => Buffer.from(text, 'hex')
 const ONEOF =
   'syntax = "proto3"; message M { oneof kind { int32 a = 1; string b = 2; M c = 3; } oneof one { int32 z = 4; } }'
 
-test('absent is absent, where the schema tells it from the default', () => {
+test('fields with presence are left out when unset', () => {
   const { M } = protobuf.parse(`
     syntax = "proto3";
     message M { int32 i = 1; string s = 2; bytes b = 3; bool t = 4; double d = 5; E e = 6; optional int32 oi = 7; optional bytes ob = 8;
@@ -60,7 +60,7 @@ test('absent is absent, where the schema tells it from the default', () => {
   assert.ok(Object.is(M.decode(M.encode({ d: -0 })).d, -0))
 })
 
-test('proto2: every field tells, and what is required is there', () => {
+test('proto2: all fields have presence, and required fields are always set', () => {
   const source =
     'syntax = "proto2"; message M { required int32 a = 1; optional string b = 2 [default = "x"]; optional M m = 3; }'
   const { M } = protobuf.parse(source)
@@ -94,7 +94,7 @@ test('members of a oneof', () => {
   assert.deepStrictEqual(M.encode(both), hex('120178'))
 })
 
-test('a oneof says which member is set', () => {
+test('a oneof names the member that is set', () => {
   const { M } = protobuf.parse(ONEOF, { oneofs: true })
   assert.deepStrictEqual(M.decode(hex('0800')), { a: 0, kind: 'a' })
   assert.deepStrictEqual(M.decode(hex('08011a0020020801')), { a: 1, kind: 'a', z: 2, one: 'z' })
@@ -154,7 +154,7 @@ test('unknown fields and numbers of enums are kept', () => {
   assert.throws(() => closed.encode({ e: 5 }), { code: 'IRONWIRE_PROTOBUF_ENUM' })
 })
 
-test('values in the forms that are asked for', () => {
+test('options for the form of values', () => {
   const source = `
     syntax = "proto3";
     import "google/protobuf/timestamp.proto"; import "google/protobuf/duration.proto";
@@ -235,12 +235,12 @@ test('64-bit integers as numbers are exact or an error', () => {
   })
 })
 
-test('every form again without emitted code', () => {
+test('options for the form of values, without code generation', () => {
   const names = [
-    'values in the forms',
-    'absent is absent',
+    'options for the form of values$',
+    'fields with presence are',
     'members of a oneof',
-    'a oneof says',
+    'a oneof names',
     'unknown fields',
     'NaN is',
     'proto2:',
@@ -262,7 +262,7 @@ test('every form again without emitted code', () => {
   assert.match(stdout, /pass [7-9]/)
 })
 
-test('packages, and names of ones own', async () => {
+test('packages and custom names', async () => {
   write({
     'names/root.proto': `syntax = "proto3"; package my.app; import "google/rpc/status.proto";
       message Status { google.rpc.Status inner = 1; message Inner { enum Deep { NONE = 0; } } } enum Kind { KIND_NONE = 0; }
@@ -337,7 +337,7 @@ test('imports are found as with protoc -I', async () => {
   assert.deepStrictEqual(promised.lib.B.create(), { own: '' })
 })
 
-test('files that cannot be had', async () => {
+test('files that cannot be read', async () => {
   write({
     'wrong/main.proto': 'syntax = "proto3"; import "../secret.proto"; message A {}',
     'wrong/missing.proto': 'syntax = "proto3"; import "nowhere.proto"; message A {}',
@@ -377,7 +377,7 @@ test('files that cannot be had', async () => {
   })
 })
 
-test('a callback is called once, and later', async () => {
+test('a callback is called once, and never synchronously', async () => {
   write({ 'cb.proto': 'syntax = "proto3"; message A {}' })
   let isLater = false
   const [error, root] = await new Promise((resolve) => {
@@ -477,7 +477,7 @@ test('create, clone and equals', () => {
   }
 })
 
-test('objects from elsewhere, and for elsewhere', () => {
+test('objects of other libraries', () => {
   const { Item } = protobuf.parse(SHOP, { camelCase: true })
   const object = {
     name: 'a',
@@ -544,7 +544,7 @@ test('JSON as values and as text', () => {
   assert.deepStrictEqual(Item.fromJson({ nme: 'x' }, { ignoreUnknown: true }), Item.create())
 })
 
-test('names of fields that mean something', () => {
+test('field names with a special meaning', () => {
   const source = `
     syntax = "proto3";
     message M { int32 __proto__ = 1; string constructor = 2; map<string, int32> toString = 3; oneof hasOwnProperty { int32 valueOf = 4; }
@@ -574,7 +574,7 @@ test('names of fields that mean something', () => {
   )
 })
 
-test('descriptors, services and streams go with it', async () => {
+test('descriptors, services and streams', async () => {
   const root = protobuf.parse(SHOP, { oneofs: true })
   const set = protobuf.toDescriptorSet(root)
   const again = protobuf.parseDescriptorSet(set, { oneofs: true })
@@ -594,7 +594,7 @@ test('descriptors, services and streams go with it', async () => {
   assert.strictEqual(protobuf.binaryToJson(root.Item, root.Item.encode({ name: 'a' })), '{"name":"a"}')
 })
 
-test('the default for bytes can be handed on', () => {
+test('the default of a bytes field can be reused', () => {
   const { M } = protobuf.parse('syntax = "proto3"; message M { bytes b = 1; }')
   const { b } = M.decode(Buffer.alloc(0))
   // Node refuses that, or copies, by its version.

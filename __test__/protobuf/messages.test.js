@@ -24,7 +24,7 @@ test('the tutorial: same print, same bytes', () => {
   assert.deepStrictEqual(theirs.Person.decode(bytes), ours.Person.decode(bytes))
 })
 
-test('nested types, enums, maps and packages show as they do there', () => {
+test('nested types, enums, maps and packages print as in protocol-buffers', () => {
   const source = `package foo;
     enum E { A = 1; B = 2; }
     message X {
@@ -61,7 +61,7 @@ test('encode writes into a buffer at an offset, decode reads a range', () => {
   assert.throws(() => Person.decode(room, 3, 21), { message: 'Decoded message is not valid' })
 })
 
-test('errors are in their words', () => {
+test('errors have the texts of protocol-buffers', () => {
   const { Person } = protobuf(PERSON)
   assert.throws(() => Person.encode({ name: 'a' }), { message: 'age is required' })
   assert.throws(() => Person.encode({ age: NaN, name: 'a' }), { message: 'age is required' })
@@ -84,7 +84,7 @@ test('errors are in their words', () => {
   )
 })
 
-test('repeated numbers are arrays: absent, packed, not packed, in pieces, as extensions', () => {
+test('repeated numbers: absent, packed, unpacked, in pieces, as extensions', () => {
   const source = `syntax = "proto2"; message A { repeated uint32 u = 1; repeated int32 i = 2 [packed = true]; extensions 10 to 20; }
     extend A { repeated uint32 more = 10 [packed = true]; }`
   const { A } = protobuf(source)
@@ -120,7 +120,7 @@ test('strings of every length, of every kind', () => {
   }
 })
 
-test('strings of bytes in every order: what is UTF-8 is read, what is not is replaced, and nothing beyond the end is looked at', () => {
+test('strings of arbitrary bytes: invalid UTF-8 is replaced, and nothing beyond the end is read', () => {
   const { A } = protobuf('message A { optional string s = 1; optional bytes after = 2; }')
   const strict = protobuf('syntax = "proto3"; message A { string s = 1; bytes after = 2; }').A
   const kinds = [0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc0, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xee, 0xef, 0xf0, 0xf4, 0xff]
@@ -145,7 +145,7 @@ test('strings of bytes in every order: what is UTF-8 is read, what is not is rep
   for (const lead of [0xc3, 0xe2]) assert.strictEqual(A.decode(Buffer.from([0x0a, 2, 0x41, lead])).s, 'A\ufffd')
 })
 
-test('packed varints of every size in every place are what they are alone', () => {
+test('packed varints of every size at every position', () => {
   for (const type of ['int32', 'uint32', 'int64', 'uint64']) {
     const { A } = protobuf(`message A { repeated ${type} u = 1 [packed = true]; }`)
     const body = (u) => {
@@ -188,7 +188,7 @@ test('packed varints of every size in every place are what they are alone', () =
   }
 })
 
-test('a message in several parts must be complete as a whole, and one that another displaced need not be', () => {
+test('required fields of a message that arrives in several parts', () => {
   for (const unknownFields of [false, true]) {
     const { A } = protobuf(
       `message B { required int32 x = 1; required int32 y = 2; }
@@ -208,7 +208,7 @@ test('a message in several parts must be complete as a whole, and one that anoth
   }
 })
 
-test('a root file that is not there is an error about the schema', () => {
+test('a missing root file is a schema error', () => {
   for (const found of [null, undefined]) {
     const options = { filename: 'a.proto', resolveImport: () => found }
     const expected = { code: 'IRONWIRE_PROTOBUF_SCHEMA', message: /^a\.proto: resolveImport gave / }
@@ -217,7 +217,7 @@ test('a root file that is not there is an error about the schema', () => {
   }
 })
 
-test('what stands for a 32-bit number is one: BigInts, decimal strings, boxed numbers; what does not is named', () => {
+test('values for 32-bit fields: BigInts, decimal strings and boxed numbers; others are errors', () => {
   for (const type of ['int32', 'sint32', 'sfixed32', 'uint32', 'fixed32', 'E']) {
     for (const label of ['optional', 'repeated', 'packed']) {
       const field = `${label === 'packed' ? 'repeated' : label} ${type} n = 1 ${label === 'packed' ? '[packed = true]' : ''}`

@@ -82,7 +82,7 @@ const FORMS = [
   'bigint',
 ]
 
-test('types say what modules do, discriminated unions included', (t) => {
+test('the types match the modules, also for discriminated unions', (t) => {
   const folder = project(t, {
     'use.mts': `
       import root, { Order, Pay, delete as remove, money, type $ } from './shop.mjs'
@@ -185,7 +185,7 @@ test('types of the plain forms', (t) => {
   assert.strictEqual(stdout, 'true \n')
 })
 
-test('names that mean something to a module', (t) => {
+test('names with a special meaning in modules', (t) => {
   const words =
     'Buffer default protobuf root bytes delete any exports module require await then __proto__ constructor'.split(' ')
   const folder = project(t, {
@@ -230,7 +230,7 @@ test('names that mean something to a module', (t) => {
   assert.strictEqual(stdout, 'true <Buffer 08 05>\n', stderr.slice(0, 2000))
 })
 
-test('several files, and modules of both faces', (t) => {
+test('several files, and both kinds of modules', (t) => {
   const folder = project(t)
   assert.strictEqual(
     run(folder, bin('ironwire'), 'pbjs', 'money.proto', 'more.proto', '--load', '-o', 'both.js').status,
@@ -248,7 +248,7 @@ test('several files, and modules of both faces', (t) => {
   assert.strictEqual(run(folder, 'use.mjs').stdout, '<Buffer 08 05> true\n')
 })
 
-test('command lines that are wrong', (t) => {
+test('invalid command lines', (t) => {
   const folder = project(t)
   for (const [args, message] of [
     [['money.proto', 'more.proto'], /several with --load/],
@@ -282,7 +282,7 @@ function ask(request) {
   return Response.decode(stdout)
 }
 
-test('the plugin answers as protoc asks', (t) => {
+test('the protoc plugin', (t) => {
   const folder = project(t)
   const made = protobuf.loadSync(['shop.proto', 'more.proto'].map((name) => path.join(folder, name)))
   const files = DescriptorSet.decode(protobuf.toDescriptorSet(made)).file

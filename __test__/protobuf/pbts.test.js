@@ -206,7 +206,7 @@ function compile(folder, options) {
   assert.strictEqual(status, 0, stdout + stderr)
 }
 
-test('declarations compile, and hold a program to the schema', (t) => {
+test('declarations compile, and check programs against the schema', (t) => {
   const folder = project(t)
   const { status, stderr } = run(folder, ['pbts', 'shop.proto', '-o', 'shop.d.ts'])
   assert.strictEqual(status, 0, stderr)
@@ -214,7 +214,7 @@ test('declarations compile, and hold a program to the schema', (t) => {
   compile(folder)
 })
 
-test('names that mean something to TypeScript, or to JavaScript', (t) => {
+test('names with a special meaning in TypeScript or JavaScript', (t) => {
   // Every word as message, nested message, enum, value, field, package and method at once.
   const words =
     'any bigint boolean number string symbol never unknown object undefined null void delete class function default interface let ' +
@@ -296,7 +296,7 @@ function literal(value) {
   return `{ ${Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${literal(item)}`)} }`
 }
 
-test('what is decoded has the properties that are declared, and no others', (t) => {
+test('decoded objects have exactly the declared properties', (t) => {
   const fixtures = path.join(__dirname, 'fixtures')
   const resolveImport = (name) => {
     const file = path.join(fixtures, name)
@@ -361,7 +361,7 @@ test('the forms of 64-bit integers and absent fields follow the options', () => 
   }
 })
 
-test('a module written by pbjs is the schema', (t) => {
+test('a module written by pbjs works like the schema', (t) => {
   const folder = project(t)
   const { status, stdout, stderr } = run(folder, ['pbjs', 'shop.proto', '--int64', 'bigint'])
   assert.strictEqual(status, 0, stderr)
@@ -375,7 +375,7 @@ test('a module written by pbjs is the schema', (t) => {
   assert.strictEqual(Money.encodingLength({ cents: 300 }), 3)
 })
 
-test('what the types export, an ECMAScript module can import', (t) => {
+test('an ECMAScript module can import everything that the types export', (t) => {
   const folder = project(t, {
     'words.proto': `${PROTO.replace('package shop;', '')} message delete {} message default {} message __proto__ {}`,
   })
@@ -408,7 +408,7 @@ test('a module written by pbjs compiles under the options it was made with', (t)
   assert.strictEqual(require(path.join(folder, 'deep.cjs')).M.M.M.name, 'M')
 })
 
-test('unknown fields are kept, and typed, where asked for', (t) => {
+test('unknown fields are kept and typed if the option is set', (t) => {
   const folder = project(t, { 'a.proto': 'message A { optional A a = 1; }' })
   for (const [command, output] of Object.entries({ pbjs: 'a.js', pbts: 'a.d.ts' })) {
     const { status, stderr } = run(folder, [command, 'a.proto', '--unknown-fields', '-o', output])
@@ -445,7 +445,7 @@ test('absent may be written as undefined, under the strictest options too', (t) 
   compile(folder, { exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true })
 })
 
-test('what goes wrong with files is said in one line', { skip: !fs.existsSync('/dev/full') }, (t) => {
+test('file errors are reported in one line', { skip: !fs.existsSync('/dev/full') }, (t) => {
   const folder = project(t)
   const full = fs.openSync('/dev/full', 'w')
   t.after(() => fs.closeSync(full))
@@ -464,7 +464,7 @@ test('what goes wrong with files is said in one line', { skip: !fs.existsSync('/
   fails(['pbts', 'none.proto'], /^ironwire: ENOENT: .*none\.proto/)
 })
 
-test('a reader that goes away gets no stack trace', { skip: process.platform === 'win32' }, (t) => {
+test('a closed output pipe causes no stack trace', { skip: process.platform === 'win32' }, (t) => {
   const fields = Array.from({ length: 9000 }, (_, i) => `optional int32 field_of_some_length_${i} = ${i + 1};`)
   const folder = project(t, { 'long.proto': `message Long { ${fields.join('\n')} }` })
   const command = `'${process.execPath}' '${cli}' pbts long.proto | head -n 1`
@@ -472,7 +472,7 @@ test('a reader that goes away gets no stack trace', { skip: process.platform ===
   assert.deepStrictEqual([stdout, stderr], ['// Written by `ironwire pbts`: edit the .proto file instead.\n', ''])
 })
 
-test('an import that is not there is named where it is missed', (t) => {
+test('a missing import is reported at its position', (t) => {
   const folder = project(t, { 'a.proto': 'import "b.proto";\nmessage A { optional B b = 1; }' })
   const { status, stderr } = run(folder, ['pbts', 'a.proto'])
   assert.strictEqual(status, 1)
@@ -501,7 +501,7 @@ test('imports come from -I, from here, and from beside the file; the schema from
   assert.match(stderr, /^ironwire: a\/root\.proto:1:\d+: .*x\.proto/)
 })
 
-test('what goes wrong is said on stderr, and by the exit status', (t) => {
+test('errors are reported on stderr and by the exit status', (t) => {
   const folder = project(t)
   const usage = [[], ['pbxx', 'a'], ['pbts'], ['pbts', 'a', 'b'], ['pbts', 'a', '--int64', 'x'], ['pbts', '--nope']]
   for (const args of usage) {

@@ -53,7 +53,7 @@ test('descriptors are those of protoc, and give the same schema', () => {
   assert.match(String(back), /^package library;[\s\S]*message Book \{/)
 })
 
-test('comments and places go along where asked for', () => {
+test('comments and source locations are included if the option is set', () => {
   const library = compile()
   const info = protobuf.toDescriptorSet(library, { sourceInfo: true })
   assert.ok(info.length > protobuf.toDescriptorSet(library).length)
@@ -75,7 +75,7 @@ test('comments and places go along where asked for', () => {
   })
 })
 
-test('protobufjs reads our descriptors, and we read its', () => {
+test('protobufjs reads ironwire’s descriptors, and the reverse', () => {
   const source = `syntax = "proto3"; package p;
     message M { int32 a = 1; repeated N n = 2; optional string s = 3; oneof o { bool b = 4; E e = 5; } }
     message N { map<string, sint64> m = 1; } enum E { ZERO = 0; ONE = 1; }`
@@ -92,7 +92,7 @@ test('protobufjs reads our descriptors, and we read its', () => {
   assert.deepStrictEqual(back.M.decode(bytes), ours.M.decode(bytes))
 })
 
-test('descriptors that are none', () => {
+test('invalid descriptors', () => {
   const code = 'IRONWIRE_PROTOBUF_SCHEMA'
   for (let length = 1; length < 400; length++) {
     const set = fixture('library-info.bin').subarray(0, length)

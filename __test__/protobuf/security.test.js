@@ -11,7 +11,7 @@ const { schemaOf } = require('../../lib/protobuf/messages.js')
 
 const SWITCH = '--disallow-code-generation-from-strings'
 if (!process.execArgv.includes(SWITCH) && process.env.IRONWIRE_SECURITY_CHILD === undefined) {
-  test('all of it with code generation off', () => {
+  test('everything works with code generation switched off', () => {
     const child = spawnSync(process.execPath, [SWITCH, '--test-reporter=tap', __filename], {
       encoding: 'utf8',
       env: { ...process.env, IRONWIRE_SECURITY_CHILD: '1', NODE_TEST_CONTEXT: undefined },
@@ -759,7 +759,7 @@ test('objects that change while they are encoded give an error or a message, nev
   assert.strictEqual(Wide.decode(Wide.encode({ text: 'fine' })).text, 'fine')
 })
 
-test('a length that is not true brings out no memory of others', () => {
+test('a false length exposes no other memory', () => {
   for (let i = 0; i < 16; i++) Buffer.allocUnsafeSlow(65_536).fill(0xab)
   class Claims extends Uint8Array {
     get length() {
@@ -798,7 +798,7 @@ test('a length that is not true brings out no memory of others', () => {
   }
 })
 
-test('a length alone is no list', () => {
+test('an object with only a length is not a list', () => {
   // The second is a list that lacks all but its last.
   for (const json of ['{"length": 4000000000}', '{"length": 4000000000, "3999999999": 1}']) {
     for (const name of ['texts', 'packed']) invalid(() => Wide.encode({ [name]: JSON.parse(json) }), new RegExp(name))
@@ -857,7 +857,7 @@ test('views that their buffer has shrunk below are errors, as detached ones are'
   invalid(() => protobuf.textToBinary(Wide, view), /detached, or has shrunk/)
 })
 
-test('memory that threads share is read once', () => {
+test('shared memory is read once', () => {
   const shared = Buffer.from(new SharedArrayBuffer(64))
   const bytes = Wide.encode({ text: 'é', packed: [1, 300] })
   const view = shared.subarray(3, 3 + bytes.copy(shared, 3))

@@ -35,6 +35,6 @@ for (const [name, where, flags] of CASES) {
   })
 }
 
-test('a main thread with hardly more than V8 takes', { skip: process.platform !== 'linux' }, () => {
+test('a main thread with little more stack than V8 needs', { skip: process.platform !== 'linux' }, () => {
   for (const { other } of Object.values(run('main', [], 'ulimit -s 1100'))) assert.deepStrictEqual(other, [])
 })

@@ -22,7 +22,7 @@ function same(name, steps) {
   })
 }
 
-same('a type that changes is encoded, read and checked as it is then', (protobuf) => {
+same('a type that changes later is used in its new form', (protobuf) => {
   const { root } = protobuf.parse('syntax = "proto3"; message A { B b = 1; } message B { int32 x = 1; }')
   const [A, B] = [root.lookupType('A'), root.lookupType('B')]
   const seen = []
@@ -42,7 +42,7 @@ same('a type that changes is encoded, read and checked as it is then', (protobuf
   return seen
 })
 
-same('schemas of many types, groups among them, of which one far away changes', (protobuf) => {
+same('large schemas with groups, of which one distant type changes', (protobuf) => {
   const COUNT = 80
   const messages = Array.from({ length: COUNT }, (_, i) => {
     const next = `M${(i + 1) % COUNT}`
@@ -117,13 +117,13 @@ same('classes of the program', (protobuf) => {
   ]
 })
 
-same('an accessor in the place of a field is no field', (protobuf) => {
+same('an accessor in place of a field is not a field', (protobuf) => {
   const { T } = protobuf.parse('syntax = "proto3"; message T { string a = 1; int32 b = 2; }').root
   Object.defineProperty(T.ctor.prototype, 'a', { get: () => 'computed', set() {}, configurable: true })
   return [hex(T.encode(T.create({ b: 1 })).finish()), hex(T.encode({ a: 'own' }).finish())]
 })
 
-same('fields of names that every object has', (protobuf) => {
+same('fields with names such as __proto__', (protobuf) => {
   const { T } = protobuf.parse(
     'message T { optional string constructor = 1; optional int32 toString = 2; repeated int32 valueOf = 3; map<string, string> m = 4; }',
   ).root
@@ -131,7 +131,7 @@ same('fields of names that every object has', (protobuf) => {
   return [hex(T.encode({}).finish()), hex(bytes), Object.keys(T.decode(bytes)), Object.keys(T.decode(bytes).m)]
 })
 
-same('names that are no identifiers are names', (protobuf) => {
+same('names that are not identifiers', (protobuf) => {
   const names = [
     'a"];globalThis.pwned=1;["',
     '%s %j %%',
@@ -158,7 +158,7 @@ same('names that are no identifiers are names', (protobuf) => {
   return seen
 })
 
-test('a name that is a number is one, too', () => {
+test('names that are numbers', () => {
   const { T } = ours.Root.fromJSON({ nested: { T: { fields: { 1: { type: 'string', id: 1 } } } } })
   assert.deepStrictEqual({ ...T.decode(T.encode({ 1: 'x' }).finish()) }, { 1: 'x' })
 })
@@ -205,7 +205,7 @@ same('groups, extensions, required and closed enums of proto2', (protobuf) => {
   ]
 })
 
-same('files are loaded with what they import, by callback, promise and at once', async (protobuf) => {
+same('files are loaded with their imports, by callback, promise and synchronously', async (protobuf) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-load-'))
   try {
     const write = (name, text) => fs.writeFileSync(path.join(folder, name), text)
@@ -235,7 +235,7 @@ same('files are loaded with what they import, by callback, promise and at once',
   }
 })
 
-test('what does not resolve reaches the callback', async () => {
+test('errors of resolving reach the callback', async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-load-'))
   const file = path.join(folder, 'missing.proto')
   fs.writeFileSync(file, 'syntax = "proto3"; message X { Nowhere n = 1; }')
@@ -311,7 +311,7 @@ test('with and without Longs, in a process of its own', () => {
   assert.strictEqual(mine, run('protobufjs'))
 })
 
-test('the faces hold the same things, by require and by import', async () => {
+test('require and import give the same exports', async () => {
   for (const [name, build] of [
     ['minimal', 'minimal'],
     ['light', 'light'],
@@ -334,7 +334,7 @@ test('the faces hold the same things, by require and by import', async () => {
   for (const key of Object.keys(theirs.util)) if (!(key in ours.util)) assert.fail(`util.${key}`)
 })
 
-test('descriptors of the reflection and back', () => {
+test('reflection to descriptors and back', () => {
   const descriptor = require('ironwire/protobufjs/ext/descriptor')
   const { root } = ours.parse(
     'syntax = "proto3"; package p; message T { map<int64, T> m = 1; optional string s = 2; } enum E { A = 0; }',

@@ -17,7 +17,7 @@ const Outer = type(ours)
 const Peer = type(theirs)
 const hex = (bytes) => Buffer.from(bytes).toString('hex')
 
-test('what is written behind an encoded message leaves other messages alone', () => {
+test('writing after an encoded message does not affect other messages', () => {
   const first = Outer.encode({ name: 'first' })
   const second = Outer.encode({ name: 'second' }).finish()
   const before = hex(second)
@@ -28,7 +28,7 @@ test('what is written behind an encoded message leaves other messages alone', ()
   assert.strictEqual(hex(second), before)
 })
 
-test('bytes that were handed out stay what they are, whatever the writer does then', () => {
+test('returned bytes do not change when the writer is used again', () => {
   for (const protobuf of [ours, theirs]) {
     for (const writer of [type(protobuf).encode({ name: 'kept' }), protobuf.Writer.create().string('kept')]) {
       const bytes = writer.finish()
@@ -40,7 +40,7 @@ test('bytes that were handed out stay what they are, whatever the writer does th
   }
 })
 
-test('a writer that is given gets the message, too', () => {
+test('a writer that is passed in gets the message', () => {
   const write = (protobuf) => {
     const writer = protobuf.Writer.create().uint32(1)
     const Type = type(protobuf)
@@ -51,7 +51,7 @@ test('a writer that is given gets the message, too', () => {
   assert.strictEqual(write(ours), write(theirs))
 })
 
-test('messages of every size come out whole', () => {
+test('messages of every size are complete', () => {
   for (const size of [0, 1, 42, 43, 127, 128, 4000, 4095, 4096, 8191, 8192, 70_000, 300_000]) {
     const message = { name: 'n'.repeat(size), inner: { numbers: Array.from({ length: size % 5000 }, (_, i) => i - 9) } }
     for (let i = 0; i < 3; i++)
@@ -61,7 +61,7 @@ test('messages of every size come out whole', () => {
   }
 })
 
-test('something that a message reads may encode, decode and throw', () => {
+test('getters of a message may encode, decode and throw', () => {
   const inner = {
     get text() {
       assert.strictEqual(Outer.decode(Outer.encode({ name: 'within' }).finish()).name, 'within')
@@ -92,7 +92,7 @@ test('a message that contains itself is an error', () => {
   assert.ok(Node.encode({ self: {} }).finish().length > 0)
 })
 
-test('a reader stands where the message ended', () => {
+test('the position of a reader after a message', () => {
   const bytes = Buffer.concat([
     Outer.encodeDelimited({ name: 'a' }).finish(),
     Outer.encodeDelimited({ name: 'b' }).finish(),

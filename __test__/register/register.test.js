@@ -22,7 +22,7 @@ const show = `${names}; console.log(is(require('http'), require('node:net')))`
 const ALL = `${Array(11).fill(true)}\n`
 const NONE = `${Array(11).fill(false)}\n`
 
-test('it is ours that runs then, and without it Node', async () => {
+test('with it ironwire runs, without it Node', async () => {
   for (const [flags, env, expected] of [
     [REQUIRE, {}, ALL],
     [IMPORT, {}, ALL],
@@ -40,7 +40,7 @@ test('it is ours that runs then, and without it Node', async () => {
   }
 })
 
-test('as the first line of a program, also where core was loaded before', async () => {
+test('as the first line of a program, also if Node’s modules were loaded before', async () => {
   const program = `const before = require('http'); require('ironwire/register'); ${names}
     console.log(before === require('http'), is(before, require('net')))`
   assert.strictEqual((await run(['-e', program])).stdout, `true ${ALL}`)
@@ -50,7 +50,7 @@ test('as the first line of a program, also where core was loaded before', async 
   assert.strictEqual((await run(['--input-type=module', '-e', module])).stdout, `${ALL.trim()} true\n`)
 })
 
-test('workers and children that inherit the flag have it, too', async () => {
+test('workers and child processes inherit it', async () => {
   const program = `${show}
     const { isMainThread, Worker } = require('node:worker_threads')
     if (isMainThread && !process.send) {
@@ -66,7 +66,7 @@ test('workers and children that inherit the flag have it, too', async () => {
   }
 })
 
-test('a copy of the package that is loaded later stands on Node, not on the first', async () => {
+test('a second copy of the package uses Node’s modules, not the first copy', async () => {
   const program = `for (const key of Object.keys(require.cache)) delete require.cache[key]
     const { http, net } = require(${JSON.stringify(root)})
     const server = http.createServer((req, res) => res.end('hello'))
@@ -79,7 +79,7 @@ test('a copy of the package that is loaded later stands on Node, not on the firs
   assert.strictEqual((await run([...REQUIRE, '-e', program])).stdout, 'false true\nhello\n')
 })
 
-test('where it cannot be, it says so in one line and Node goes on', async () => {
+test('if it is not possible, it prints one line and Node’s modules are used', async () => {
   const { stdout, stderr } = await run([
     '--no-addons',
     ...REQUIRE,

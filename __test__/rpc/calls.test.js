@@ -3,6 +3,7 @@
 const test = require('node:test')
 const assert = require('node:assert/strict')
 const { once } = require('node:events')
+const { promisify } = require('node:util')
 const { rpc } = require('../../index.js')
 const { pair } = require('./tools.js')
 
@@ -35,6 +36,7 @@ test('empty bodies are legal both ways', async (t) => {
   assert.equal(String(await client.call('length', null)), '0')
   assert.equal(String(await client.call('length')), '0')
   assert.equal(String(await client.call('length', Buffer.alloc(0))), '0')
+  assert.equal(String(await promisify(client.call.bind(client))('length')), '0')
   for (const name of ['null', 'nothing', 'async']) {
     const reply = await client.call(name)
     assert.ok(Buffer.isBuffer(reply))
@@ -150,6 +152,7 @@ test('wrong arguments throw at once', async (t) => {
   assert.throws(() => client.call('echo', null, { signal: 1 }, () => {}), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => client.call('echo', null, null, 5), { code: 'ERR_INVALID_ARG_TYPE' })
   await assert.rejects(client.call('echo', 'text'), { code: 'ERR_INVALID_ARG_TYPE' })
+  assert.throws(() => server.method({ x() {} }), /"name" argument/)
   assert.throws(() => server.method('x', 1), { code: 'ERR_INVALID_ARG_TYPE' })
   assert.throws(() => server.method('', () => {}), { code: 'ERR_INVALID_ARG_VALUE' })
   server.method('x', () => {})

@@ -209,9 +209,9 @@ const refused = {
   ],
   'a call ahead of the proof': [
     { send: () => Buffer.concat([method(0, 'echo'), request(1, 'x')]) },
-    /a frame of kind Method ahead of the proof/,
+    /a frame of kind Method arrived before the proof/,
   ],
-  'a ping ahead of it': [{ send: () => frame(Kind.PING, 1) }, /a frame of kind Ping ahead of the proof/],
+  'a ping ahead of it': [{ send: () => frame(Kind.PING, 1) }, /a frame of kind Ping arrived before the proof/],
   'another secret': [{ send: ({ answer }) => answer({ secret: OTHER }) }, /does not know the secret/],
   'another secret, and a call at once': [
     { send: ({ answer }) => Buffer.concat([answer({ secret: OTHER }), method(0, 'echo'), request(1, 'x')]) },
@@ -219,7 +219,7 @@ const refused = {
   ],
   'a call, then the proof': [
     { send: ({ answer }) => Buffer.concat([method(0, 'echo'), request(1, 'x'), answer()]) },
-    /ahead of the proof/,
+    /arrived before the proof/,
   ],
   "the server's own words": [
     {
@@ -531,7 +531,7 @@ test('without a secret, nothing of the handshake is on the wire', async (t) => {
   socket.write(Buffer.concat([method(0, 'echo'), request(1, 'x')]))
   assert.equal((await next((unit) => unit.kind)).kind, Kind.REPLY)
   socket.write(frame(Kind.AUTH, 0, { body: Buffer.alloc(64) }))
-  assert.match(text(await next((unit) => unit.kind === Kind.GOAWAY)), /there is no frame kind 12/)
+  assert.match(text(await next((unit) => unit.kind === Kind.GOAWAY)), /the frame kind 12 does not exist/)
   const { port: other } = await handServer(t, answering, { greeting: preface({ version: 2, flags: 254, window: 64 }) })
   const client = rpc.connect(other)
   t.after(() => client.destroy())

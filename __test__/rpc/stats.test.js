@@ -7,7 +7,7 @@ const diagnostics = require('node:diagnostics_channel')
 const { once } = require('node:events')
 const net = require('node:net')
 const test = require('node:test')
-const { inspect } = require('node:util')
+const { inspect, promisify } = require('node:util')
 const { protobuf, rpc } = require('../../index.js')
 const {
   Flag,
@@ -712,6 +712,29 @@ test('the counters are also properties, which no method name can hide', async (t
     assert.equal(stats.calls, 2)
     assert.equal(JSON.parse(JSON.stringify({ stats })).stats.calls, 2)
     assert.match(inspect(stats), /^\{\n {2}calls: 2,/)
+  }
+})
+
+test('the ends of calls are published to subscribers that do not listen to their starts', async (t) => {
+  const server = rpc.createServer()
+  server.method('echo', (request) => request)
+  const clients = []
+  t.after(() => {
+    for (const client of clients) client.destroy()
+    server.closeAllConnections()
+    return server.close()
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  await promisify(server.bindUdp).call(server, { port: 0, host: '127.0.0.1' })
+  for (const place of [`127.0.0.1:${server.address().port}`, `udp://127.0.0.1:${server.udpAddress().port}`]) {
+    const client = rpc.connect(place)
+    clients.push(client)
+    const ends = [client, server].map((who) => heard(t, who, 'call.end'))
+    await client.call('echo')
+    await until(() => ends.every(({ length }) => length === 1))
+    for (const [{ method, statusName, duration }] of ends) {
+      assert.deepEqual([method, statusName, duration >= 0], ['echo', 'OK', true])
+    }
   }
 })
 

@@ -127,10 +127,10 @@ test('breaking the protocol of streams ends the connection with the reason', asy
     'one way and a stream': [[request(1, 3, ONE_WAY | STREAMS)], /flags 0x14/],
     'unknown flags': [[request(1, 0, 32)], /flags 0x20/],
     'flags on a message': [[frame(Kind.MESSAGE, 1, { flags: 1 })], /flags 0x01/],
-    'an unknown kind': [[frame(12, 1)], /no frame kind 12/],
+    'an unknown kind': [[frame(12, 1)], /frame kind 12 does not exist/],
     'metadata cut short': [[request(1, 0, METADATA, '\0\x05a')], /malformed/],
     'a credit without its amount': [[frame(Kind.CREDIT, 1)], /only 6 bytes/],
-    'a reply': [[frame(Kind.REPLY, 1)], /wrong end/],
+    'a reply': [[frame(Kind.REPLY, 1)], /not allowed from this side/],
   }
   for (const [name, [frames, reason]] of Object.entries(broken)) {
     const { server, socket, broken: goaway } = await byHand(t)
@@ -202,7 +202,7 @@ test('a client reports a server that breaks the protocol of streams', async (t) 
       (sequence) => message(sequence),
       /after the end of its stream/,
     ],
-    'an end': [(client) => client.stream('x'), (sequence) => end(sequence), /wrong end/],
+    'an end': [(client) => client.stream('x'), (sequence) => end(sequence), /not allowed from this side/],
     'metadata cut short': [
       (client) => client.call('x'),
       (sequence) => frame(Kind.REPLY, sequence, { flags: METADATA, body: '\0\x09' }),

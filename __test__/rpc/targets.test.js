@@ -10,6 +10,7 @@ const os = require('node:os')
 const path = require('node:path')
 const { once } = require('node:events')
 const { test } = require('node:test')
+const { promisify } = require('node:util')
 const { rpc } = require('../../index.js')
 const { target } = require('../../lib/rpc/target.js')
 const { named, tally, connectedTo } = require('./tools')
@@ -97,6 +98,7 @@ test('an invalid target is refused, with what would be valid', () => {
   for (const [text, message] of Object.entries(wrong)) {
     assert.throws(() => rpc.connect(text), { code: /^ERR_/, message }, text)
   }
+  assert.throws(() => rpc.connect(), { message: /must be a string, a port or an object\. Received undefined/ })
   assert.throws(() => rpc.connect([]), { message: /must name at least one address/ })
   assert.throws(() => rpc.connect(['a:1', 'registry://b/c']), { message: /'target\[1\]' must be one place/ })
   assert.throws(() => rpc.connect([{ host: 'a', port: 1, weight: -1 }]), { message: /target\[0\]\.weight/ })
@@ -129,6 +131,40 @@ test('a path, by each of its names', { skip: process.platform === 'win32' }, asy
     const client = rpc.connect(form)
     assert.strictEqual(String(await client.call('who')), 'unix')
     client.destroy()
+  }
+})
+
+test('a server listens where a client of the same text connects', async (t) => {
+  const file = path.join(os.tmpdir(), `ironwire-listen-${process.pid}.sock`)
+  const texts = ['127.0.0.1:0', 'localhost:0', 'tcp://127.0.0.1:0', '0']
+  if (process.platform !== 'win32') texts.push(`unix:${file}`)
+  for (const text of texts) {
+    const server = rpc.createServer()
+    t.after(() => server.close())
+    server.method('who', () => Buffer.from(text))
+    const onListening = once(server, 'listening')
+    server.listen(text)
+    await onListening
+    const client = rpc.connect(text.startsWith('unix:') ? text : server.address().port)
+    t.after(() => client.destroy())
+    assert.strictEqual(String(await client.call('who')), text)
+  }
+  const server = rpc.createServer()
+  const wrong = {
+    '127.0.0.1:http': /must read like 'host:port'/,
+    'registry://host/echo': /must be one place/,
+    'udp://127.0.0.1:1': /is over UDP: use 'bindUdp'/,
+    'tls://127.0.0.1:1': /needs a server with the option tls/,
+  }
+  t.after(() => server.close())
+  assert.throws(() => server.bindUdp('unix:x'), {
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: /must read like 'host:port'/,
+  })
+  await promisify(server.bindUdp).call(server, '127.0.0.1:0')
+  assert.strictEqual(server.udpAddress().address, '127.0.0.1')
+  for (const [text, message] of Object.entries(wrong)) {
+    assert.throws(() => server.listen(text), { code: 'ERR_INVALID_ARG_VALUE', message }, text)
   }
 })
 

@@ -186,7 +186,10 @@ test('a server with lower limits than the previous one gets its calls over a new
     const next = new SimServer(world, PLACE, (text, answer) => echo(world)(text, answer), udp, maxCalls)
     world.pass(60_000)
     assert.deepStrictEqual(client.ends.map(({ reply }) => reply).sort(), ['re 1', 're 3'])
-    assert.deepStrictEqual([client.lostWhy, client.restarts], [['The server takes less than before'], 0])
+    assert.deepStrictEqual(
+      [client.lostWhy, client.restarts],
+      [['The server now accepts smaller or fewer calls than before'], 0],
+    )
     eachRanOnce(next)
   }
 })

@@ -10,7 +10,7 @@ const test = require('node:test')
 const { protobuf } = require('../..')
 const { missing, run } = require('./python.js')
 
-test('ONNX models are what they were', { skip: missing }, (t) => {
+test('ONNX models survive a round trip', { skip: missing }, (t) => {
   const home = fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-onnx-'))
   t.after(() => fs.rmSync(home, { recursive: true }))
   const where = run(['-c', 'import onnx, os; print(os.path.dirname(onnx.__file__))']).toString().trim()

@@ -72,7 +72,7 @@ test('modules and declarations of files, in every edition', { skip: missing }, (
   assert.match(types, /declare const Person: \$\.people\.Person\.\$Message/)
 })
 
-test('CommonJS is the default, and what is wrong is said', { skip: missing }, (t) => {
+test('CommonJS is the default, and invalid options are reported', { skip: missing }, (t) => {
   const folder = project(t)
   assert.strictEqual(protoc(folder, 'old.proto').status, 0)
   const script = 'console.log(require("./old_pb.js").Old.encode({ a: 5 }).toString("hex"))'

@@ -58,7 +58,7 @@ const TREES = {
     includePaths: ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate'].map(xds),
     // It sets an option that the version of protoc-gen-validate beside it does not have: protoc refuses that.
     strict: false,
-    refused: /there is no option "ignore_empty"/,
+    refused: /unknown option "ignore_empty"/,
     messages: 400,
   },
   etcd: {

@@ -17,10 +17,10 @@ const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----\n
 const names = fs.readdirSync(folder).filter((name) => name.endsWith('.pem') && name !== 'key.pem')
 const chains = names.map((name) => path.basename(name, '.pem')).map((name) => [name, read(name).match(CERTIFICATE)])
 
-describe('a chain', { concurrency: 4 }, () => {
+describe('certificate chains', { concurrency: 4 }, () => {
   for (const [name, certificates] of chains) {
     const cert = certificates.slice(0, -1).join('') || certificates[0]
-    it(`is worth what Node says: ${name}`, async () => {
+    it(`get the same verdict as in node:tls: ${name}`, async () => {
       const ca = certificates.at(-1)
       assert.deepEqual(await server(tls, cert, ca), await server(core, cert, ca), "a server's")
       assert.deepEqual(await client(tls, cert, ca), await client(core, cert, ca), "a client's")
@@ -29,7 +29,7 @@ describe('a chain', { concurrency: 4 }, () => {
   for (const name of ['good', 'between-may-not-sign-and-end-expired', 'end-signs-certificates', 'alone-and-expired']) {
     const [end, between, root] = read(name).match(CERTIFICATE)
     const whole = [end, between, root].join('')
-    it(`is worth nothing more where something else is trusted: ${name}`, async () => {
+    it(`are not trusted if another authority is: ${name}`, async () => {
       for (const [cert, ca] of [
         [whole, stranger],
         [end, stranger],

@@ -87,7 +87,7 @@ async function outcome(socket) {
   })
 }
 
-describe('what is sent', AT_ONCE, () => {
+describe('data', AT_ONCE, () => {
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     same(`arrives, whatever its size, in ${version}`, { maxVersion: version }, echo, async (connect, port) => {
       const found = []
@@ -103,7 +103,7 @@ describe('what is sent', AT_ONCE, () => {
     })
   }
   same(
-    'waits while the server does not read',
+    'is held back while the server does not read',
     {},
     (socket) => socket.pause(),
     async (connect, port, server) => {
@@ -124,7 +124,7 @@ describe('what is sent', AT_ONCE, () => {
       return length === (written + 1) * 100_000
     },
   )
-  same('nothing before the server is known', {}, echo, async (connect, port, server) => {
+  same('is not sent before the server is verified', {}, echo, async (connect, port, server) => {
     const seen = []
     server.on('secureConnection', (socket) => socket.on('data', (chunk) => seen.push(String(chunk))))
     const socket = connect({ port, host: '127.0.0.1' })
@@ -135,26 +135,34 @@ describe('what is sent', AT_ONCE, () => {
   })
 })
 
-describe('whom it trusts', AT_ONCE, () => {
+describe('verification of the server', AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     const attempts = {
-      'the right one': trusting,
-      'one that it does not know': { host: '127.0.0.1', servername: 'localhost' },
-      'all the same': { host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false },
-      'one of another name': { ...trusting, servername: 'other.example' },
-      'one of another name all the same': { ...trusting, servername: 'other.example', rejectUnauthorized: false },
-      'by its address': { ca, host: '127.0.0.1' },
-      'by a function': {
+      'a server that is trusted': trusting,
+      'an unknown authority': { host: '127.0.0.1', servername: 'localhost' },
+      'an unknown authority, with rejectUnauthorized: false': {
+        host: '127.0.0.1',
+        servername: 'localhost',
+        rejectUnauthorized: false,
+      },
+      'a certificate for another name': { ...trusting, servername: 'other.example' },
+      'a certificate for another name, with rejectUnauthorized: false': {
+        ...trusting,
+        servername: 'other.example',
+        rejectUnauthorized: false,
+      },
+      'a server named by its address': { ca, host: '127.0.0.1' },
+      'checkServerIdentity returns an error': {
         ...trusting,
         checkServerIdentity: (name, { subject }) => new RangeError(`${name} ${subject.CN}`),
       },
-      'by a function that finds it good': {
+      'checkServerIdentity accepts another name': {
         ...trusting,
         servername: 'other.example',
         checkServerIdentity: () => undefined,
       },
-      'with a certificate': { ...trusting, ...of('client') },
-      'with protocols': { ...trusting, ALPNProtocols: ['b', 'a'] },
+      'the client has a certificate': { ...trusting, ...of('client') },
+      'both have protocols for ALPN': { ...trusting, ALPNProtocols: ['b', 'a'] },
     }
     for (const [name, options] of Object.entries(attempts)) {
       same(`${name}, in ${maxVersion}`, { maxVersion, ALPNProtocols: ['a'] }, undefined, (connect, port) =>
@@ -162,12 +170,12 @@ describe('whom it trusts', AT_ONCE, () => {
       )
     }
   }
-  same('one with a certificate of its own, of version 1', of('old'), hello, async (connect, port) => {
+  same('a self-signed certificate of version 1', of('old'), hello, async (connect, port) => {
     const first = await outcome(connect({ port, host: '127.0.0.1' }))
     const second = await outcome(connect({ port, host: '127.0.0.1', rejectUnauthorized: false }))
     return [first, second.error, second.authorized]
   })
-  it('one with such a certificate that it was told to trust', async () => {
+  it('a self-signed certificate of version 1 that is in `ca`', async () => {
     const server = tls.createServer(of('old'), hello)
     const port = await listen(server)
     const socket = tls.connect({ port, host: '127.0.0.1', ca: pem('old-cert.pem'), checkServerIdentity() {} })
@@ -181,14 +189,14 @@ describe('whom it trusts', AT_ONCE, () => {
 describe('certificates', AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     const options = { maxVersion, requestCert: true, ca }
-    same(`that a client has to have, and has not, in ${maxVersion}`, options, undefined, async (connect, port) => {
+    same(`a required client certificate is missing, in ${maxVersion}`, options, undefined, async (connect, port) => {
       const socket = connect({ port, ...trusting })
       const [{ code, message }] = await new Promise((resolve) => socket.on('error', (...args) => resolve(args)))
       assert.match(code, /ALERT/)
       return [code, message.includes('alert')]
     })
   }
-  it('that a client has to have are asked for once', async () => {
+  it('a missing client certificate causes one connection only', async () => {
     const server = core.createServer({ ...identity, maxVersion: 'TLSv1.2', requestCert: true, ca })
     let connections = 0
     server.on('connection', () => connections++).on('tlsClientError', () => {})
@@ -197,7 +205,7 @@ describe('certificates', AT_ONCE, () => {
     assert.equal(connections, 1)
     server.close()
   })
-  same('lead to what is trusted, whether the server shows that or not', {}, hello, async (connect, port) => {
+  same('issuerCertificate leads to the root, also if the server does not send it', {}, hello, async (connect, port) => {
     const socket = connect({ port, ...trusting })
     await once(socket, 'secureConnect')
     const found = []
@@ -210,13 +218,18 @@ describe('certificates', AT_ONCE, () => {
     assert.deepEqual(found, ['localhost', 'between', 'authority'])
     return [found, socket.getPeerCertificate().issuerCertificate, socket.getCertificate()]
   })
-  same('of a server that is not known', { cert: pem('server-cert.pem') }, hello, async (connect, port) => {
-    const socket = connect({ port, ...trusting, rejectUnauthorized: false })
-    await once(socket, 'secureConnect')
-    return [socket.authorizationError, 'issuerCertificate' in socket.getPeerCertificate(true)]
-  })
   same(
-    'are shown with their authorities to who looks at them',
+    'the certificate of an unknown server has no issuer',
+    { cert: pem('server-cert.pem') },
+    hello,
+    async (connect, port) => {
+      const socket = connect({ port, ...trusting, rejectUnauthorized: false })
+      await once(socket, 'secureConnect')
+      return [socket.authorizationError, 'issuerCertificate' in socket.getPeerCertificate(true)]
+    },
+  )
+  same(
+    'checkServerIdentity gets the certificate with its issuers',
     {},
     hello,
     (connect, port) =>
@@ -228,7 +241,7 @@ describe('certificates', AT_ONCE, () => {
       }),
   )
   for (const changed of [false, true]) {
-    it(`of a context ${changed ? 'that was changed are' : 'are not'} Node's to trust`, async (t) => {
+    it(`a context that ${changed ? 'was changed' : 'is unchanged'} is verified by ${changed ? 'Node' : 'rustls'}`, async (t) => {
       const server = core.createServer(identity, (socket) => socket.end())
       t.after(() => server.close())
       const secureContext = tls.createSecureContext()
@@ -243,7 +256,7 @@ describe('certificates', AT_ONCE, () => {
 })
 
 describe('options', AT_ONCE, () => {
-  it('that are wrong are errors as with Node, also where others like them were right before', () => {
+  it('invalid options throw the errors of node:tls, also after similar valid ones', () => {
     // Some throw when they have begun to connect: they get no further.
     const nowhere = { host: 'nowhere.test', port: 1, lookup() {} }
     const errorOf = (module, options) => {
@@ -271,7 +284,7 @@ describe('options', AT_ONCE, () => {
       assert.equal(found === 'none', name === undefined)
     }
   })
-  same('say nothing of TLS before there is any', {}, hello, async (connect, port) => {
+  same('the properties of TLS are empty before the handshake', {}, hello, async (connect, port) => {
     const socket = connect({ port, ...trusting })
     const says = () => [socket.servername, socket.alpnProtocol, socket.getCipher()?.name, socket.getSharedSigalgs()]
     const before = says()
@@ -279,7 +292,7 @@ describe('options', AT_ONCE, () => {
     const [servername, alpnProtocol] = says()
     return [before, servername, alpnProtocol]
   })
-  it('of records can be set before there is a connection', async () => {
+  it('setMaxSendFragment() works before the connection', async () => {
     const sizes = []
     const server = net.createServer((raw) => {
       const secured = new core.TLSSocket(raw, { isServer: true, secureContext: core.createSecureContext(identity) })
@@ -294,8 +307,8 @@ describe('options', AT_ONCE, () => {
   })
 })
 
-describe('what goes wrong', AT_ONCE, () => {
-  it('is told as Node tells it', async (t) => {
+describe('errors', AT_ONCE, () => {
+  it('are those of node:tls', async (t) => {
     // After the ClientHello: what a client sees of a connection that ends before depends on which of the two is faster.
     const answering = (answer) =>
       net.createServer((socket) => socket.on('error', () => {}).once('data', () => answer(socket)))
@@ -319,7 +332,7 @@ describe('what goes wrong', AT_ONCE, () => {
       assert.deepEqual(found[1], found[0])
     }
   })
-  it('with options is thrown as Node throws it', () => {
+  it('of invalid options are thrown as by node:tls', () => {
     for (const options of [
       { checkServerIdentity: 5 },
       { minDHSize: 0 },
@@ -342,7 +355,7 @@ describe('what goes wrong', AT_ONCE, () => {
       assert.deepEqual(codes[1], codes[0], Object.keys(options)[0])
     }
   })
-  same('an option that comes after others is looked at', {}, hello, async (connect, port) => {
+  same('are found in later options, too', {}, hello, async (connect, port) => {
     await outcome(connect({ port, ...trusting }))
     try {
       connect({ port, ...trusting, crl: 'none' }).on('error', () => {})
@@ -355,17 +368,17 @@ describe('what goes wrong', AT_ONCE, () => {
 
 describe('events', AT_ONCE, () => {
   const EVENTS = ['connect', 'secureConnect', 'ready', 'end', 'finish', 'timeout', 'error', 'close']
-  same('of a server that ends', {}, hello, (connect, port) => eventsOf(connect({ port, ...trusting }).resume(), EVENTS))
-  same('of who is destroyed at once', {}, hello, (connect, port) =>
+  same('when the server ends', {}, hello, (connect, port) => eventsOf(connect({ port, ...trusting }).resume(), EVENTS))
+  same('when the client is destroyed at once', {}, hello, (connect, port) =>
     eventsOf(connect({ port, ...trusting }).destroy(), EVENTS),
   )
-  same('of who waits too long', {}, undefined, async (connect, port) => {
+  same('when a timeout passes', {}, undefined, async (connect, port) => {
     const socket = connect({ port, ...trusting, timeout: 50 })
     socket.on('timeout', () => socket.destroy())
     return eventsOf(socket, ['timeout', 'end', 'error', 'close'])
   })
   same(
-    'of half an end',
+    'when one side ends',
     { allowHalfOpen: true },
     (socket) => socket.resume().on('end', () => socket.end('answer')),
     async (connect, port) => {
@@ -374,7 +387,7 @@ describe('events', AT_ONCE, () => {
       return textOf(socket)
     },
   )
-  same('of all forms of arguments', {}, hello, async (connect, port) => {
+  same('for all forms of arguments', {}, hello, async (connect, port) => {
     const found = []
     for (const args of [
       [port, '127.0.0.1', { ca, servername: 'localhost' }],
@@ -392,7 +405,7 @@ describe('events', AT_ONCE, () => {
     }
     return found
   })
-  same('a log of secrets', {}, hello, async (connect, port) => {
+  same('keylog', {}, hello, async (connect, port) => {
     const lines = []
     const socket = connect({ port, ...trusting })
     socket.on('keylog', (line) => lines.push(String(line).split(' ')[0]))
@@ -404,7 +417,7 @@ describe('events', AT_ONCE, () => {
 describe('sessions', AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(
-      `go on, in ${maxVersion}`,
+      `are resumed, in ${maxVersion}`,
       { maxVersion },
       (socket) => socket.resume(),
       async (connect, port) => {
@@ -429,7 +442,7 @@ describe('sessions', AT_ONCE, () => {
   }
 })
 
-it('what Node was told to write down of its TLS, it writes down', async (t) => {
+it('--tls-keylog writes the keys of connections', async (t) => {
   const server = core.createServer(identity, hello)
   t.after(() => server.close())
   const log = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'ironwire-keylog-')), 'log')
@@ -440,9 +453,9 @@ it('what Node was told to write down of its TLS, it writes down', async (t) => {
   assert.match(fs.readFileSync(log, 'latin1'), /^CLIENT_HANDSHAKE_TRAFFIC_SECRET /m)
 })
 
-describe('sessions of our servers', AT_ONCE, () => {
+describe("sessions of ironwire's servers", AT_ONCE, () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
-    it(`go on as often as one likes, two at a time, in ${maxVersion}`, async (t) => {
+    it(`can be resumed again and again, two at a time, in ${maxVersion}`, async (t) => {
       const server = tls.createServer({ ...identity, maxVersion }, hello)
       t.after(() => server.close())
       const port = await listen(server)
@@ -468,8 +481,8 @@ describe('sessions of our servers', AT_ONCE, () => {
   }
 })
 
-describe('where it goes', AT_ONCE, () => {
-  it('over a path', async () => {
+describe('kinds of connections', AT_ONCE, () => {
+  it('a path', async () => {
     const name = path.join(
       process.platform === 'win32' ? '\\\\.\\pipe\\' : os.tmpdir(),
       `ironwire-tls-client-${process.pid}`,
@@ -480,12 +493,12 @@ describe('where it goes', AT_ONCE, () => {
     assert.equal(await textOf(socket), 'hello')
     server.close()
   })
-  same('over a socket that is there: with Node', { foreign: true }, hello, async (connect, port) => {
+  same("an existing socket, with Node's TLS", { foreign: true }, hello, async (connect, port) => {
     const socket = net.connect(port, '127.0.0.1')
     await once(socket, 'connect')
     return textOf(connect({ socket, ...trusting }))
   })
-  it('over one that has spoken plainly before, as for mail and databases: with Node, and the same is seen', async () => {
+  it("STARTTLS: a socket that was in use without TLS, with Node's TLS", async () => {
     const server = net.createServer((raw) => {
       raw.on('data', function wait(asked) {
         if (String(asked) !== 'STARTTLS') return
@@ -537,18 +550,18 @@ describe('where it goes', AT_ONCE, () => {
     assert.deepEqual(found[1], found[0])
     assert.ok(found[1].includes('bye'))
   })
-  same('for HTTP/2: with Node', { foreign: true, ALPNProtocols: ['h2'] }, hello, (connect, port) =>
+  same("HTTP/2, with Node's TLS", { foreign: true, ALPNProtocols: ['h2'] }, hello, (connect, port) =>
     textOf(connect({ port, ...trusting, ALPNProtocols: ['h2'] })),
   )
-  same("with a context of Node's own", { foreign: true }, hello, (connect, port) =>
+  same('a context made by node:tls', { foreign: true }, hello, (connect, port) =>
     textOf(connect({ port, ...trusting, secureContext: core.createSecureContext({ ca }) })),
   )
-  same('with a context of ours', {}, hello, (connect, port) =>
+  same('a context made by ironwire', {}, hello, (connect, port) =>
     textOf(connect({ port, ...trusting, secureContext: tls.createSecureContext({ ca }) })),
   )
 })
 
-it('it leaves nothing open', async () => {
+it('no handle is left open', async () => {
   const server = core.createServer(identity, hello)
   const port = await listen(server)
   for (let i = 0; i < 3; i++) await textOf(tls.connect({ port, ...trusting }))

@@ -58,13 +58,13 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
         }
       },
     })
-    same('a context by name', naming, async (port, server) => {
+    same('SNICallback returns a context for a name', naming, async (port, server) => {
       const names = ['localhost', 'other.example', 'raw.example', 'later.example', 'fails.example', undefined]
       const found = []
       for (const servername of names) found.push(await visit(port, server, { servername }))
       return found
     })
-    it('a callback that throws, or calls twice', async () => {
+    it('SNICallback throws, or calls back twice', async () => {
       const callbacks = {
         thrown() {
           throw new Error('thrown')
@@ -85,7 +85,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     })
     // What is asked then is not compared: Node asks nothing where a session goes on.
     same(
-      'contexts that are made for each client, and sessions',
+      'SNICallback makes a new context for each client, and sessions are resumed',
       (module) => naming(module, []),
       async (port, server) => {
         server.on('secureConnection', (socket) => socket.resume())
@@ -103,7 +103,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       assert.ok,
     )
     same(
-      "a context that is Node's own is asked for once",
+      'SNICallback returns a context of node:tls and is called once',
       (_module, notes) => ({
         ...both,
         SNICallback(name, done) {
@@ -129,7 +129,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
         return offer.protocols.find((protocol) => protocol === 'b')
       },
     })
-    same('a protocol', choosing, async (port, server) => {
+    same('ALPNCallback chooses a protocol', choosing, async (port, server) => {
       const found = []
       for (const ALPNProtocols of [['a', 'b'], ['a'], undefined, ['wrong'], ['throws']]) {
         found.push(await visit(port, server, { ALPNProtocols }))
@@ -148,22 +148,22 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     }
     const later = stapling((done) => setImmediate(done, null, Buffer.alloc(9000, 'x')))
     same(
-      'a staple',
+      'OCSPRequest returns a response',
       both,
       stapling((done) => done(null, Buffer.from('staple'))),
       ([first]) => assert.equal(first[2], 'staple'),
     )
-    same('a staple, later', both, later)
+    same('OCSPRequest returns a response later', both, later)
     same(
-      'no staple',
+      'OCSPRequest returns no response',
       both,
       stapling((done) => done()),
     )
-    same('an error for a staple', both, async (port, server) => {
+    same('OCSPRequest returns an error', both, async (port, server) => {
       server.on('OCSPRequest', (_certificate, _issuer, done) => done(new Error('none')))
       return visit(port, server, { requestOCSP: true })
     })
-    same('a staple for a context by name', naming, async (port, server) => {
+    same('OCSPRequest with a context from SNICallback', naming, async (port, server) => {
       const seen = []
       server.on('OCSPRequest', (certificate, _issuer, done) => {
         seen.push(certificate.length)
@@ -175,7 +175,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
       }
       return [found, seen]
     })
-    same('a staple for a context that was added', both, async (port, server) => {
+    same('OCSPRequest with a context from addContext()', both, async (port, server) => {
       const seen = []
       server.addContext('named.example', { ...both, ...of('other') })
       server.on('OCSPRequest', (certificate, _issuer, done) => {
@@ -186,7 +186,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
     })
 
     same(
-      'all of them, and clients with certificates',
+      'all callbacks together, and client certificates',
       (module, notes) => ({ ...naming(module, []), ...choosing(module, notes), requestCert: true, ca }),
       async (port, server) => {
         server.on('OCSPRequest', (_certificate, _issuer, done) => setImmediate(done, null, Buffer.from('staple')))
@@ -203,7 +203,7 @@ for (const version of ['TLSv1.2', 'TLSv1.3']) {
   })
 }
 
-describe('while it is thought over', AT_ONCE, () => {
+describe('while a callback has not answered', AT_ONCE, () => {
   /** A client's greeting, and what it sends behind it. */
   const waiting = (attack) => async (port, server) => {
     let answer
@@ -258,7 +258,7 @@ describe('while it is thought over', AT_ONCE, () => {
   })
 })
 
-it('servers of https are asked, too', async () => {
+it('the callbacks work in servers of https, too', async () => {
   const results = []
   for (const [module, made] of [
     [coreHttps, core],

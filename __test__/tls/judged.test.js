@@ -302,10 +302,10 @@ async function ofNode({ connect }, cert, ca) {
   }
 }
 
-describe('an end that may be trusted though it is', { concurrency: 4 }, () => {
+describe('a leaf certificate that may be accepted although it is', { concurrency: 4 }, () => {
   for (const end of ENDS) {
     for (const [besides, change] of Object.entries(BESIDES)) {
-      it(`${end}; what is wrong besides: ${besides}`, async () => {
+      it(`${end}; further defect: ${besides}`, async () => {
         const parts = chain()
         CHANGES[end](parts.end)
         change(parts)
@@ -322,7 +322,7 @@ describe('an end that may be trusted though it is', { concurrency: 4 }, () => {
       })
     }
   }
-  it('as a peer is told, rustls does it', async () => {
+  it('the verdict comes from rustls', async () => {
     for (const end of ENDS) {
       const parts = chain()
       CHANGES[end](parts.end)
@@ -331,7 +331,7 @@ describe('an end that may be trusted though it is', { concurrency: 4 }, () => {
   })
 })
 
-describe('certificates are judged as by Node', { concurrency: 4 }, () => {
+describe('certificates with defects get the same verdict as in node:tls', { concurrency: 4 }, () => {
   for (const [title, change] of Object.entries(CHANGES)) {
     it(title, async () => {
       for (const which of ['root', 'between', 'end']) {
@@ -350,7 +350,7 @@ describe('certificates are judged as by Node', { concurrency: 4 }, () => {
       await sameOfServer(...shown(parts))
     })
   }
-  it('keys that may not sign, where a handshake of TLS 1.2 has them sign', async () => {
+  it('keys that are not allowed to sign, although TLS 1.2 needs a signature', async () => {
     for (const change of [extended(USAGE, bits(3, 0x08)), extended(USAGE, bits(7, 0x80))]) {
       const parts = chain()
       change(parts.end)
@@ -374,7 +374,7 @@ describe('certificates are judged as by Node', { concurrency: 4 }, () => {
       all[title](which === undefined ? parts : parts[which])
       titles.push(`${which}: ${title}`)
     }
-    it(`any of them together: ${titles.join(', ')}`, async () => {
+    it(`random combination: ${titles.join(', ')}`, async () => {
       await sameOfClient(false, ...shown(parts))
       await sameOfServer(...shown(parts))
     })

@@ -26,7 +26,7 @@ const codeOf = (call) => {
   }
 }
 
-describe('what is sent', AT_ONCE, () => {
+describe('data', AT_ONCE, () => {
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     same(
       `arrives, whatever its size, in ${version}`,
@@ -47,7 +47,7 @@ describe('what is sent', AT_ONCE, () => {
     )
   }
 
-  same('arrives in its order, by all ways to write', {}, async (port, server) => {
+  same('arrives in order, for all ways to write', {}, async (port, server) => {
     server.on('secureConnection', (socket) => {
       socket.write('a')
       socket.cork()
@@ -60,7 +60,7 @@ describe('what is sent', AT_ONCE, () => {
     return textOf(await secure(port))
   })
 
-  same('waits while the peer does not read', {}, async (port, server) => {
+  same('is held back while the peer does not read', {}, async (port, server) => {
     const serving = served(server)
     const socket = await secure(port)
     socket.pause()
@@ -84,7 +84,7 @@ describe('what is sent', AT_ONCE, () => {
     return [length, held > 4, sender.bytesWritten]
   })
 
-  same('is not read while the server does not want it', {}, async (port, server) => {
+  same('is not read while the server has paused', {}, async (port, server) => {
     const serving = served(server)
     const socket = await secure(port)
     const reader = await serving
@@ -102,7 +102,7 @@ describe('what is sent', AT_ONCE, () => {
     ]
   })
 
-  same('in pieces of a size', {}, async (port, server) => {
+  same('is sent in records of the size that setMaxSendFragment() allows', {}, async (port, server) => {
     const answers = []
     server.on('secureConnection', (socket) => {
       for (const size of [511, 16_385, 600]) answers.push(socket.setMaxSendFragment(size))
@@ -121,14 +121,14 @@ describe('what is sent', AT_ONCE, () => {
 describe('events', AT_ONCE, () => {
   const EVENTS = ['data', 'end', 'finish', 'timeout', 'error', 'close']
 
-  same('of a client that ends', {}, async (port, server) => {
+  same('when the client ends', {}, async (port, server) => {
     const seen = served(server).then((socket) => eventsOf(socket, EVENTS))
     const socket = await secure(port)
     socket.end('x')
     const client = await eventsOf(socket, EVENTS)
     return [await seen, client]
   })
-  same('of half an end', { allowHalfOpen: true }, async (port, server) => {
+  same('when one side ends', { allowHalfOpen: true }, async (port, server) => {
     const serving = served(server)
     const socket = await secure(port)
     socket.end('question')
@@ -138,7 +138,7 @@ describe('events', AT_ONCE, () => {
     other.end('answer')
     return [asked, states, await textOf(socket)]
   })
-  same('of a server that ends', {}, async (port, server) => {
+  same('when the server ends', {}, async (port, server) => {
     const seen = served(server).then((socket) => {
       socket.end('bye')
       return eventsOf(socket, ['finish', 'error', 'close'])
@@ -148,7 +148,7 @@ describe('events', AT_ONCE, () => {
     await once(socket, 'close')
     return seen
   })
-  same('of who waits too long', {}, async (port, server) => {
+  same('when a timeout passes', {}, async (port, server) => {
     const seen = served(server).then(async (socket) => {
       socket.setTimeout(20, () => socket.destroy())
       return [await eventsOf(socket, EVENTS), socket.timeout]
@@ -157,7 +157,7 @@ describe('events', AT_ONCE, () => {
     await once(socket.resume(), 'close')
     return seen
   })
-  same('of one that is destroyed', {}, async (port, server) => {
+  same('when a socket is destroyed', {}, async (port, server) => {
     const seen = served(server).then((socket) => {
       socket.on('error', () => {}).destroy(new Error('reason'))
       return eventsOf(socket, EVENTS)
@@ -185,7 +185,7 @@ describe('events', AT_ONCE, () => {
   }
 })
 
-describe('a socket says', AT_ONCE, () => {
+describe('the properties of a socket', AT_ONCE, () => {
   const told = (socket, server) => {
     const peer = socket.getPeerCertificate(true)
     return {
@@ -215,7 +215,7 @@ describe('a socket says', AT_ONCE, () => {
 
   const doubtful = { requestCert: true, rejectUnauthorized: false, ca, ALPNProtocols: ['a'] }
   for (const end of ['destroy', 'resetAndDestroy']) {
-    same(`what it was, when nobody has asked before it is gone: ${end}`, doubtful, async (port, server) => {
+    same(`after it closed, without an access before: ${end}`, doubtful, async (port, server) => {
       const found = []
       for (const shown of [{}, of('stranger'), of('client')]) {
         const serving = served(server)
@@ -233,7 +233,7 @@ describe('a socket says', AT_ONCE, () => {
       return found
     })
   }
-  same('who it is, where the server has begun to ask', { ca, rejectUnauthorized: false }, async (port, server) => {
+  same('after requestCert was changed on the server', { ca, rejectUnauthorized: false }, async (port, server) => {
     const found = []
     for (const requestCert of [false, true, false]) {
       server.requestCert = requestCert
@@ -251,7 +251,7 @@ describe('a socket says', AT_ONCE, () => {
     ['alone, without them', pem('rsa-cert.pem'), pem('stranger-cert.pem')],
     ['with another one', [pem('rsa-cert.pem'), pem('stranger-cert.pem')].join(''), ca],
   ]) {
-    same(`what it shows: a certificate ${name}`, { ...of('rsa'), cert, ca: authorities }, async (port) => {
+    same(`issuers of a certificate ${name}`, { ...of('rsa'), cert, ca: authorities }, async (port) => {
       const socket = core.connect({ port, host: '127.0.0.1', rejectUnauthorized: false })
       await once(socket, 'secureConnect')
       const certificate = socket.getPeerCertificate(true)
@@ -263,7 +263,7 @@ describe('a socket says', AT_ONCE, () => {
 
   for (const version of ['TLSv1.2', 'TLSv1.3']) {
     const options = { minVersion: version, maxVersion: version, ALPNProtocols: ['a', 'b'], requestCert: true, ca }
-    same(`what it is, in ${version}`, { ...options, rejectUnauthorized: false }, async (port, server) => {
+    same(`all of them, in ${version}`, { ...options, rejectUnauthorized: false }, async (port, server) => {
       const found = []
       for (const shown of [{}, of('client'), of('stranger')]) {
         const serving = served(server)
@@ -275,7 +275,7 @@ describe('a socket says', AT_ONCE, () => {
       }
       return found
     })
-    same(`who may come in, in ${version}`, options, async (port, server) => {
+    same(`authorized clients, in ${version}`, options, async (port, server) => {
       const found = {}
       for (const who of ['nobody', 'client', 'stranger']) {
         const failed = once(server, 'tlsClientError').then(([error, socket]) => [error.code, socket.destroyed])
@@ -291,7 +291,7 @@ describe('a socket says', AT_ONCE, () => {
   }
 
   same(
-    'of two certificates which is shown',
+    'which of two certificates was sent',
     { key: [pem('rsa-key.pem'), identity.key], cert: [pem('rsa-cert.pem'), identity.cert] },
     async (port, server) => {
       const found = []
@@ -311,7 +311,7 @@ describe('a socket says', AT_ONCE, () => {
     },
   )
 
-  it('that it can be told from others: `instanceof`, and what was not there', () => {
+  it('instanceof, and properties that others do not have', () => {
     const server = tls.createServer(identity)
     // Names that this Node does not have are gone with the first that it has.
     assert.ok(tls.rootCertificates.length > 0)
@@ -336,7 +336,7 @@ describe('the handshake', AT_ONCE, () => {
     }
     return found
   }
-  same('by names, with contexts that are added and replaced', {}, async (port, server, module) => {
+  same('selects a context by name, also one that was added or replaced', {}, async (port, server, module) => {
     const found = [await everyName(port)]
     server.addContext('other.example', of('other'))
     server.addContext('*.wild.example', module.createSecureContext(of('other')))
@@ -348,7 +348,7 @@ describe('the handshake', AT_ONCE, () => {
     )
     return found
   })
-  same('that takes too long', { handshakeTimeout: 20 }, async (port, server) => {
+  same('times out', { handshakeTimeout: 20 }, async (port, server) => {
     const failed = once(server, 'tlsClientError')
     // Node's leaves the socket to itself then, so its end is not waited for.
     const socket = net.connect(port, '127.0.0.1').on('error', () => {})
@@ -356,7 +356,7 @@ describe('the handshake', AT_ONCE, () => {
     socket.destroy()
     return [code, message]
   })
-  same('with who speaks no TLS', {}, async (port, server) => {
+  same('fails with a peer that does not speak TLS', {}, async (port, server) => {
     const found = []
     for (const text of ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01']) {
       const failed = once(server, 'tlsClientError')
@@ -368,7 +368,7 @@ describe('the handshake', AT_ONCE, () => {
   })
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3']) {
     same(
-      `goes on with a session, in ${maxVersion}, by keys that are shared`,
+      `resumes a session, in ${maxVersion}, with shared ticket keys`,
       { maxVersion },
       async (port, server, module) => {
         const other = module.createServer({ ...identity, maxVersion }, (socket) => socket.resume())
@@ -395,7 +395,7 @@ describe('the handshake', AT_ONCE, () => {
     )
   }
   same(
-    'logs its secrets',
+    'emits keylog',
     {},
     async (port, server) => {
       const lines = []
@@ -410,8 +410,8 @@ describe('the handshake', AT_ONCE, () => {
   )
 })
 
-describe('as servers of net do', AT_ONCE, () => {
-  same('connections are counted, and no more than may are taken', {}, async (port, server) => {
+describe('behaviour of net.Server', AT_ONCE, () => {
+  same('connections are counted and limited', {}, async (port, server) => {
     server.maxConnections = 1
     const serving = served(server)
     const socket = await secure(port)
@@ -425,7 +425,7 @@ describe('as servers of net do', AT_ONCE, () => {
     while ((await count()) > 0) await setImmediate()
     return [before, remotePort > 0]
   })
-  same('they close when their last connection has', {}, async (port, server) => {
+  same('close() waits for the last connection', {}, async (port, server) => {
     const serving = served(server)
     const socket = await secure(port)
     const other = await serving
@@ -439,7 +439,7 @@ describe('as servers of net do', AT_ONCE, () => {
     return closing
   })
   const where = process.platform === 'win32' ? '\\\\.\\pipe\\' : os.tmpdir()
-  same('they listen on paths', {}, async (_port, server, module) => {
+  same('listens on a path', {}, async (_port, server, module) => {
     const name = path.join(where, `ironwire-tls-${process.pid}-${module === tls ? 1 : 0}`)
     const other = module.createServer(identity, (socket) => socket.end('hello'))
     await once(other.listen(name), 'listening')
@@ -451,7 +451,7 @@ describe('as servers of net do', AT_ONCE, () => {
 })
 
 describe('options', AT_ONCE, () => {
-  it('are refused as Node refuses them', () => {
+  it('that are invalid throw the errors of node:tls', () => {
     for (const options of [
       { key: 'x' },
       { ...identity, key: of('other').key },
@@ -478,7 +478,7 @@ describe('options', AT_ONCE, () => {
   })
 })
 
-describe('what rustls cannot do is left to Node', AT_ONCE, () => {
+describe("features that rustls lacks use Node's TLS", AT_ONCE, () => {
   const works = (options, more) => [
     options,
     async (port, server) => {
@@ -490,14 +490,14 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
   ]
   const old = { ciphers: 'AES128-SHA', maxVersion: 'TLSv1.2' }
   same('PFX', ...works({ key: undefined, cert: undefined, pfx: pem('server.pfx'), passphrase: 'secret' }))
-  same('a suite of old', ...works({ ...old, ...of('rsa') }, { ciphers: 'AES128-SHA' }))
-  same('a client with suites of old', ...works(of('rsa'), old))
+  same('an old cipher suite', ...works({ ...old, ...of('rsa') }, { ciphers: 'AES128-SHA' }))
+  same('a client with old cipher suites', ...works(of('rsa'), old))
   same(
-    'a protocol that Node speaks above its own handles',
+    'a protocol that Node implements on its own handles',
     ...works({ ALPNProtocols: ['h2', 'http/1.1'] }, { ALPNProtocols: ['http/1.1'] }),
   )
   same(
-    'who looks at what is below',
+    'access to the underlying socket',
     {},
     async (port, server) => {
       const below = once(server, 'connection')
@@ -511,7 +511,7 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
     true,
   )
   same(
-    'sessions that the program keeps',
+    'sessions that the program stores',
     {},
     async (port, server) => {
       let kept
@@ -540,7 +540,7 @@ describe('what rustls cannot do is left to Node', AT_ONCE, () => {
   })
 })
 
-it('all of it leaves nothing open', async () => {
+it('no handle is left open', async () => {
   const server = tls.createServer(identity, (socket) => socket.end('hello'))
   const port = await listen(server)
   for (let i = 0; i < 3; i++) await textOf(await secure(port))

@@ -857,7 +857,7 @@ export interface StuffingFraming {
   maxLength?: number
 }
 
-/** How messages are told apart. Exactly one of `length`, `delimiter`, `size` and `stuffing` is given. */
+/** How messages are separated. Exactly one of `length`, `delimiter`, `size` and `stuffing` is given. */
 export type Framing = LengthFraming | DelimiterFraming | SizeFraming | StuffingFraming
 
 /**

@@ -4,8 +4,13 @@
 
 const dgram = require('node:dgram')
 const { Socket } = require('./socket.js')
+const { intercepted } = require('../replaced.js')
+
+const otherCreate = intercepted(dgram, 'createSocket', () => createSocket)
 
 function createSocket(type, listener) {
+  const other = otherCreate()
+  if (other !== undefined) return other(type, listener)
   return new Socket(type, listener)
 }
 

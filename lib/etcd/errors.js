@@ -52,7 +52,7 @@ function timeout(name, milliseconds, sent, cause) {
 
 /** The answer is not valid: another server, or something in between, has answered. */
 function senseless(name) {
-  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `The answer to etcd's ${name} is not one that etcd gives`, {
+  return new EtcdError('IRONWIRE_ETCD_UNAVAILABLE', `etcd's ${name} returned an answer that is not valid`, {
     sent: true,
   })
 }

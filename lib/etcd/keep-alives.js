@@ -29,7 +29,7 @@ class KeepAlives extends Stream {
   beat(lease) {
     if (this.call === null) return
     // The last renewal was not answered: try another member.
-    if (lease.isAsked) return this.leaveMember('a lease was not answered')
+    if (lease.isAsked) return this.leaveMember('the renewal of a lease was not answered')
     lease.isAsked = true
     this.call.write({ id: lease.id })
   }

@@ -19,7 +19,7 @@ function bytes(value, name) {
 
 function key(value, name = 'key') {
   const found = bytes(value, name)
-  if (found.length === 0) throw invalidArgValue(name, value, 'must not be empty: etcd has no such key')
+  if (found.length === 0) throw invalidArgValue(name, value, 'must not be empty: etcd has no empty key')
   return found
 }
 
@@ -57,7 +57,7 @@ function whole(options, name, path = 'options') {
     throw invalidArgType(`${path}.${name}`, 'of type number or bigint', value)
   }
   if (value < 0 || value > 2n ** 63n - 1n || (typeof value === 'number' && !Number.isSafeInteger(value))) {
-    throw outOfRange(`${path}.${name}`, 'an integer >= 0, and a BigInt from 2 ** 53 on', value)
+    throw outOfRange(`${path}.${name}`, 'an integer >= 0 (a BigInt from 2 ** 53 on)', value)
   }
   return value
 }

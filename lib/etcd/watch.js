@@ -305,7 +305,7 @@ class WatchStream extends Stream {
   }
 
   onMessage(message) {
-    if (!isSound(message)) return this.leaveMember('a message of the stream is not one that etcd sends')
+    if (!isSound(message)) return this.leaveMember('the stream returned a message that is not valid')
     const { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events } = message
     if (created) return this.onCreated(header, watchId, canceled, cancelReason)
     const watcher = this.byId.get(watchId)

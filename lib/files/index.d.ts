@@ -139,8 +139,8 @@ export interface StaticOptions<Response = ServerResponse> {
 
 /** The parts of a request that the handler uses. Requests of `node:http`, `http2` and of frameworks have them. */
 export interface StaticRequest {
-  method?: string
-  url?: string
+  method?: string | undefined
+  url?: string | undefined
   headers: { [name: string]: string | string[] | undefined }
 }
 

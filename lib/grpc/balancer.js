@@ -70,7 +70,7 @@ class Balancer {
     try {
       this.resolver.updateResolution()
     } catch (error) {
-      this.heard(unavailable(`The resolver has failed: ${error?.message ?? error}`))
+      this.heard(unavailable(`The resolver failed: ${error?.message ?? error}`))
     }
   }
 
@@ -79,7 +79,9 @@ class Balancer {
    */
   heard(endpoints, _attributes, serviceConfig, note) {
     if (!this.resolves) return false
-    const found = isResult(endpoints) ? endpoints : unavailable('What the resolver has given is no list of endpoints')
+    const found = isResult(endpoints)
+      ? endpoints
+      : unavailable('The resolver returned something that is not a list of endpoints')
     const isOfUse = this.use(found, serviceConfig, note ?? '')
     if (!this.resolves) return false
     if (isOfUse) this.backoff.reset()

@@ -57,7 +57,7 @@ function metadataOf(headers) {
 
 function checked(metadata) {
   if (isMetadata(metadata)) return metadata
-  throw new TypeError('Credentials of calls must give Metadata')
+  throw new TypeError(`Call credentials must give a Metadata object, but gave a value of type ${typeof metadata}`)
 }
 
 class Generated extends CallCredentials {

@@ -12,6 +12,7 @@ const { find, from } = require('./channelz-registry.js')
 const { connectivityState, status } = require('./constants.js')
 const { timeOf } = require('./counts.js')
 const { definitionOf } = require('./definition.js')
+const { kAcceptors, kInjectors, kLinks } = require('./symbols.js')
 
 /** Length of a list in a response, if the request does not say. */
 const MOST = 100
@@ -324,7 +325,7 @@ const messages = {
   server: (server) => ({
     ref: refOf(server),
     data: callsOf(server),
-    listen_socket: [...server.acceptors, ...server.injectors].map(refOf),
+    listen_socket: [...server[kAcceptors], ...server[kInjectors]].map(refOf),
   }),
   socket: (socket) => (socket.traffic === undefined ? listeningOf(socket) : connectionOf(socket)),
 }
@@ -419,7 +420,7 @@ function getServerSockets({ request }, callback) {
   const { server_id: id, start_socket_id: start, max_results: most } = request
   const server = find('server', id)
   if (server === undefined) return callback({ code: status.NOT_FOUND, details: `No server data found for id ${id}` })
-  const links = [...server.links].filter(({ channelz: ref }) => ref !== null && ref.id >= Number(start))
+  const links = [...server[kLinks]].filter(({ channelz: ref }) => ref !== null && ref.id >= Number(start))
   const [shown, end] = page(
     links.sort((one, other) => one.channelz.id - other.channelz.id),
     most,

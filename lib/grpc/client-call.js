@@ -195,7 +195,7 @@ class ClientCall {
         link.waiters.add(this.channel)
         return false
       }
-      this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 has no field ${wrong}`)
+      this.fail(status.INTERNAL, `The call cannot be sent: HTTP/2 does not allow the header ${wrong}`)
       return true
     }
     if (link.calls.size === 0) link.ref()

@@ -74,7 +74,7 @@ class ClientLink extends Link {
     const { tunnel } = this
     if (tunnel === null) super.onRead(length)
     else if (length > 0) tunnel.read(offset < 0 ? memory : new FastBuffer(memory, offset, length))
-    else this.lose(length === EOF ? new Error('it has ended the connection') : systemError(length, 'read'))
+    else this.lose(length === EOF ? new Error('it ended the connection') : systemError(length, 'read'))
   }
 
   lose(error) {

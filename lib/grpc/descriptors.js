@@ -12,7 +12,7 @@ import "google/protobuf/descriptor.proto";
 message Files { repeated bytes file = 1; }
 `
 const WHAT =
-  "what '@grpc/proto-loader' or ironwire's 'protobuf' has loaded, a service of that, a FileDescriptorSet's bytes, or an array of such"
+  "a schema loaded by '@grpc/proto-loader' or ironwire's 'protobuf', a service of one, the bytes of a FileDescriptorSet, or an array of these"
 const NO_NAME = 'schema.proto'
 const { LABEL_REQUIRED, TYPE_GROUP } = { LABEL_REQUIRED: 2, TYPE_GROUP: 10 }
 

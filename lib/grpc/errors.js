@@ -5,12 +5,12 @@ const { status: names } = require('./constants.js')
 
 /** The error for a feature of @grpc/grpc-js that is missing here. */
 function unsupported(what) {
-  return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', `ironwire's grpc has no ${what} yet`, unsupported)
+  return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', `ironwire's grpc does not support ${what} yet`, unsupported)
 }
 
 /** The error for credentials that rustls cannot use. */
 function unusable(name, reason) {
-  const message = `grpc has no TLS with these credentials: '${name}' ${reason}`
+  const message = `grpc cannot use TLS with these credentials: '${name}' ${reason}`
   return makeError(Error, 'IRONWIRE_GRPC_UNSUPPORTED', message, unusable)
 }
 
@@ -46,7 +46,7 @@ function ofControlPlane(code, details) {
  */
 function tooLarge(length, most) {
   return length === 0
-    ? 'Messages that have begun take more memory than a connection may'
+    ? 'The incomplete messages of this connection take more memory than one connection may use'
     : `Received message larger than max (${length} vs ${most})`
 }
 

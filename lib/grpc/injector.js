@@ -8,6 +8,7 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { register, unregister } = require('./channelz-registry.js')
 const { peerText } = require('./uri.js')
+const { kDismiss, kInjectors } = require('./symbols.js')
 
 /**
  * Opens a connection whose bytes a stream carries, and returns its id. A pair of sockets connects the two: the engine
@@ -43,7 +44,7 @@ class ConnectionInjector {
     this.#accept = accept
     this.channelz = register('socket', 'injector', this, server.options)
     credentials._hold()
-    server.injectors.add(this)
+    server[kInjectors].add(this)
   }
 
   /** Serves the connection that a stream carries. */
@@ -55,7 +56,7 @@ class ConnectionInjector {
 
   /** Closes the current connections. Their calls have at most `graceTime` milliseconds to end. */
   drain(graceTime) {
-    this.server.dismiss(this.links, graceTime)
+    this.server[kDismiss](this.links, graceTime)
   }
 
   /** Takes no more connections, and closes the current ones when their calls have ended. */
@@ -64,7 +65,7 @@ class ConnectionInjector {
     this.#ended = true
     this.credentials._release()
     unregister(this.channelz)
-    this.server.injectors.delete(this)
+    this.server[kInjectors].delete(this)
     for (const link of this.links) link.drain()
   }
 

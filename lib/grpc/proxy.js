@@ -82,7 +82,7 @@ function proxyOf(options) {
   // The URL may contain a password, so messages do not show it.
   if (!URL.canParse(text)) return refuse('must be a URL, such as http://proxy:3128')
   const { protocol, hostname, port, username, password } = new URL(text)
-  if (protocol !== 'http:') return refuse(`must have the scheme http:, and has ${protocol}`)
+  if (protocol !== 'http:') return refuse(`must have the scheme http:, but has ${protocol}`)
   const name = decoded(password === '' ? username : `${username}:${password}`)
   const place = `${hostname}:${port || 80}`
   return { place, options: (target) => ({ [TARGET]: uriToString(target), ...(name && { [CREDENTIALS]: name }) }) }
@@ -128,7 +128,7 @@ class Tunnel {
   read(chunk) {
     const from = Math.max(this.text.length - END.length, 0)
     this.text += chunk.latin1Slice()
-    if (!'HTTP/1.'.startsWith(this.text.slice(0, 7))) return this.refuse('what it answers is not HTTP/1')
+    if (!'HTTP/1.'.startsWith(this.text.slice(0, 7))) return this.refuse('its answer is not HTTP/1')
     const end = this.text.indexOf(END, from)
     if (end >= 0 && end <= MAX_ANSWER) return this.answered(end + END.length)
     if (this.text.length > MAX_ANSWER) this.refuse(`its answer has more than ${MAX_ANSWER} bytes`)
@@ -136,9 +136,9 @@ class Tunnel {
 
   answered(end) {
     const match = STATUS.exec(this.text)
-    if (match === null) return this.refuse('what it answers is not HTTP/1')
+    if (match === null) return this.refuse('its answer is not HTTP/1')
     const [, status, reason = ''] = match
-    if (!status.startsWith('2')) return this.refuse(`it answers ${status} ${reason.slice(0, 100)}`.trim())
+    if (!status.startsWith('2')) return this.refuse(`it answered ${status} ${reason.slice(0, 100)}`.trim())
     const { link } = this
     // The server's first bytes may arrive with the proxy's answer.
     const received = [Buffer.from(this.text.slice(end), 'latin1'), ...takeReads(link)]
@@ -154,7 +154,7 @@ class Tunnel {
 
   /** The error of a tunnel that could not be opened because of `error`. */
   failure(place, error) {
-    const message = `The proxy ${placeText(place)} does not lead to ${this.authority}: ${error.message}`
+    const message = `The proxy ${placeText(place)} did not connect to ${this.authority}: ${error.message}`
     return makeError(Error, 'IRONWIRE_GRPC_PROXY', message)
   }
 }
@@ -164,7 +164,7 @@ function authorityOf(target) {
   const place = typeof target === 'string' ? splitHostPort(parseTarget(target).path) : null
   const host = place === null || isIP(place.host) !== 0 ? place?.host : domainToASCII(place.host)
   if (host) return hostPort(host, place.port ?? DEFAULT_PORT)
-  throw new TypeError(`'${TARGET}' must name a host, as 'example.org:443' does, and is ${inspect(target)}`)
+  throw new TypeError(`'${TARGET}' must name a host, such as 'example.org:443', but is ${inspect(target)}`)
 }
 
 module.exports = { Tunnel, routeOf }

@@ -42,7 +42,7 @@ class EtcdResolver {
   updateResolution() {
     this.watch ??= this.resolver.resolve(
       (error, instances) => this.tell(error, instances),
-      () => this.listener(statusOrFromValue([]), {}, null, 'etcd knows of no server'),
+      () => this.listener(statusOrFromValue([]), {}, null, 'etcd has no address for this service'),
     )
   }
 

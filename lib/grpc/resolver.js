@@ -36,8 +36,7 @@ function parseTarget(target) {
   const uri = parseUri(target)
   if (uri === null) throw new Error(`Could not parse target name "${target}"`)
   if (resolvers.has(uri.scheme)) return uri
-  if (uri.scheme !== undefined && uri.authority !== undefined)
-    throw unsupported(`resolver for targets like '${shownUri(uri)}'`)
+  if (uri.scheme !== undefined && uri.authority !== undefined) throw unsupported(`targets like '${shownUri(uri)}'`)
   // `localhost:80` only looks as if it had a scheme.
   return { scheme: DEFAULT_SCHEME, authority: undefined, path: uriToString(uri) }
 }

@@ -19,6 +19,7 @@ const { Outbox } = require('./outbox.js')
 const { CallScope } = require('./scope.js')
 const { notify, run, ServerUnaryCall, ServerReadableStream } = require('./server-views.js')
 const { ServerDuplexStream, ServerWritableStream } = require('./server-views.js')
+const { kCompression } = require('./symbols.js')
 
 const { BEGUN } = constants.grpcSend
 const { ALL, CLOSED } = constants.grpcSent
@@ -38,7 +39,7 @@ class ServerCall {
     this.handler = handler
     this.text = text
     this.metadata = received(text)
-    const { compression } = link.server
+    const compression = link.server[kCompression]
     /** How responses are compressed, or null for no compression. */
     this.compression = compression?.isAmong(fieldOf(text, 'grpc-accept-encoding')) ? compression : null
     /** The caller's deadline, by the clock of `now()` and as `Date.now()`. */

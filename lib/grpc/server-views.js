@@ -9,7 +9,7 @@ const { statusOf } = require('./errors.js')
 const { log } = require('./logging.js')
 const { Metadata } = require('./metadata.js')
 
-const DESTROYED = { code: status.CANCELLED, details: 'The handler has destroyed the call', metadata: null }
+const DESTROYED = { code: status.CANCELLED, details: 'The handler destroyed the call', metadata: null }
 const OK = { code: status.OK, details: 'OK', metadata: null }
 
 /** Emits `cancelled` at the end of every call, however it ended, as @grpc/grpc-js does. */
@@ -29,7 +29,7 @@ function run(call, { func, path }, view, callback) {
     returned = func(view, callback)
   } catch (error) {
     call.sendStatus({ code: status.UNKNOWN, details: 'Unknown error', metadata: null })
-    log(logVerbosity.INFO, `The handler of ${path} has thrown:`, error)
+    log(logVerbosity.INFO, `The handler of ${path} threw:`, error)
     return
   }
   // A handler without a parameter for the callback may return a promise of the response.

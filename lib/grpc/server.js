@@ -7,6 +7,7 @@ const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
 const net = require('../net')
 const { native } = require('../engine.js')
+const { kAccepted } = require('../net/symbols.js')
 const { now } = require('../rpc/tick.js')
 const { logVerbosity, status } = require('./constants.js')
 const { register, unregister } = require('./channelz-registry.js')
@@ -22,6 +23,26 @@ const { createResolver, parseTarget } = require('./resolver.js')
 const { ServerCall } = require('./server-call.js')
 const { ListenedServerCall } = require('./server-interceptors.js')
 const { hostPort, splitHostPort, uriToString } = require('./uri.js')
+const {
+  kAbort,
+  kAcceptors,
+  kBound,
+  kBoundAt,
+  kClose,
+  kCompression,
+  kDismiss,
+  kInjectors,
+  kLinks,
+  kListen,
+  kListenAll,
+  kNumbered,
+  kPathOf,
+  kPorts,
+  kRelease,
+  kSettled,
+  kUnbound,
+  kWaiting,
+} = require('./symbols.js')
 require('./resolver-dns.js')
 
 const NO_ERROR = 0
@@ -121,9 +142,9 @@ class ServerLink extends Link {
     traffic.started++
     traffic.lastRemote = now()
     server.counts.began()
-    const handler = server.numbered[method]
+    const handler = server[kNumbered][method]
     if (handler === undefined) {
-      const { code, details } = unimplemented(method === 0 ? path : server.pathOf(method))
+      const { code, details } = unimplemented(method === 0 ? path : server[kPathOf](method))
       native.grpcFinish(this.id, stream, 0, code, details, '')
       native.grpcReset(this.id, stream, 0)
       traffic.succeeded++
@@ -147,10 +168,10 @@ class ServerLink extends Link {
     clearTimeout(this.age)
     clearTimeout(this.rest)
     clearTimeout(this.leaving)
-    server.links.delete(this)
+    server[kLinks].delete(this)
     acceptor.links.delete(this)
     acceptor.left()
-    server.settled()
+    server[kSettled]()
   }
 }
 
@@ -192,7 +213,7 @@ function accept(acceptor, id, peer) {
   const link = tls === null ? new ServerLink(id, server, acceptor) : tls.link(ServerLink, id, server, acceptor)
   link.peer = peer
   acceptor.links.add(link)
-  server.links.add(link)
+  server[kLinks].add(link)
   link.attach()
 }
 
@@ -206,7 +227,7 @@ class Acceptor extends net.Server {
     this.links = new Set()
   }
 
-  _onconnection({ id }) {
+  [kAccepted](id) {
     accept(this, id)
   }
 
@@ -230,18 +251,18 @@ class Server {
     refuseMissing(options)
     this.options = options
     this.interceptors = options.interceptors ?? []
-    this.compression = compressionOf(options)
+    this[kCompression] = compressionOf(options)
     /** Handlers by path, and by the number of the path. */
     this.handlers = new Map()
-    this.numbered = []
-    this.links = new Set()
+    this[kNumbered] = []
+    this[kLinks] = new Set()
     /** Ports that are bound or are being bound, by name. */
-    this.ports = new Map()
-    this.acceptors = new Set()
-    this.injectors = new Set()
+    this[kPorts] = new Map()
+    this[kAcceptors] = new Set()
+    this[kInjectors] = new Set()
     this.shutdown = false
     this.started = false
-    this.waiting = []
+    this[kWaiting] = []
     /** Data for channelz. */
     this.counts = new Calls()
     this.trace = new Trace()
@@ -249,7 +270,7 @@ class Server {
     this.channelz = register('server', '', this, options)
   }
 
-  pathOf(number) {
+  [kPathOf](number) {
     return paths[number]
   }
 
@@ -290,12 +311,12 @@ class Server {
     const number = native.grpcPath(path)
     paths[number] = path
     this.handlers.set(path, handler)
-    this.numbered[number] = handler
+    this[kNumbered][number] = handler
     return true
   }
 
   unregister(path) {
-    this.numbered[native.grpcPath(path)] = undefined
+    this[kNumbered][native.grpcPath(path)] = undefined
     return this.handlers.delete(path)
   }
 
@@ -308,7 +329,7 @@ class Server {
     if (typeof port !== 'string') throw new TypeError('port must be a string')
     if (!(credentials instanceof ServerCredentials)) throw new TypeError('creds must be a ServerCredentials object')
     if (typeof callback !== 'function') throw new TypeError('callback must be a function')
-    const known = this.ports.get(port)
+    const known = this[kPorts].get(port)
     if (known !== undefined) {
       if (!credentials._equals(known.credentials)) {
         return process.nextTick(callback, new Error(`${port} already bound with incompatible credentials`), 0)
@@ -327,20 +348,20 @@ class Server {
     const name = isFound(target) ? Symbol(port) : port
     const bound = { name, text: port, credentials, acceptors: new Set(), number: undefined, callbacks: [callback] }
     bound.cancelled = false
-    this.ports.set(name, bound)
+    this[kPorts].set(name, bound)
     resolve(target, (error, places) => {
-      if (error !== null) this.unbound(bound, error)
-      else this.listenAll(bound, places)
+      if (error !== null) this[kUnbound](bound, error)
+      else this[kListenAll](bound, places)
     })
   }
 
   /** Listens at each address. If the port is 0, all use the port that the first one has got. */
-  listenAll(bound, places) {
+  [kListenAll](bound, places) {
     const errors = []
     const next = (i, chosen) => {
-      if (bound.cancelled) return this.unbound(bound, new Error('bindAsync operation cancelled by unbind call'))
-      if (i === places.length) return this.bound(bound, places, errors)
-      this.listen(bound, { ...places[i], ...chosen }, (error, acceptor) => {
+      if (bound.cancelled) return this[kUnbound](bound, new Error('bindAsync operation cancelled by unbind call'))
+      if (i === places.length) return this[kBound](bound, places, errors)
+      this[kListen](bound, { ...places[i], ...chosen }, (error, acceptor) => {
         if (error !== null) errors.push(error.message)
         const port = places[0].port === 0 ? acceptor?.address().port : undefined
         next(i + 1, port === undefined ? chosen : { port })
@@ -350,24 +371,24 @@ class Server {
   }
 
   /** Called when all addresses were tried. */
-  bound(bound, places, errors) {
+  [kBound](bound, places, errors) {
     const [first] = bound.acceptors
     if (first === undefined) {
       const text = `No address added out of total ${places.length} resolved errors: [${errors.join(',')}]`
-      return this.unbound(bound, new Error(text))
+      return this[kUnbound](bound, new Error(text))
     }
     const address = first.address()
     bound.number = typeof address === 'string' ? 1 : address.port
     if (places[0].port === 0) {
       // From now on, the port is known by its number.
-      this.ports.delete(bound.name)
+      this[kPorts].delete(bound.name)
       bound.name = bound.text.replace(/:0$/, `:${bound.number}`)
-      this.ports.set(bound.name, bound)
+      this[kPorts].set(bound.name, bound)
     }
     for (const callback of bound.callbacks.splice(0)) process.nextTick(callback, null, bound.number)
   }
 
-  listen(bound, place, callback) {
+  [kListen](bound, place, callback) {
     const { credentials } = bound
     const acceptor = new Acceptor(this, credentials)
     credentials._hold()
@@ -381,39 +402,39 @@ class Server {
       acceptor.on('error', () => {})
       acceptor.channelz = register('socket', placeOf(acceptor.address()), acceptor, this.options)
       bound.acceptors.add(acceptor)
-      this.acceptors.add(acceptor)
+      this[kAcceptors].add(acceptor)
       acceptor.once('close', () => {
         credentials._release()
         unregister(acceptor.channelz)
-        this.acceptors.delete(acceptor)
-        this.settled()
+        this[kAcceptors].delete(acceptor)
+        this[kSettled]()
       })
       callback(null, acceptor)
     })
   }
 
-  unbound(bound, error) {
-    this.ports.delete(bound.name)
+  [kUnbound](bound, error) {
+    this[kPorts].delete(bound.name)
     for (const acceptor of bound.acceptors) acceptor.close()
     for (const callback of bound.callbacks.splice(0)) process.nextTick(callback, error, 0)
   }
 
-  boundAt(port) {
+  [kBoundAt](port) {
     if (isFound(parseTarget(port))) throw new Error(`Cannot unbind port 0`)
-    return this.ports.get(port)
+    return this[kPorts].get(port)
   }
 
   unbind(port) {
-    const bound = this.boundAt(port)
+    const bound = this[kBoundAt](port)
     if (bound === undefined) return
     bound.cancelled = true
     if (bound.number === undefined) return
-    this.ports.delete(port)
-    this.release(bound)
+    this[kPorts].delete(port)
+    this[kRelease](bound)
   }
 
   /** Takes no more connections on a port, and closes the current ones when their calls have ended. */
-  release(bound) {
+  [kRelease](bound) {
     for (const acceptor of bound.acceptors) {
       acceptor.close()
       for (const link of acceptor.links) link.drain()
@@ -421,60 +442,60 @@ class Server {
   }
 
   drain(port, graceTime) {
-    const bound = this.boundAt(port)
+    const bound = this[kBoundAt](port)
     if (bound === undefined) return
-    this.dismiss(
+    this[kDismiss](
       [...bound.acceptors].flatMap(({ links }) => [...links]),
       graceTime,
     )
   }
 
   /** Closes connections when their calls have ended, or when `graceTime` milliseconds have passed. */
-  dismiss(links, graceTime) {
+  [kDismiss](links, graceTime) {
     const leaving = [...links]
     for (const link of leaving) link.drain()
     setTimeout(() => {
-      for (const link of leaving) this.abort(link)
+      for (const link of leaving) this[kAbort](link)
     }, graceTime).unref()
   }
 
-  abort(link) {
+  [kAbort](link) {
     if (link.closing) return
     link.drain(CANCEL)
     link.destroy()
   }
 
   start() {
-    if (this.acceptors.size === 0) throw new Error('server must be bound in order to start')
+    if (this[kAcceptors].size === 0) throw new Error('server must be bound in order to start')
     if (this.started) throw new Error('server is already started')
     this.started = true
   }
 
   tryShutdown(callback) {
-    this.waiting.push(callback)
-    this.close()
-    for (const link of this.links) link.drain()
-    process.nextTick(() => this.settled())
+    this[kWaiting].push(callback)
+    this[kClose]()
+    for (const link of this[kLinks]) link.drain()
+    process.nextTick(() => this[kSettled]())
   }
 
   forceShutdown() {
-    this.close()
-    for (const link of this.links) this.abort(link)
+    this[kClose]()
+    for (const link of this[kLinks]) this[kAbort](link)
   }
 
-  close() {
+  [kClose]() {
     this.shutdown = true
-    for (const bound of this.ports.values()) bound.cancelled = true
-    this.ports.clear()
-    for (const acceptor of this.acceptors) acceptor.close()
-    for (const injector of this.injectors) injector.destroy()
+    for (const bound of this[kPorts].values()) bound.cancelled = true
+    this[kPorts].clear()
+    for (const acceptor of this[kAcceptors]) acceptor.close()
+    for (const injector of this[kInjectors]) injector.destroy()
   }
 
   /** Calls back those that wait for the shutdown, once it is complete. */
-  settled() {
-    if (!this.shutdown || this.links.size > 0 || this.acceptors.size > 0) return
+  [kSettled]() {
+    if (!this.shutdown || this[kLinks].size > 0 || this[kAcceptors].size > 0) return
     unregister(this.channelz)
-    for (const callback of this.waiting.splice(0)) process.nextTick(callback)
+    for (const callback of this[kWaiting].splice(0)) process.nextTick(callback)
   }
 
   addHttp2Port() {

@@ -42,7 +42,10 @@ function rootsOfEnvironment() {
 function contextOf(options, verifies, more = {}) {
   const roots = verifies && options.ca === undefined ? defaultRoots() : undefined
   if (roots === null) {
-    throw unusable('ca', 'must be given: Node was told to trust others than its own, and does not show whom')
+    throw unusable(
+      'ca',
+      'must be given: Node was told to trust other authorities than its own, and does not show which',
+    )
   }
   return requiredContext(options, { alpn: ALPN, roots: roots?.bytes, ...more }, unusable)
 }
@@ -70,7 +73,7 @@ class ClientTls {
     const options = optionsOf(secureContext)
     if (options === undefined) {
       const instead = "make it with ironwire's own tls.createSecureContext, or use createSsl"
-      throw unsupported(`TLS with a secure context of which Node does not show what is in it: ${instead}`)
+      throw unsupported(`TLS with a secure context whose contents Node does not show: ${instead}`)
     }
     return new ClientTls(options, verify)
   }

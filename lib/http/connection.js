@@ -18,10 +18,10 @@ const { systemError } = require('../errors.js')
 const core = require('../core.js')
 const { errno, row, flag, busy } = require('../constants.js')
 const { Connection } = require('../net/handle.js')
-const { kConnections } = require('./symbols')
+const { kAttach, kConnections, kRelease, kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 const { mountOf } = require('./site')
 const { aborted, parseError, requestTimeout } = require('./errors')
-const { NO_FIELDS, makeRequest, complete, deliver, abort } = require('./incoming')
+const { NO_FIELDS, makeRequest, limitOf, hasTooMany, complete, deliver, abort } = require('./incoming')
 const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
 const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
@@ -40,6 +40,8 @@ const { EOF } = errno
 const { HTTP_1_1 } = row
 
 const FastBuffer = Buffer[Symbol.species]
+
+const EMPTY = Buffer.alloc(0)
 
 const NO_RESPONSES = Object.freeze([])
 
@@ -103,10 +105,10 @@ class HttpConnection extends Connection {
       this.mounted = true
       // Requests that Rust answers do not reach this object, so none of them would start the timer for idle
       // connections.
-      server.watchIdle()
+      server[kWatchIdle]()
     }
     if (socket === undefined) return
-    socket.attach(this)
+    socket[kAttach](this)
     if (socket.isPaused()) this.readStop()
     for (const chunk of read) feed(this, chunk, true)
   }
@@ -131,6 +133,7 @@ class HttpConnection extends Connection {
 
   onRequest(method, url, version, flags, head, body) {
     const { server } = this
+    if (head !== null && hasTooMany(server, head)) return this.overflow()
     const socket = this.showSocket()
     const Message = server[core.kIncomingMessage]
     const req = makeRequest(Message, this, method, url, version, flags, head)
@@ -159,7 +162,7 @@ class HttpConnection extends Connection {
   onUpgrade(req, method, body) {
     const { server } = this
     const connect = method === 'CONNECT'
-    req.upgrade = connect || server.takesUpgrade(req)
+    req.upgrade = connect || server[kTakesUpgrade](req)
     if (!req.upgrade) return false
     const rest = takeOver(body)
     const socket = this.getSocket()
@@ -180,13 +183,20 @@ class HttpConnection extends Connection {
   onEnd(trailers) {
     const req = this.incoming
     if (req === null) return
+    if (trailers !== '' && hasTooMany(this.server, trailers)) return this.overflow()
     this.incoming = null
-    complete(req, trailers)
+    complete(req, trailers, limitOf(this.server))
     if (!this.reading) this.shown.resume()
   }
 
   onParseError(code, reason, offset, packet) {
     this.fail(parseError(code, reason, offset, packet))
+  }
+
+  /** There are more fields than `maxHeadersCount`, so nothing on this connection is a request any more. */
+  overflow() {
+    this.gone = true
+    this.onParseError('HPE_HEADER_OVERFLOW', 'Header overflow', 0, EMPTY)
   }
 
   /** Handles an error of the connection itself: emits 'clientError', or sends Node's own answer. */
@@ -440,7 +450,7 @@ class HttpConnection extends Connection {
     if (!server.keepAliveTimeout) return
     this.idleSince = now()
     if (socket?.timeout) setTimer(socket, 0)
-    server.watchIdle()
+    server[kWatchIdle]()
   }
 
   /** The next request has begun, so the connection is not idle any more. */
@@ -483,7 +493,7 @@ class HttpConnection extends Connection {
     const { socket, server } = this
     this.attached = false
     server[kConnections].delete(this)
-    socket.release()
+    socket[kRelease]()
     return native.httpDetach(this.id)
   }
 
@@ -516,7 +526,7 @@ class HttpConnection extends Connection {
   isFlooded() {
     return (
       this.leaving ||
-      this.outgoingData >= this.highWaterMark ||
+      (this.outgoingData > 0 && this.outgoingData >= this.highWaterMark) ||
       this.outgoing.length >= MAX_PIPELINED ||
       this.socket?.writableNeedDrain === true
     )
@@ -532,7 +542,7 @@ class HttpConnection extends Connection {
     if (this.inserted) return true
     const waits =
       this.leaving ||
-      this.outgoingData >= this.highWaterMark * MOST_MARKS ||
+      (this.outgoingData > 0 && this.outgoingData >= this.highWaterMark * MOST_MARKS) ||
       this.outgoing.length >= MAX_PIPELINED ||
       this.socket?.writableNeedDrain === true
     if (waits) {

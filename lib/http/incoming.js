@@ -17,7 +17,9 @@ const { kHeaders, kHeadersCount, kDetachAbortSignal, own } = core
 const { HTTP_1_1 } = row
 
 /** Node's default for `maxHeadersCount`: 2,000 strings, which are 1,000 names with their values. */
-const MAX_HEADERS = 1000
+const MAX_STRINGS = 2000
+/** Node's parser hands over this many strings at a time, and cuts `rawHeaders` only in between. */
+const STRINGS_AT_A_TIME = 62
 
 /** What core's constructor reads from a socket. */
 const sampleSocket = { readableHighWaterMark: getDefaultHighWaterMark(false) }
@@ -137,6 +139,29 @@ function headersOf(raw, join) {
   return headers['set-cookie'] === undefined ? headers : undefined
 }
 
+/** How many strings of fields a request may have: names and values. */
+function limitOf({ maxHeadersCount }) {
+  const limit = typeof maxHeadersCount === 'number' ? maxHeadersCount << 1 : MAX_STRINGS
+  return limit > 0 ? limit : Number.POSITIVE_INFINITY
+}
+
+/** Leaves away what Node's parser does. Returns how many strings are shown as fields. */
+function cut(raw, limit) {
+  if (raw.length <= limit) return raw.length
+  raw.length = Math.min(raw.length, Math.ceil(limit / STRINGS_AT_A_TIME) * STRINGS_AT_A_TIME)
+  return limit
+}
+
+/** Whether these are more fields, or trailers, than Node's parser accepts. `text` is `name\0value\0name\0value…`. */
+function hasTooMany(server, text) {
+  const limit = limitOf(server)
+  // Most are far too short to be asked about.
+  if (text.length < limit) return false
+  let count = 1
+  for (let at = text.indexOf('\0'); at !== -1; at = text.indexOf('\0', at + 1)) count++
+  return count > limit && core.refusesManyFields()
+}
+
 /**
  * Makes a request of class `Message`. `head` is `name\0value\0name\0value…`, or null if the fields are those of the
  * last request. `version` is `major << 8 | minor`.
@@ -146,10 +171,7 @@ function makeRequest(Message, connection, method, url, version, flags, head) {
   if (head !== null) connection.lastFields = fieldsOf(head, connection.lastFields)
   const { lastFields } = connection
   const raw = lastFields.raw.slice()
-  const limit = server.maxHeadersCount
-  const most = (typeof limit === 'number' ? limit : MAX_HEADERS) * 2
-  if (most > 0 && raw.length > most) raw.length = most
-  const count = raw.length
+  const count = cut(raw, limitOf(server))
   const major = version >>> 8
   const minor = version & 0xff
   const name = version === HTTP_1_1 ? '1.1' : `${major}.${minor}`
@@ -186,10 +208,11 @@ function isUnheard(req) {
 }
 
 /** Completes a request. `trailers` has the same form as a head. */
-function complete(req, trailers) {
+function complete(req, trailers, limit = Number.POSITIVE_INFINITY) {
   req.complete = true
   if (trailers !== '') {
     const raw = trailers.split('\0')
+    cut(raw, limit)
     req._addHeaderLines(raw, raw.length)
   }
   const state = req._readableState
@@ -218,4 +241,4 @@ function abort(req) {
   req.destroy(aborted())
 }
 
-module.exports = { NO_FIELDS, makeRequest, complete, deliver, dump, abort }
+module.exports = { NO_FIELDS, makeRequest, limitOf, hasTooMany, complete, deliver, dump, abort }

@@ -3,8 +3,9 @@
 // Detects who observes what core creates: performance observers and trace events, which core's constructor of responses
 // serves, and hooks that are called for every async resource.
 
-const { AsyncLocalStorage, createHook } = require('node:async_hooks')
+const { AsyncLocalStorage, AsyncResource, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
+const { stores } = require('../context.js')
 const { shared } = require('../engine.js')
 const { find, sampleResponse } = require('../core.js')
 
@@ -31,9 +32,22 @@ const told = shared('http observers', () => {
   return state
 })
 
+/** Returns the categories that are traced, in one text; undefined if there are none. */
+const traced = categories()
+
+function categories() {
+  try {
+    return require('node:trace_events').getEnabledCategories
+  } catch {
+    // Worker threads are not told, and Node can be built without traces.
+    return () => 'unknown'
+  }
+}
+
 /** Traces can be switched on at any time, in many ways, so this is checked for each new connection. */
 function noticeTraces() {
-  if (!told.observed && Object.hasOwn(sampleResponse(), '_traceEventId')) told.observed = true
+  if (told.observed || traced() === undefined) return
+  if (Object.hasOwn(sampleResponse(), '_traceEventId')) told.observed = true
 }
 
 /**
@@ -60,7 +74,8 @@ const hooks = shared('http hooks', () => {
     // Before Node 24, AsyncLocalStorage uses one hook of its own, which is found here. It does not look at requests.
     const storage = new AsyncLocalStorage()
     // Not `undefined`: that is the store outside of run() as well, and without a change no hook is enabled.
-    storage.run(true, () => {})
+    // And not in this context: since Node 24 it would not be empty any more, and each connection would keep it.
+    new AsyncResource('IRONWIRE').runInAsyncScope(() => storage.run(true, () => {}))
     storage.disable()
     own ??= null
   } catch {
@@ -69,5 +84,6 @@ const hooks = shared('http hooks', () => {
   }
   return hooks
 })
+stores.possible = () => hooks.stores
 
 module.exports = { told, noticeTraces, hooks }

@@ -11,7 +11,8 @@ const { now } = require('./batch')
 const core = require('../core.js')
 const { admit, hide, inherit } = require('../inherit.js')
 const channels = require('./channels')
-const { kConnections } = require('./symbols')
+const { kConnections, kTakesUpgrade, kWatchIdle } = require('./symbols.js')
+const { kAccepted } = require('../net/symbols.js')
 
 /**
  * Milliseconds that Node adds to the advertised keep-alive time, so that a client's last request does not reach a
@@ -54,14 +55,14 @@ inherit(Server, NetServer)
 // Core's servers count as `instanceof` this class, as they do when this module replaces Node's.
 admit(Server, http.Server)
 
-Server.prototype.takesUpgrade = function (req) {
+Server.prototype[kTakesUpgrade] = function (req) {
   if (typeof this.shouldUpgradeCallback === 'function') return Boolean(this.shouldUpgradeCallback(req))
   return this.listenerCount('upgrade') > 0
 }
 
-/** Called with each connection that the listening handle has accepted. */
-Server.prototype._onconnection = function (handle) {
-  const connection = new HttpConnection(handle.id, handle.getpeername !== undefined, this)
+/** Called for each connection that the listening handle has accepted. */
+Server.prototype[kAccepted] = function (id, isTcp) {
+  const connection = new HttpConnection(id, isTcp, this)
   const { hasSubscribers } = channels.socket
   const socket = begin(connection, 'connection', hasSubscribers)
   if (hasSubscribers) channels.socket.publish({ socket })
@@ -128,7 +129,7 @@ Server.prototype.closeIdleConnections = function closeIdleConnections() {
 }
 
 /** Enforces keepAliveTimeout with one timer for all idle connections. The timer never keeps the process alive. */
-Server.prototype.watchIdle = function () {
+Server.prototype[kWatchIdle] = function () {
   if (this[kIdleTimer] !== null || !this.keepAliveTimeout) return
   const limit = idleLimit(this)
   this[kIdleTimer] = setTimeout(sweep, limit, this, limit).unref()

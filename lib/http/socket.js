@@ -12,7 +12,7 @@ const { Socket } = require('../net/socket.js')
 const { makeError } = require('../errors.js')
 const core = require('../core.js')
 const { constructorLike } = require('./shapes')
-const { kConnection, kSecure } = require('./symbols')
+const { kAttach, kConnection, kRelease, kSecure } = require('./symbols.js')
 
 function HttpSocket(connection) {
   this[kConnection] = null
@@ -123,7 +123,7 @@ HttpSocket.prototype.setEncoding = function (encoding) {
 }
 
 /** From now on received bytes go to the parser. Adds the listeners that core's server adds to its sockets. */
-HttpSocket.prototype.attach = function (connection) {
+HttpSocket.prototype[kAttach] = function (connection) {
   const heard = this.listenerCount('data') > 0 || this.listenerCount('readable') > 0
   this[kConnection] = connection
   this.parser = connection
@@ -144,7 +144,7 @@ HttpSocket.prototype.attach = function (connection) {
 }
 
 /** Makes it an ordinary socket again. */
-HttpSocket.prototype.release = function () {
+HttpSocket.prototype[kRelease] = function () {
   this.removeListener('data', parse)
   this.removeListener('end', onEnd)
   this.removeListener('timeout', onTimeout)
@@ -270,7 +270,7 @@ function begin(socket, connection) {
   if (connection.peerEnded) socket._readableState.ended = socket._readableState.endEmitted = true
   if (connection.finalEnd) socket.destroySoon()
   else if (connection.ending) socket.end()
-  if (connection.attached) socket.attach(connection)
+  if (connection.attached) socket[kAttach](connection)
   return socket
 }
 

@@ -17,4 +17,31 @@ const kSite = Symbol('ironwire.site')
  */
 const kAccessLog = Symbol('ironwire.access log')
 
-module.exports = { kConnection, kSecure, kConnections, kSite, kAccessLog }
+// Methods of sockets, where a program may have methods of its own by any name.
+
+/** HTTP begins on a socket, or ends there. */
+const kAttach = Symbol('ironwire.attach')
+const kRelease = Symbol('ironwire.release')
+/** A client's socket ignores the end of its connection. */
+const kSilence = Symbol('ironwire.silence')
+
+// Methods of servers, likewise.
+
+/** Serves a connection whose TLS handshake is over. */
+const kSecured = Symbol('ironwire.secured')
+const kTakesUpgrade = Symbol('ironwire.takes upgrade')
+const kWatchIdle = Symbol('ironwire.watch idle')
+
+module.exports = {
+  kAccessLog,
+  kAttach,
+  kConnection,
+  kConnections,
+  kRelease,
+  kSecure,
+  kSecured,
+  kSilence,
+  kSite,
+  kTakesUpgrade,
+  kWatchIdle,
+}

@@ -1,6 +1,6 @@
 'use strict'
 
-// A connection that an HTTP/2 server has accepted. Its socket is made when somebody asks for it.
+// A connection that an HTTP/2 server has accepted. Its `net.Socket` is made when a program first asks for it.
 
 const process = require('node:process')
 const { Buffer } = require('node:buffer')
@@ -12,18 +12,18 @@ const { requestTimeout } = require('../http/errors.js')
 const { Http2Connection } = require('./connection.js')
 const { patience, serveHttp1 } = require('./http1.js')
 const { ServerHttp2Session } = require('./server-session.js')
-const { kOptions, kSessions } = require('./symbols.js')
+const { kAttach, kGetSocket, kOnLost, kOptions, kSessions } = require('./symbols.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const EMPTY = Buffer.alloc(0)
-/** What a client of HTTP/2 begins with. */
+/** The connection preface: the first bytes that every HTTP/2 client sends (RFC 9113, 3.4). */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
 
 class AcceptedConnection extends Http2Connection {
   constructor(id, isTcp, server) {
     super(id, isTcp)
     this.server = server
-    /** What has come of a beginning that may be the preface, and how long that may take. */
+    /** The bytes received so far while they may still be the preface, and the timer that limits how long that takes. */
     this.sniffed = undefined
     this.impatience = undefined
   }
@@ -34,8 +34,8 @@ class AcceptedConnection extends Http2Connection {
   }
 
   watch(socket) {
-    socket.on('close', () => this.session?.onLost(undefined))
-    // An error of the connection is the session's.
+    socket.on('close', () => this.session?.[kOnLost](undefined))
+    // An error of the connection is reported by the session.
     socket.on('error', () => {})
   }
 
@@ -58,14 +58,14 @@ class AcceptedConnection extends Http2Connection {
     const session = new ServerHttp2Session(server, server[kOptions])
     server[kSessions].add(session)
     session.on('error', (error) => server.emit('sessionError', error, session))
-    session.attach(this)
+    session[kAttach](this)
     if (this.socket !== undefined) this.socket.session = session
     server.emit('session', session)
     process.nextTick(tellConnected, session)
     return session
   }
 
-  /** Looks at what the peer begins with before it decides what is spoken. */
+  /** Reads the first bytes of the client and decides by them: HTTP/2 if they are the preface, else HTTP/1. */
   sniff() {
     this.sniffed = EMPTY
     const wait = patience(this.server)
@@ -74,7 +74,7 @@ class AcceptedConnection extends Http2Connection {
     native.readStart(this.id)
   }
 
-  /** It has not begun: HTTP/1 has an answer to that. */
+  /** The client has not sent its first bytes in time: HTTP/1 has a response for that case. */
   expire() {
     if (this.sniffed !== undefined) serveHttp1(this, EMPTY).fail(requestTimeout())
   }
@@ -94,7 +94,7 @@ class AcceptedConnection extends Http2Connection {
     }
   }
 
-  // --- from the engine
+  // --- called by the engine
 
   onRead(length, memory, offset) {
     if (this.sniffed !== undefined) return this.onSniffed(length, memory, offset)
@@ -111,10 +111,10 @@ class AcceptedConnection extends Http2Connection {
   }
 }
 
-/** Few listen, and the socket is made for them. */
+/** Emits 'connect'. Few programs listen to it, and the socket is made for them only. */
 function tellConnected(session) {
   if (session.destroyed || (session.listenerCount('connect') === 0 && session.emit === core.own.emit)) return
-  session.emit('connect', session, session.getSocket())
+  session.emit('connect', session, session[kGetSocket]())
 }
 
 module.exports = { AcceptedConnection }

@@ -1,16 +1,29 @@
 'use strict'
 
-// Rows of the table that Rust fills (src/binding/http2.rs) become calls of sessions and of what they exchange on their streams.
+// Turns the rows of the table that Rust fills (src/binding/http2.rs) into calls of sessions and exchanges.
 //
-// One entry into JavaScript brings the events of all connections that received something in a turn of the loop. Between two of them ticks and
-// promise jobs run.
+// JavaScript is entered once per turn of the event loop, with the events of all connections that have received something. Ticks and promise
+// jobs run between the events of two connections.
 
 const { Buffer } = require('node:buffer')
 const { native, ownerOf, shared } = require('../engine.js')
 const { runTicks } = require('../ticks.js')
 const constants = require('../constants.js')
 const binding = require('../../binding.js')
-const { kState } = require('./symbols.js')
+const {
+  kIsClient,
+  kOnExtension,
+  kOnFailed,
+  kOnGoaway,
+  kOnHead,
+  kOnInformational,
+  kOnPing,
+  kOnPong,
+  kOnPush,
+  kOnSettings,
+  kOnSettingsAck,
+  kState,
+} = require('./symbols.js')
 
 const { CURSOR } = constants.table
 const { FIRST, WORDS, KIND, ENDS, METHOD, ID, STREAM } = constants.http2Row
@@ -18,10 +31,10 @@ const { PART, PART_LENGTH, PATH, PATH_LENGTH, CODE } = constants.http2Row
 const { HEAD, INFORMATIONAL, DATA, END, RESET, DRAINED, CLOSED, SETTINGS, SETTINGS_ACK } = constants.http2Event
 const { PING, PONG, GOAWAY, FAILED, PUSH, EXTENSION } = constants.http2Event
 
-/** So much smaller than the read that it came with, a part of a body is copied. */
+/** A part of a body is copied if the read that contains it is this many times larger. */
 const SMALL = 8
 
-/** By the numbers that rows say. */
+/** HTTP methods, by the numbers in the rows. */
 const METHODS = binding.httpMethods()
 
 let words
@@ -36,11 +49,13 @@ function onHttp2(count, text, body) {
       if (last !== -1) runTicks()
       last = id
     }
-    const session = ownerOf(id)?.session
+    const connection = ownerOf(id)
+    const session = connection?.session
     if (session === undefined) continue
-    handle(session, at, text, body)
-    // Whoever waits for an answer can ask for what comes behind it.
-    if (session.isClient && event + 1 < count) runTicks()
+    if (connection.context === null) handle(session, at, text, body)
+    else connection.context.runInAsyncScope(handle, undefined, session, at, text, body)
+    // The client's code that awaits a response may then react to it before the next event.
+    if (session[kIsClient] && event + 1 < count) runTicks()
   }
 }
 
@@ -53,7 +68,7 @@ function handle(session, at, text, body) {
     case HEAD: {
       const method = first >>> METHOD
       const path = words[at + PATH]
-      session.onHead(
+      session[kOnHead](
         stream,
         text.slice(part, part + length),
         method === 0 ? undefined : METHODS[method - 1],
@@ -78,31 +93,31 @@ function handle(session, at, text, body) {
       session[kState].exchanges.get(stream)?.close()
       break
     case SETTINGS:
-      session.onSettings()
+      session[kOnSettings]()
       break
     case SETTINGS_ACK:
-      session.onSettingsAck()
+      session[kOnSettingsAck]()
       break
     case PING:
-      session.onPing(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
+      session[kOnPing](Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case PONG:
-      session.onPong(Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
+      session[kOnPong](Buffer.from(Uint8Array.from(bytes(body, part, length)).buffer))
       break
     case GOAWAY:
-      session.onGoaway(words[at + CODE], stream, bytes(body, part, length))
+      session[kOnGoaway](words[at + CODE], stream, bytes(body, part, length))
       break
     case FAILED:
-      session.onFailed(words[at + CODE], text.slice(part, part + length))
+      session[kOnFailed](words[at + CODE], text.slice(part, part + length))
       break
     case INFORMATIONAL:
-      session.onInformational(stream, text.slice(part, part + length))
+      session[kOnInformational](stream, text.slice(part, part + length))
       break
     case PUSH:
-      session.onPush(stream, text.slice(part, part + length))
+      session[kOnPush](stream, text.slice(part, part + length))
       break
     case EXTENSION:
-      session.onExtension(words[at + CODE], stream, bytes(body, part, length))
+      session[kOnExtension](words[at + CODE], stream, bytes(body, part, length))
   }
 }
 
@@ -110,7 +125,7 @@ function bytes(body, start, length) {
   if (body === undefined) return empty
   if (start === 0 && length === body.length) return body
   const part = body.subarray(start, start + length)
-  // Whoever keeps a small part is not to keep all of a large read.
+  // A program that keeps a small part must not keep the whole memory of a large read alive.
   return length < body.length / SMALL ? Buffer.from(part) : part
 }
 

@@ -1,6 +1,7 @@
 'use strict'
 
-// Node's diagnostics channels of streams. Versions before 22 have none: what looks on there does so in other ways, and need not hear of all twice.
+// Node's diagnostics channels for streams. Node has them since version 22. On older versions tools patch functions instead, so publishing there
+// would report everything twice.
 
 const { channel } = require('node:diagnostics_channel')
 const { versions } = require('node:process')

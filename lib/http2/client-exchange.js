@@ -1,6 +1,6 @@
 'use strict'
 
-// What happens on one stream of a client's session: a request goes out, or is promised by the server, a response comes in.
+// What happens on one stream of a client's session: a request goes out, or the server pushes a response, and a response comes in.
 
 const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
@@ -10,7 +10,7 @@ const { ClientHttp2Stream } = require('./client-stream.js')
 const errors = require('./errors.js')
 const { Exchange } = require('./exchange.js')
 const { fieldsObject, rawFields } = require('./fields.js')
-const { kState } = require('./symbols.js')
+const { kCloseSoon, kKnownOrigins, kState, kTouch } = require('./symbols.js')
 
 const { NGHTTP2_FLAG_END_HEADERS, NGHTTP2_FLAG_END_STREAM, NGHTTP2_PROTOCOL_ERROR } = constants
 const MANUAL = { requireManualDestroy: true }
@@ -26,13 +26,13 @@ class ClientExchange extends Exchange {
     this.isPush = false
     this.later = undefined
     this.headersSent = true
-    // In the context of whoever asks.
+    // Callbacks run in the async context of the caller of `request()`.
     this.resource = new AsyncResource('HTTP2STREAM', session[kState].resources ?? MANUAL)
     this.stream = new ClientHttp2Stream(this)
     this.reader = this.stream
   }
 
-  /** There is a connection: the request goes out. */
+  /** The connection is there: send the request. */
   begin() {
     const { session, stream, request } = this
     if (this.closed || session.destroyed) return
@@ -64,7 +64,7 @@ class ClientExchange extends Exchange {
     }
   }
 
-  /** Whether what the program writes has to wait for the request to go out: `later` is called then. */
+  /** Whether written data has to wait for the request to be sent. `later` is called then. */
   holds(later) {
     if (this.id !== undefined || this.closed) return false
     this.later = later
@@ -85,7 +85,7 @@ class ClientExchange extends Exchange {
     }
   }
 
-  /** The server promises it. Returns what it would have been asked with. */
+  /** The server pushes a response. Returns the header of the request that it belongs to. */
   push(id, text) {
     const { stream } = this
     const headers = fieldsObject(text)
@@ -114,20 +114,20 @@ class ClientExchange extends Exchange {
 
   reset(code) {
     if (this.id !== undefined) return super.reset(code)
-    // Nobody has heard of it.
+    // The peer has not heard of the request.
     if (this.closed) return
     this.code = code
-    this.session.closeSoon(this)
+    this.session[kCloseSoon](this)
     this.settle()
   }
 
-  // --- what comes
+  // --- receiving
 
   onHead(text, ended) {
     this.touch()
     const headers = fieldsObject(text)
     if (headers[':status'] === MISDIRECTED && this.session.encrypted) {
-      this.session.knownOrigins().delete(this.request.origin)
+      this.session[kKnownOrigins]().delete(this.request.origin)
     }
     const flags = NGHTTP2_FLAG_END_HEADERS | (ended ? NGHTTP2_FLAG_END_STREAM : 0)
     const { finish } = channels
@@ -143,8 +143,8 @@ class ClientExchange extends Exchange {
   }
 
   touch() {
-    this.session.touch()
-    this.stream.touch()
+    this.session[kTouch]()
+    this.stream[kTouch]()
   }
 
   emit(...args) {

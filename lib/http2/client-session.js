@@ -1,6 +1,6 @@
 'use strict'
 
-// A client's session.
+// The session of a client.
 
 const { Duplex } = require('node:stream')
 const process = require('node:process')
@@ -16,13 +16,33 @@ const errors = require('./errors.js')
 const { requestOf } = require('./request-fields.js')
 const { Http2Session } = require('./session.js')
 const { CLIENT_DEFAULTS } = require('./settings.js')
-const { kState } = require('./symbols.js')
+const {
+  kAwaitTrailers,
+  kBind,
+  kCancelUnsent,
+  kCodeFor,
+  kForget,
+  kHasStreams,
+  kHeed,
+  kIsClient,
+  kKnownOrigins,
+  kOnAlternative,
+  kOnExtension,
+  kOnHead,
+  kOnInformational,
+  kOnLost,
+  kOnOrigins,
+  kOnPush,
+  kState,
+  kTearDown,
+  kTouch,
+} = require('./symbols.js')
 const { taking } = require('./taking.js')
 
 const { NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
-/** Their requests have no body, unless the program says otherwise. */
+/** Methods whose requests have no body unless the program says otherwise. */
 const BODILESS = new Set(['DELETE', 'GET', 'HEAD'])
 
 class ClientHttp2Session extends taking(Http2Session) {
@@ -31,9 +51,9 @@ class ClientHttp2Session extends taking(Http2Session) {
     this[kState].authority = authority
     this[kState].scheme = protocol.slice(0, -1)
     this[kState].maxOrigins = maxOrigins
-    /** Exchanges that wait for the connection. */
+    /** Exchanges whose requests wait for the connection. */
     this[kState].unsent = new Set()
-    this.bind(socket)
+    this[kBind](socket)
   }
 
   setNextStreamID(id) {
@@ -48,7 +68,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     if ((this.destroyed || this.closed) && throwsWhenClosed()) {
       throw this.destroyed ? errors.invalidSession() : errors.goawaySession()
     }
-    this.touch()
+    this[kTouch]()
     const request = requestOf(headers, this)
     const options = checkOptions(given)
     const ends = options.endStream ?? BODILESS.has(request.method)
@@ -56,8 +76,8 @@ class ClientHttp2Session extends taking(Http2Session) {
     const { stream } = exchange
     exchange.ends = ends
     if (ends) stream.end()
-    if (options.waitForTrailers) stream.waitForTrailers()
-    if (options.signal) stream.heed(options.signal)
+    if (options.waitForTrailers) stream[kAwaitTrailers]()
+    if (options.signal) stream[kHeed](options.signal)
     if (this.destroyed || this.closed) {
       const error = this.destroyed ? errors.invalidSession() : errors.goawaySession()
       process.nextTick(() => stream.destroy(error))
@@ -70,55 +90,55 @@ class ClientHttp2Session extends taking(Http2Session) {
     return stream
   }
 
-  hasStreams() {
+  [kHasStreams]() {
     return this[kState].exchanges.size > 0 || this[kState].unsent.size > 0
   }
 
-  forget(exchange) {
+  [kForget](exchange) {
     this[kState].unsent.delete(exchange)
-    super.forget(exchange)
+    super[kForget](exchange)
   }
 
-  codeFor(_exchange, code) {
+  [kCodeFor](_exchange, code) {
     return this[kState].goodbye?.code || (this[kState].lost ? NGHTTP2_CANCEL : code)
   }
 
-  onLost(error) {
+  [kOnLost](error) {
     this[kState].lost = error === undefined || this.connecting
-    if (error === undefined || !this.connecting) super.onLost(error)
-    else this.tearDown(error, NGHTTP2_INTERNAL_ERROR)
+    if (error === undefined || !this.connecting) super[kOnLost](error)
+    else this[kTearDown](error, NGHTTP2_INTERNAL_ERROR)
   }
 
-  cancelUnsent(error) {
+  [kCancelUnsent](error) {
     each([...this[kState].unsent], ({ stream }) => stream.destroy(errors.streamCancel(error)))
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
-  onHead(stream, text, _method, _path, ended) {
+  [kOnHead](stream, text, _method, _path, ended) {
     this[kState].exchanges.get(stream)?.onHead(text, ended)
   }
 
-  onInformational(stream, text) {
+  [kOnInformational](stream, text) {
     this[kState].exchanges.get(stream)?.onInformational(text)
   }
 
-  onPush(id, text) {
-    this.touch()
-    // Nobody would read it.
+  [kOnPush](id, text) {
+    this[kTouch]()
+    // No listener would read the pushed stream.
     if (this.listenerCount('stream') === 0) return native.http2Reset(this[kState].handle.id, id, NGHTTP2_REFUSED_STREAM)
     const exchange = new ClientExchange(this, {})
     process.nextTick(tellPush, exchange, exchange.push(id, text))
   }
 
-  /** What a server says without being asked. What makes no sense is passed over (RFC 7838, 4; RFC 8336, 2.1). */
-  onExtension(kind, stream, payload) {
-    this.touch()
-    if (kind === ALTSVC) this.onAlternative(stream, payload)
-    else if (kind === ORIGIN && stream === 0) this.onOrigins(payload)
+  /** ALTSVC and ORIGIN frames, which a server sends on its own. Malformed ones are ignored (RFC 7838, 4; RFC 8336, 2.1). */
+  [kOnExtension](kind, stream, payload) {
+    this[kTouch]()
+    if (kind === ALTSVC) this[kOnAlternative](stream, payload)
+    else if (kind === ORIGIN && stream === 0) this[kOnOrigins](payload)
   }
 
-  onAlternative(stream, payload) {
+  [kOnAlternative](stream, payload) {
     if (payload.length < 2) return
     const length = payload.readUInt16BE()
     if (payload.length < 2 + length || (stream === 0) !== length > 0) return
@@ -127,7 +147,7 @@ class ClientHttp2Session extends taking(Http2Session) {
     this.emit('altsvc', text.slice(length), text.slice(0, length), stream)
   }
 
-  onOrigins(payload) {
+  [kOnOrigins](payload) {
     if (!this.encrypted) return
     const origins = []
     for (let at = 0; at + 2 <= payload.length; ) {
@@ -136,7 +156,7 @@ class ClientHttp2Session extends taking(Http2Session) {
       origins.push(payload.latin1Slice(at + 2, end))
       at = end
     }
-    const known = this.knownOrigins()
+    const known = this[kKnownOrigins]()
     for (const origin of origins) {
       if (known.size >= this[kState].maxOrigins) {
         this.destroy(errors.tooManyOrigins(this[kState].maxOrigins))
@@ -176,7 +196,7 @@ function checkOptions(options) {
 }
 
 const silent = () => {}
-/** As Node does since 24. */
+/** Node warns since version 24. */
 const warnOfWeight =
   Number.parseInt(process.versions.node, 10) < 24
     ? silent
@@ -184,7 +204,7 @@ const warnOfWeight =
 
 let throwing
 
-/** Whether a request of a session that is over throws, as in older Nodes, or its stream has the error: asked of core's. */
+/** Whether `request()` on a closed session throws, as in older Nodes, or gives its stream the error. One of Node's own sessions is asked. */
 function throwsWhenClosed() {
   if (throwing !== undefined) return throwing
   const session = http2.connect('http://localhost', { createConnection: () => new Duplex({ read() {}, write() {} }) })
@@ -199,6 +219,6 @@ function throwsWhenClosed() {
   return throwing
 }
 
-ClientHttp2Session.prototype.isClient = true
+ClientHttp2Session.prototype[kIsClient] = true
 
 module.exports = { ClientHttp2Session }

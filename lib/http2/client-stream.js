@@ -7,6 +7,16 @@ const { addAbortSignal } = require('node:stream')
 const { client: channels } = require('./channels.js')
 const { objectOf } = require('./fields.js')
 const { Http2Stream, bodyOf, kExchange, kSent, kWaitForTrailers } = require('./stream.js')
+const {
+  kAwaitTrailers,
+  kCloseCleanly,
+  kFinishClose,
+  kHeed,
+  kIsLast,
+  kProceed,
+  kReadOut,
+  kTouch,
+} = require('./symbols.js')
 
 const { NGHTTP2_NO_ERROR } = constants
 
@@ -25,12 +35,12 @@ class ClientHttp2Stream extends Http2Stream {
     return object ?? this[kSent]
   }
 
-  waitForTrailers() {
+  [kAwaitTrailers]() {
     this[kWaitForTrailers] = true
   }
 
-  /** Ends when the signal says so. */
-  heed(signal) {
+  /** Ends the stream when the signal aborts. */
+  [kHeed](signal) {
     addAbortSignal(signal, this)
   }
 
@@ -41,14 +51,14 @@ class ClientHttp2Stream extends Http2Stream {
     super._write(chunk, encoding, callback)
   }
 
-  /** Several writes at once: those from before the request could go out, and those that had to wait. */
+  /** Several writes at once: those made before the request could be sent, and those that had to wait. */
   _writev(parts, callback) {
     const exchange = this[kExchange]
     if (exchange.holds(() => this._writev(parts, callback))) return
     if (!exchange.closed) publishChunk(this, true, parts, '')
     if (exchange.closed || exchange.localEnded) return callback()
-    this.touch()
-    const ends = this.isLast(parts.reduce((sum, { chunk }) => sum + chunk.length, 0))
+    this[kTouch]()
+    const ends = this[kIsLast](parts.reduce((sum, { chunk }) => sum + chunk.length, 0))
     let at = 0
     const go = (error) => {
       if (error) return callback(error)
@@ -68,20 +78,20 @@ class ClientHttp2Stream extends Http2Stream {
     if (channels.bodySent.hasSubscribers) channels.bodySent.publish({ stream: this })
   }
 
-  /** Its header is what it begins with. */
-  proceed() {}
+  /** The header of a request is always sent first, so nothing is left to do. */
+  [kProceed]() {}
 
-  finishClose(code) {
-    if (!this.pending) return super.finishClose(code)
-    // When the request is out.
+  [kFinishClose](code) {
+    if (!this.pending) return super[kFinishClose](code)
+    // Close the stream after the request has been sent.
     this[kExchange].doom(code)
     const isLater = code === NGHTTP2_NO_ERROR && this.writableEnded
     if (!this.writableEnded) this.end()
     if (!isLater) this.push(null)
   }
 
-  /** Ends it without an error: what was written goes first. */
-  closeCleanly(code) {
+  /** Closes the stream without an error, after everything that was written. */
+  [kCloseCleanly](code) {
     const exchange = this[kExchange]
     if (this.writableEnded && !this.writableFinished) {
       exchange.doom(code)
@@ -89,15 +99,15 @@ class ClientHttp2Stream extends Http2Stream {
     } else exchange.resetWhenSent(code)
   }
 
-  /** What there is to read is the program's; where there is nothing, that is the end. */
-  readOut() {
+  /** Leaves the data that has arrived to the program. If there is none, the stream ends. */
+  [kReadOut]() {
     this.read(0)
   }
 }
 
 function publishChunk(stream, writev, data, encoding) {
   if (!channels.bodyChunkSent.hasSubscribers) return
-  // As Node has it, bytes alone need no encodings.
+  // As in Node, encodings are left out if all chunks are bytes.
   if (writev && data.allBuffers) data = data.map(({ chunk }) => chunk)
   channels.bodyChunkSent.publish({ stream, writev, data, encoding })
 }

@@ -1,9 +1,8 @@
 'use strict'
 
-// http2.connect: sessions of clients over the native engine. What is unusual about one is core's: options that ours do not know, sockets that are not ours.
+// http2.connect: client sessions over the native engine. Options that the engine does not support, and sockets that are not ironwire's, go to Node.
 
 const { net, tls, http2, live } = require('../genuine.js')
-const liveTls = require('node:tls')
 const { URL } = require('node:url')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const { Socket } = require('../net/socket.js')
@@ -12,8 +11,9 @@ const { ClientHttp2Session } = require('./client-session.js')
 const errors = require('./errors.js')
 const { isUsual } = require('./options.js')
 const { isOurs } = require('./taken.js')
+const { replaced } = require('../replaced.js')
 
-/** Names that a server says it answers for, and that are remembered. */
+/** The default limit of origins that a session remembers from ORIGIN frames. */
 const MAX_ORIGINS = 128
 
 function connect(authority, options, listener) {
@@ -25,12 +25,12 @@ function connect(authority, options, listener) {
   options = { ...options }
   const maxOrigins = checkOrigins(options.maxOriginSetSize)
   if (!isUsual(options)) {
-    // Above sockets of its own.
+    // Node's session uses Node's sockets.
     const create = (authority, options) => dial(placeOf(authority, options), options, net.connect, tls.connect)
     return http2.connect(authority, { createConnection: create, ...options }, listener)
   }
   if (typeof authority === 'string') authority = new URL(authority)
-  checkObject(authority, 'authority', 'of type string or an instance of Object or URL')
+  checkObject(authority, 'authority', 'of type string or an instance of URL or Object')
   const place = placeOf(authority, options)
   const { protocol, host, port } = place
   const given = typeof options.createConnection === 'function'
@@ -87,20 +87,19 @@ function tlsOptions(options, host) {
   return given
 }
 
-/** Ours, unless a program has put a function of its own into Node's module. */
+// Ours, unless a program has put a function of its own into Node's module.
+const otherConnect = replaced(live.net, 'connect', () => require('../net/index.js').connect)
+const otherSecure = replaced(require('node:tls'), 'connect', () => require('../tls/index.js').connect)
+
 function netConnect() {
-  const { connect } = live.net
-  const replaced = connect !== net.connect && connect !== require('../net/index.js').connect
-  return replaced ? connect : (options) => new Socket(options).connect(options)
+  return otherConnect() ?? ((options) => new Socket(options).connect(options))
 }
 
 function tlsConnect() {
-  const { connect } = liveTls
-  const replaced = connect !== tls.connect && connect !== require('../tls/index.js').connect
-  return replaced ? connect : connectHttp2
+  return otherSecure() ?? connectHttp2
 }
 
-/** The same, as a promise for the session once it is connected. */
+/** `connect()` as a promise, which resolves with the session once it is connected. */
 function connected(authority, options) {
   return new Promise((resolve, reject) => {
     const session = connect(authority, options, () => {

@@ -7,8 +7,9 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { EOF } = require('../constants.js').errno
 const { Connection } = require('../net/handle.js')
+const { kHasJustSpoken, kOnLost } = require('./symbols.js')
 
-/** For so many milliseconds a connection that is done waits for its peer to be. */
+/** How long, in milliseconds, a finished connection waits for the peer to end its side. */
 const LINGER = 5000
 
 class Http2Connection extends Connection {
@@ -19,7 +20,7 @@ class Http2Connection extends Connection {
     this.peerEnded = false
     /** Our side has ended. */
     this.shut = false
-    /** The peer's end is waited for behind ours, and for how long. */
+    /** Whether to wait for the peer's end after ours, and the timer that limits it. */
     this.lingers = false
     this.lingering = undefined
   }
@@ -28,7 +29,7 @@ class Http2Connection extends Connection {
     return this.socket
   }
 
-  // --- from the engine
+  // --- called by the engine
 
   onRead(length, memory, offset) {
     if (this.session === undefined) return super.onRead(length, memory, offset)
@@ -38,13 +39,13 @@ class Http2Connection extends Connection {
     this.lingers = false
     if (this.ended && (this.shut || length !== EOF)) this.end()
     else if (lingers && this.secured) this.shutDown()
-    this.session.onLost(length === EOF ? undefined : systemError(length, 'read'))
+    this.session[kOnLost](length === EOF ? undefined : systemError(length, 'read'))
   }
 
   onWriteError(errno) {
     if (this.session === undefined) return super.onWriteError(errno)
-    // What the peer has said before it went says more, if it is still there to be read.
-    setImmediate(() => this.session.onLost(systemError(errno, 'write')))
+    // If the peer sent something before it went away, that tells more than the failed write: read it first.
+    setImmediate(() => this.session[kOnLost](systemError(errno, 'write')))
   }
 
   onShutdown(status) {
@@ -54,8 +55,8 @@ class Http2Connection extends Connection {
   }
 
   /**
-   * The session is over: what is said leaves, then the end. A peer that goes on reading may still have something to say, and would lose what it has
-   * not read if the connection were closed before it has: then that waits for the peer's end.
+   * The session is over: everything written leaves, then the end of the stream. If the connection were closed at once, a peer that has not read
+   * everything yet would lose the rest. With `lingers` the connection therefore waits for the peer's end.
    */
   finish(lingers) {
     if (this.closing || this.id < 0 || this.ended) return
@@ -63,8 +64,8 @@ class Http2Connection extends Connection {
     this.lingers = lingers && !this.peerEnded
     native.http2Forget(this.id)
     if (this.shut) this.leave()
-    // Over TLS a peer may take our end for the end of all, and drop what it has not read.
-    else if (this.lingers && this.secured && this.session.hasJustSpoken())
+    // Over TLS a peer may treat our `close_notify` as the end of the connection, and drop data that it has not read.
+    else if (this.lingers && this.secured && this.session[kHasJustSpoken]())
       this.lingering = setTimeout(() => this.shutDown(), LINGER).unref()
     else this.shutDown()
   }
@@ -89,11 +90,11 @@ class Http2Connection extends Connection {
   onClose() {
     clearTimeout(this.lingering)
     super.onClose()
-    this.session?.onLost(undefined)
+    this.session?.[kOnLost](undefined)
   }
 }
 
-/** There is TLS. */
+/** Whether the connection uses TLS. */
 Http2Connection.prototype.secured = false
 
 module.exports = { Http2Connection }

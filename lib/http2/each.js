@@ -2,7 +2,7 @@
 
 const process = require('node:process')
 
-/** Calls `tell` with each of `list`. What one of them throws keeps nothing from those behind it: they hear in a tick of their own. */
+/** Calls `tell` with each item of `list`. If a call throws, the remaining items follow in the next tick. */
 function each(list, tell, from = 0) {
   let at = from
   try {

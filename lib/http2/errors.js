@@ -1,10 +1,10 @@
 'use strict'
 
-// What goes wrong in HTTP/2, in Node's words.
+// The errors of HTTP/2, with Node's texts.
 
 const { makeError, outOfRange } = require('../errors.js')
 
-/** By their numbers (RFC 9113, 7); Node puts nghttp2's name before them. */
+/** The names of the error codes, by number (RFC 9113, 7). Node puts nghttp2's prefix before them. */
 const NAMES = [
   'NO_ERROR',
   'PROTOCOL_ERROR',
@@ -32,14 +32,17 @@ const error = (Base, code, text) =>
   }
 
 const FLOODED = { errno: -904, message: 'Flooding was detected in this HTTP/2 session, and it must be closed' }
-/** What nghttp2 has its own errors for, by what Rust says of it. */
+/** The reasons that Rust reports and for which nghttp2 has an error of its own. */
 const FAILURES = {
-  'the connection does not begin with the preface': { errno: -903, message: 'Received bad client magic byte string' },
-  'there are too many frames that say nothing': FLOODED,
-  'windows are opened by a few bytes at a time': FLOODED,
+  'the connection does not start with the HTTP/2 preface': {
+    errno: -903,
+    message: 'Received bad client magic byte string',
+  },
+  'too many frames carry no data': FLOODED,
+  'too many WINDOW_UPDATE frames have a tiny increment': FLOODED,
 }
 
-/** As nghttp2's: `reason` says more. */
+/** nghttp2's general error. `reason` says what the peer did. */
 function protocolError(reason) {
   return Object.assign(makeError(Error, 'ERR_HTTP2_ERROR', 'Protocol error'), { errno: -505, reason })
 }
@@ -137,9 +140,9 @@ module.exports = {
   streamError: error(Error, 'ERR_HTTP2_STREAM_ERROR', (code) => `Stream closed with error code ${codeName(code)}`),
   sessionError: error(Error, 'ERR_HTTP2_SESSION_ERROR', (code) => `Session closed with error code ${code}`),
   protocolError,
-  /** What a connection has failed of. */
+  /** The error for a reason that Rust reports. */
   failure(reason) {
-    if (reason === 'too many frames are malformed') {
+    if (reason === 'too many frames were malformed') {
       return makeError(Error, 'ERR_HTTP2_TOO_MANY_INVALID_FRAMES', 'Too many invalid HTTP/2 frames')
     }
     return Object.assign(protocolError(reason), FAILURES[reason])

@@ -1,7 +1,7 @@
 'use strict'
 
-// What happens on one stream of a session. Whoever takes part in it, the stream that programs see or a server's request and response of the compatible
-// API, is told here.
+// An exchange: what happens on one stream of a session. It reports to the objects that programs see: the stream, or the request and
+// the response of a server's compatibility API.
 
 const { AsyncResource } = require('node:async_hooks')
 const { constants } = require('node:http2')
@@ -11,45 +11,56 @@ const { native } = require('../engine.js')
 const { systemError } = require('../errors.js')
 const { each } = require('./each.js')
 const { limit } = require('./options.js')
-const { kState } = require('./symbols.js')
+const {
+  kCloseSoon,
+  kEndedElsewhere,
+  kFailFrame,
+  kForget,
+  kIsRead,
+  kMakeStream,
+  kOnExchangeClosed,
+  kOnTrailers,
+  kState,
+  kTouch,
+} = require('./symbols.js')
 const { http2Send: bits, http2Sent: sent } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_FRAME_SIZE_ERROR, NGHTTP2_REFUSED_STREAM } = constants
 const { ALL, CLOSED } = sent
 
-/** The kind of frame. */
+/** The number of the frame type, for 'frameError'. */
 const HEADERS = 1
-/** nghttp2's limit of a block that is sent. */
+/** nghttp2's limit for a header block that is sent. */
 const MOST_FIELDS = 64 * 1024
-/** So much of a body is taken before anybody reads it. */
+/** How many bytes of a body are kept before the program starts to read. */
 const MOST_UNREAD = 16 * 1024
 
 class Exchange {
   constructor(session, id, text, method, path, ended) {
     this.session = session
     this.id = id
-    /** A request's header that was received, as Rust says it. */
+    /** The fields of the request that was received, in Rust's text format. */
     this.text = text
     this.method = method
     this.path = path
-    /** The peer's side has ended; nothing follows the header. */
+    /** The peer has ended its side; and it did so with the header, so there is no body. */
     this.remoteEnded = ended
     this.endAfterHeaders = ended
-    /** Ours has: all of it is said, though perhaps not sent. */
+    /** Our side has ended: everything was written, though perhaps not sent yet. */
     this.localEnded = false
     this.headersSent = false
-    /** Nothing can be said on the stream, or comes on it, any more; and those who take part in it know that. */
+    /** Nothing can be sent or received on the stream any more, and its participants know that. */
     this.closed = false
-    /** The program has closed it, which is done when what was written has gone. */
+    /** The program has closed the stream. It is reset once everything written before has been sent. */
     this.doomed = false
     this.told = false
     this.code = NGHTTP2_NO_ERROR
     this.aborted = false
-    /** The response has no body, whatever is written. */
+    /** The response has no body, even if the program writes one. */
     this.bodiless = false
-    /** Rust keeps what arrives. */
+    /** Reading is paused: Rust keeps the data that arrives. */
     this.paused = false
-    /** Called when all that was written is framed; and then it is reset, with this code. */
+    /** Called once everything written has been put into frames; after that, the stream is reset with the code in `lastWord`. */
     this.waiting = undefined
     this.lastWord = undefined
     /** The participants. */
@@ -57,29 +68,29 @@ class Exchange {
     this.res = undefined
     this.stream = undefined
     this.resource = undefined
-    /** Who takes the body: the first of them that reads. */
+    /** The participant that receives the body: the first one that reads. */
     this.reader = undefined
-    /** What has come of it before that, and its bytes. */
+    /** The chunks that arrived before that, and their total length. */
     this.unread = undefined
     this.unreadBytes = 0
     this.bodyDone = ended
   }
 
-  /** The stream that programs see, from now on. */
+  /** The stream object that programs see. It is created by the first call. */
   getStream() {
     if (this.stream === undefined) {
-      this.stream = this.session.makeStream(this)
+      this.stream = this.session[kMakeStream](this)
       if (this.closed) this.stream.destroy()
     }
     return this.stream
   }
 
-  // --- what comes
+  // --- receiving
 
   onData(chunk) {
-    this.session.touch()
+    this.session[kTouch]()
     const { reader, stream } = this
-    if (stream !== undefined) stream.touch()
+    if (stream !== undefined) stream[kTouch]()
     if (reader === undefined) this.keep(chunk)
     else if (this.resource === undefined) this.take(chunk)
     else this.resource.runInAsyncScope(this.take, this, chunk)
@@ -104,15 +115,15 @@ class Exchange {
 
   onEnd(trailers) {
     this.remoteEnded = true
-    if (this.isOver) this.session.closeSoon(this)
+    if (this.isOver) this.session[kCloseSoon](this)
     if (this.resource === undefined) this.takeEnd(trailers)
     else this.resource.runInAsyncScope(this.takeEnd, this, trailers)
   }
 
   takeEnd(trailers) {
     if (trailers.length > 0) {
-      this.req?.onTrailers(trailers)
-      this.stream?.onTrailers(trailers)
+      this.req?.[kOnTrailers](trailers)
+      this.stream?.[kOnTrailers](trailers)
     }
     if (this.reader !== undefined && !this.paused) this.finishBody()
   }
@@ -123,7 +134,7 @@ class Exchange {
     this.reader.push(null)
   }
 
-  /** `reader` wants more. */
+  /** `reader` asks for more data. */
   read(reader) {
     this.reader ??= reader
     if (this.reader !== reader || this.bodyDone) return
@@ -137,7 +148,7 @@ class Exchange {
     if (this.remoteEnded && !this.paused) this.finishBody()
   }
 
-  /** All that has come is the reader's, whether he has asked for it or not. */
+  /** Gives the reader everything that has arrived, even if it has not asked for it. */
   giveRest() {
     this.reader ??= this.req ?? this.stream
     const { reader, paused } = this
@@ -155,14 +166,14 @@ class Exchange {
     return unread
   }
 
-  /** What Rust has kept while this was paused. */
+  /** The data that Rust has kept while the exchange was paused. */
   takeKept() {
     const kept = native.http2Resume(this.session[kState].handle.id, this.id)
     return kept === undefined ? [] : [kept]
   }
 
   isRead() {
-    return this.req?.isRead() === true || this.stream?.isRead() === true
+    return this.req?.[kIsRead]() === true || this.stream?.[kIsRead]() === true
   }
 
   onReset(code) {
@@ -172,7 +183,7 @@ class Exchange {
   }
 
   onDrained() {
-    this.session.touch()
+    this.session[kTouch]()
     try {
       this.stopWaiting(null)
     } finally {
@@ -181,15 +192,15 @@ class Exchange {
     }
   }
 
-  /** Has `callback` called when all that was written is framed, or with why it will not be, in the context of right now. */
+  /** Calls `callback` once everything written has been put into frames, or with the error that prevents it. Keeps the current async context. */
   wait(callback) {
     const { waiting } = this
     const bound = AsyncResource.bind(callback)
-    // Who took part before there was a stream may wait, too.
+    // The response may be waiting already, from before the stream object existed.
     this.waiting = waiting === undefined ? bound : (error) => each([waiting, bound], (tell) => tell(error))
   }
 
-  /** Its program has not said all, and will not: the stream hears of that before it is ended. */
+  /** The program has not ended its side and cannot any more. 'aborted' is emitted before the stream ends. */
   abort() {
     const { aborted, resource, stream } = this
     this.aborted = true
@@ -204,12 +215,12 @@ class Exchange {
     waiting?.(error)
   }
 
-  /** Nothing happens on the stream any more. Nobody is told yet. Whoever destroys it at once need not have it end before that. */
+  /** Marks the exchange as closed; its participants are informed later. If `ends` is false, the writable side of the stream is not ended. */
   settle(ends = true) {
     if (this.closed) return
     this.closed = true
     const isCut = this.isCut()
-    this.session.forget(this)
+    this.session[kForget](this)
     try {
       if (isCut) this.abort()
     } finally {
@@ -218,12 +229,12 @@ class Exchange {
   }
 
   endStream(ends) {
-    if (ends) this.stream?.endedElsewhere()
+    if (ends) this.stream?.[kEndedElsewhere]()
     const { close } = this.channels
     if (close.hasSubscribers) close.publish({ stream: this.getStream() })
   }
 
-  /** The stream is over, and all are told. */
+  /** Closes the exchange and informs its participants. */
   close() {
     try {
       this.settle()
@@ -248,7 +259,7 @@ class Exchange {
     each(endings, (tell) => tell(this))
   }
 
-  // --- what goes
+  // --- sending
 
   write(body, encoding, ends) {
     const flags = (ends ? bits.END : 0) | kindOf(body, encoding)
@@ -260,18 +271,18 @@ class Exchange {
     return this.said(native.http2Trailers(this.session[kState].handle.id, this.id, fields), true)
   }
 
-  /** Whether a list of fields is not longer than the session may send. As nghttp2 has it, that is by what it may take. */
+  /** Whether the fields fit into the limit for headers that are sent. Like nghttp2, it compares an upper bound of the encoded length. */
   fits(fields) {
     const { session } = this
     const most = limit(session[kState].options.maxSendHeaderBlockLength, 0, MOST_FIELDS)
     if (fields.length * 5 + 12 <= most || boundOf(fields) <= most) return true
-    session.failFrame(this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
+    session[kFailFrame](this, HEADERS, this.id === undefined ? NGHTTP2_REFUSED_STREAM : NGHTTP2_FRAME_SIZE_ERROR)
     return false
   }
 
-  /** Whether all is framed; false when `waiting` is called later. Nothing is left to wait for on a stream that is gone. */
+  /** Returns true if everything has been put into frames, or if the stream is gone; false if the function in `waiting` is called later. */
   said(status, ends) {
-    this.session.touch()
+    this.session[kTouch]()
     if (status < 0) return true
     if (ends) {
       this.localEnded = true
@@ -281,47 +292,47 @@ class Exchange {
     return (status & ALL) !== 0
   }
 
-  /** Both sides have ended. What has come of the peer's may not be told yet: then it is over behind that. */
+  /** Both sides have ended. If the end of the peer's side has not been reported yet, the exchange closes after that. */
   over() {
-    if (this.remoteEnded) this.session.closeSoon(this)
+    if (this.remoteEnded) this.session[kCloseSoon](this)
     else this.isOver = true
   }
 
-  /** All are told in a tick of their own. */
+  /** Resets the stream. The participants are informed in a later tick. */
   reset(code) {
     if (this.closed) return
     this.code = code
     native.http2Reset(this.session[kState].handle.id, this.id, code)
-    this.session.closeSoon(this)
+    this.session[kCloseSoon](this)
     this.settle()
   }
 
-  /** The program has closed it, which is done later. What it has not said by now it will not say. */
+  /** The program has closed the stream; the reset follows later. Whatever it has not written by now is not sent. */
   doom(code) {
     this.code = code
     this.doomed = true
     if (this.isCut()) this.abort()
   }
 
-  /** Ends the stream behind what was written. */
+  /** Resets the stream after everything that was written. */
   resetWhenSent(code) {
     if (this.waiting === undefined) this.reset(code)
     else this.lastWord = code
   }
 }
 
-/** Both sides have ended, and not all that has come is told. */
+/** Both sides have ended, but not everything that arrived has been reported. */
 Exchange.prototype.isOver = false
 
 const ECANCELED = -os.constants.errno.ECANCELED
 
-/** What those who take part in it hear at the end, in this order. */
+/** The steps that inform the participants of the end, in this order. */
 const endings = [
   (exchange) => exchange.giveRest(),
-  ({ req }) => req?.onExchangeClosed(),
-  ({ res }) => res?.onExchangeClosed(),
-  ({ stream }) => stream?.onExchangeClosed(),
-  // What was still to be sent was not.
+  ({ req }) => req?.[kOnExchangeClosed](),
+  ({ res }) => res?.[kOnExchangeClosed](),
+  ({ stream }) => stream?.[kOnExchangeClosed](),
+  // Data that was still waiting to be sent has been dropped.
   (exchange) => exchange.waiting !== undefined && process.nextTick(cancel, exchange),
 ]
 
@@ -329,20 +340,20 @@ function cancel(exchange) {
   exchange.stopWaiting(systemError(ECANCELED, 'write'))
 }
 
-/** How many bytes a block of these fields takes at most. */
+/** An upper bound for the encoded length of these fields, in bytes. */
 function boundOf(fields) {
   const parts = fields.split('\0')
   return parts.reduce((sum, { length }) => sum + length, 12 + 6 * (parts.length - 1))
 }
 
-/** What Rust is given as a body. */
+/** The flag that tells Rust in which form it gets a body. */
 function kindOf(body, encoding) {
   if (body === undefined) return 0
   if (typeof body !== 'string') return bits.BYTES
   return encoding === 'latin1' || encoding === 'binary' ? bits.LATIN1 : bits.TEXT
 }
 
-/** Of bytes; what text comes to is Rust's to find out. */
+/** The length of a body in bytes. For a string it is 0, because Rust measures that itself. */
 const lengthOf = (body) => (body === undefined || typeof body === 'string' ? 0 : body.length)
 
 module.exports = { Exchange, kindOf, lengthOf }

@@ -1,12 +1,12 @@
 'use strict'
 
-// Lists of fields, as Rust has them (`name NUL value NUL`) and as programs do.
+// Lists of header fields, in Rust's text format (`name NUL value NUL`) and in the forms that programs use.
 
 const { constants, sensitiveHeaders } = require('node:http2')
 const { invalidArgType } = require('../errors.js')
 const errors = require('./errors.js')
 
-/** Of these Node keeps the first value, and lets nobody set two. */
+/** Fields with one value: Node keeps the first that is received, and refuses to send two. */
 const SINGLE = new Set(
   [
     ':status :method :authority :scheme :path :protocol access-control-allow-credentials access-control-max-age',
@@ -30,12 +30,12 @@ const CONNECTION = new Set([
 
 const TOKEN = /^[\^_`a-zA-Z\-0-9!#$%&'*+.|~]+$/
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]/
-/** No pseudo-header has these. */
+/** A pseudo-header must not contain these. */
 const BLANK = /[\t ]/
-/** Blanks at the ends of a value are no part of it. */
+/** Spaces and tabs at the ends of a value are not part of it. */
 const BLANKS = /^[\t ]+|[\t ]+$/g
 
-/** `[name, value, name, value]`, as sent. */
+/** The list `[name, value, name, value]`, as it was sent. */
 function rawFields(text) {
   const parts = text.split('\0')
   parts.pop()
@@ -45,7 +45,7 @@ function rawFields(text) {
   return parts
 }
 
-/** An object without prototype, as Node makes of a list. */
+/** An object without a prototype, as Node makes it from a list of fields. */
 function fieldsObject(text) {
   const object = Object.create(null)
   const sensitive = []
@@ -68,7 +68,7 @@ function fieldsObject(text) {
   return object
 }
 
-/** Names seen so far, as they are sent: those come from the application, but bound the table all the same. */
+/** A cache of lower-case names. They come from the program, but the size is bounded all the same. */
 const lowered = new Map()
 
 function lower(name) {
@@ -80,10 +80,10 @@ function lower(name) {
   return low
 }
 
-/** A field as Rust has it. */
+/** One field in Rust's text format. */
 function fieldText(name, value, sensitive) {
   const text = typeof value === 'string' ? value : String(value)
-  // As with Node's, whose peers pass over what no value may have.
+  // Node's peers ignore a field whose value has invalid characters; here it is not sent.
   if (BAD_VALUE.test(text)) return ''
   const first = text.charCodeAt(0)
   const last = text.charCodeAt(text.length - 1)
@@ -91,7 +91,7 @@ function fieldText(name, value, sensitive) {
   return `${sensitive ? '\x01' : ''}${name}\0${blank ? text.replace(BLANKS, '') : text}\0`
 }
 
-/** A list that is being made of what a program says. */
+/** Collects the fields that a program sends. */
 class List {
   constructor(allowed, secret) {
     this.allowed = allowed
@@ -102,7 +102,7 @@ class List {
     this.text = ''
   }
 
-  /** Undefined and null values are left out. */
+  /** Leaves out undefined and null values. */
   add(key, given) {
     if (given === undefined || given === null || key === '') return
     const name = lower(key)
@@ -127,7 +127,7 @@ class List {
 
   addPseudo(name, value) {
     if (!this.allowed.has(name)) throw errors.invalidPseudo(name)
-    // That is said as a number.
+    // The status is passed to Rust as a number.
     if (name === HTTP2_HEADER_STATUS) return
     const field = fieldText(name, value, this.sensitive?.has(name))
     if (field === '' || BLANK.test(String(value))) throw errors.invalidHeaderValue(value, name)
@@ -135,7 +135,7 @@ class List {
   }
 }
 
-/** The text of what `headers` say, an object or a list of names and values, with those pseudo-headers that `allowed` has. */
+/** The fields of `headers` (an object, or a list of names and values) in Rust's text format. `allowed` are the pseudo-headers it may contain. */
 function fieldsText(headers, allowed = none) {
   const secret = headers[sensitiveHeaders]
   if (secret !== undefined && !Array.isArray(secret)) {
@@ -148,7 +148,7 @@ function fieldsText(headers, allowed = none) {
   return list.pseudo + list.text
 }
 
-/** Names and values in a row, as an object: with names as they were given. */
+/** A list of names and values as an object. The names keep their case. */
 function objectOf(list) {
   const object = Object.create(null)
   for (let at = 0; at + 1 < list.length; at += 2) {

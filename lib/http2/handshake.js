@@ -4,11 +4,12 @@
 
 const { ServerHttp2Session: Session } = require('./server-session.js')
 const { taking } = require('./taking.js')
+const { kBind } = require('./symbols.js')
 
 class ServerHttp2Session extends taking(Session) {
   constructor(socket, options) {
     super(undefined, options)
-    this.bind(socket)
+    this[kBind](socket)
   }
 }
 

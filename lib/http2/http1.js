@@ -1,6 +1,6 @@
 'use strict'
 
-// HTTP/1 on the port of an HTTP/2 server: with `allowHTTP1`, a connection that does not begin with the preface is an HTTP/1 server's.
+// HTTP/1 on the port of an HTTP/2 server with `allowHTTP1`: an HTTP/1 server takes the connections that do not start with the preface.
 
 const { Server } = require('../http/server.js')
 const { HttpConnection } = require('../http/connection.js')
@@ -10,7 +10,7 @@ const { http1Options, speakFor } = require('./serving.js')
 
 const kHttp1 = Symbol('server of HTTP/1')
 
-/** Goes on with a connection that has received `bytes`. */
+/** Hands a connection over to HTTP/1. `bytes` is what it has received. */
 function serveHttp1({ id, isTcp, server }, bytes) {
   const connection = new HttpConnection(id, isTcp, http1Of(server))
   connection.attach()
@@ -18,12 +18,12 @@ function serveHttp1({ id, isTcp, server }, bytes) {
   return connection
 }
 
-/** A server that never listens: what it has to say, the other one does, and that one counts its connections. */
+/** The HTTP/1 server behind an HTTP/2 server. It never listens: the HTTP/2 server emits its events and counts its connections. */
 function http1Of(server) {
   if (server[kHttp1] === undefined) {
     const http1 = new Server(http1Options(server[kOptions]))
     const { emit, close } = http1
-    // There the requests are timed.
+    // Starts the timers for slow requests.
     emit.call(http1, 'listening')
     http1.listenerCount = (event) => server.listenerCount(event)
     speakFor(server, http1)
@@ -40,12 +40,12 @@ function http1Of(server) {
   return server[kHttp1]
 }
 
-/** The server closes: connections that do nothing, too. */
+/** Closes idle connections when the server closes. */
 function closeHttp1(server) {
   server[kHttp1]?.close()
 }
 
-/** For how long a connection may say nothing; 0 for ever. */
+/** How long a connection may stay silent, in milliseconds; 0 is forever. */
 function patience(server) {
   const { headersTimeout, requestTimeout } = http1Of(server)
   return headersTimeout > 0 ? headersTimeout : requestTimeout

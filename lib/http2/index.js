@@ -1,11 +1,12 @@
 'use strict'
 
-// `http2`: Node's module with servers and clients over the native engine. What is not listed here is core's. What they stand on is loaded with the
-// first of them.
+// `http2`: Node's module with servers and clients over the native engine. Names that are not defined here are Node's. The implementation
+// is loaded on first use.
 
 const { promisify } = require('node:util')
+const { intercepted } = require('../replaced.js')
 
-/** Node's module, or nothing: a Node that was built without OpenSSL has no HTTP/2, and says so when somebody asks for it. */
+/** Node's module. A Node that was built without OpenSSL has no HTTP/2 and throws when the module is loaded. */
 function core() {
   try {
     require('node:http2')
@@ -29,11 +30,16 @@ function createSecureServer(options, onRequest) {
   return require('./server.js').createSecureServer(options, onRequest)
 }
 
-function performServerHandshake(socket, options) {
+function performServerHandshake(socket, options = {}) {
   return require('./server.js').performServerHandshake(socket, options)
 }
 
+let otherConnect
+
 function connect(authority, options, listener) {
+  otherConnect ??= intercepted(require('node:http2'), 'connect', () => connect)
+  const other = otherConnect()
+  if (other !== undefined) return other(authority, options, listener)
   return require('./client.js').connect(authority, options, listener)
 }
 
@@ -56,7 +62,7 @@ const http2 = core()
 if (http2 !== undefined) {
   Object.defineProperties(exports, Object.getOwnPropertyDescriptors(http2))
   Object.assign(exports, { createServer, createSecureServer, connect })
-  // Older Nodes have none.
+  // Older Nodes do not have it.
   if (http2.performServerHandshake !== undefined) Object.assign(exports, { performServerHandshake })
   lazy('Http2ServerRequest', () => require('./request.js').Http2ServerRequest)
   lazy('Http2ServerResponse', () => require('./response.js').Http2ServerResponse)

@@ -2,16 +2,16 @@
 
 // Options of servers and clients.
 
-/** Whether ours can do what `options` of a server or a client ask for; else core's does. */
+/** Whether the engine supports the `options` of a server or client. If not, Node's implementation is used. */
 function isUsual(options) {
   if (options?.paddingStrategy || options?.selectPadding !== undefined) return false
   if (options?.settings?.customSettings || options?.remoteCustomSettings) return false
   const { strictFieldWhitespaceValidation: blanks, strictSingleValueFields: single } = options ?? {}
-  // Core says what is wrong with one that is neither.
+  // For a value that is not a boolean, Node throws its own error.
   return (blanks === undefined || blanks === true) && (single === undefined || single === true)
 }
 
-/** An option that is a number, as core takes it: what is none says nothing. */
+/** An option that is a number, as Node reads it: anything else counts as not given. */
 function limit(given, least, otherwise) {
   if (typeof given !== 'number' || Number.isNaN(given)) return otherwise
   return Math.min(Math.max(Math.trunc(given), least), 2 ** 32 - 1)

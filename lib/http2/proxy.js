@@ -1,16 +1,16 @@
 'use strict'
 
-// The socket of a session, as programs may have it: to look at, but not to read or to write, which would break the protocol.
+// The sockets that programs get from requests, streams and sessions: proxies that refuse to read or write, which would break the protocol.
 
 const errors = require('./errors.js')
-const { kExchange, kRequest } = require('./symbols.js')
+const { kBoundSocket, kExchange, kGetSocket, kRequest } = require('./symbols.js')
 
 const kSocket = Symbol('socket of an exchange')
 
 const FORBIDDEN = new Set(['write', 'read', 'pause', 'resume'])
 const OF_STREAM = new Set(['on', 'once', 'end', 'emit', 'destroy'])
 
-/** What requests and responses show: of the stream, what ends and happens; of the connection's socket, the rest. */
+/** The socket of a request or response: events and the end come from the stream, everything else from the connection's socket. */
 const handler = {
   get(exchange, key) {
     if (OF_STREAM.has(key)) {
@@ -24,22 +24,22 @@ const handler = {
       return !closed && (req ?? stream?.[kRequest] ?? exchange.getStream()).readable
     }
     if (key === 'setTimeout') return exchange.session.setTimeout.bind(exchange.session)
-    const socket = exchange.session.getSocket()
+    const socket = exchange.session[kGetSocket]()
     const value = socket[key]
     return typeof value === 'function' ? value.bind(socket) : value
   },
   getPrototypeOf(exchange) {
-    return Reflect.getPrototypeOf(exchange.session.getSocket())
+    return Reflect.getPrototypeOf(exchange.session[kGetSocket]())
   },
   has(exchange, key) {
-    return key in exchange.session.getSocket() || key in exchange.getStream()
+    return key in exchange.session[kGetSocket]() || key in exchange.getStream()
   },
   set(exchange, key, value) {
     if (FORBIDDEN.has(key)) throw errors.noSocketManipulation()
     if (OF_STREAM.has(key) || key === 'writable' || key === 'readable' || key === 'destroyed') {
       exchange.getStream()[key] = value
     } else if (key === 'setTimeout') exchange.session.setTimeout = value
-    else exchange.session.getSocket()[key] = value
+    else exchange.session[kGetSocket]()[key] = value
     return true
   },
 }
@@ -49,30 +49,30 @@ function socketOf(exchange) {
   return exchange[kSocket]
 }
 
-/** The next one who asks gets another, as of core's. */
+/** The next access gets a new proxy, as in Node. */
 function forgetSocket(stream) {
   stream[kExchange][kSocket] = undefined
 }
 
 const SESSION_FORBIDDEN = new Set([...FORBIDDEN, 'emit', 'end', 'setEncoding', 'setKeepAlive', 'setNoDelay'])
 
-/** What `session.socket` is. */
+/** The socket in `session.socket`. */
 const sessionHandler = {
   get(session, key) {
     if (key === 'setTimeout' || key === 'ref' || key === 'unref') return session[key].bind(session)
     if (key === 'destroy') return session.destroy.bind(session)
     if (SESSION_FORBIDDEN.has(key)) throw errors.noSocketManipulation()
-    const socket = session.boundSocket()
+    const socket = session[kBoundSocket]()
     const value = socket[key]
     return typeof value === 'function' ? value.bind(socket) : value
   },
   getPrototypeOf(session) {
-    return Reflect.getPrototypeOf(session.boundSocket())
+    return Reflect.getPrototypeOf(session[kBoundSocket]())
   },
   set(session, key, value) {
     if (key === 'setTimeout' || key === 'ref' || key === 'unref') session[key] = value
     else if (SESSION_FORBIDDEN.has(key) || key === 'destroy') throw errors.noSocketManipulation()
-    else session.boundSocket()[key] = value
+    else session[kBoundSocket]()[key] = value
     return true
   },
 }

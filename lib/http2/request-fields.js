@@ -1,6 +1,6 @@
 'use strict'
 
-// The header of a client's request, as a program gives it and with what it leaves out.
+// The header of a client's request: checks what the program gives, and adds what it leaves out.
 
 const { constants, sensitiveHeaders } = require('node:http2')
 const { invalidArgType } = require('../errors.js')
@@ -16,15 +16,15 @@ const {
   HTTP2_HEADER_SCHEME: SCHEME,
 } = constants
 
-/** `headers` is an object, or a list of names and values. Returns the header's text, and what is to be known of it. */
+/** `headers` is an object, or a list of names and values. Returns the header in Rust's text format, and the details that the session needs. */
 function requestOf(headers = {}, session) {
   if (headers === null || typeof headers !== 'object') {
-    throw invalidArgType('headers', 'an instance of Object or Array', headers)
+    throw invalidArgType('headers', 'an instance of Array or Object', headers)
   }
   return Array.isArray(headers) ? requestOfList(headers, session) : requestOfObject(headers, session)
 }
 
-/** What a request does not say of `said`, which is filled in. */
+/** The pseudo-headers that the program has left out, with their default values. */
 function* lacking(said, session) {
   if (said[METHOD] === undefined) yield [METHOD, 'GET']
   if (said[METHOD] === 'CONNECT' && said[PROTOCOL] === undefined) {
@@ -60,7 +60,7 @@ function requestOfList(headers, session) {
   return { ...describe(said), text: textOf(raw), raw }
 }
 
-/** Nothing where a pseudo-header has a value that it must not have. */
+/** Returns undefined if a pseudo-header has a value that it must not have. */
 function textOf(headers) {
   try {
     return fieldsText(headers, REQUEST)

@@ -1,7 +1,7 @@
 'use strict'
 
-// The request of the compatible API. It takes its body from the exchange. Once somebody asks for the stream, it stands on that and on nothing else, as
-// core's does: what programs do to the stream, or replace on it, is done to the request.
+// The request of the compatibility API. It reads its body from the exchange. Once the program has asked for the stream, it uses that only, as
+// Node's class does: what a program does to the stream, or replaces on it, affects the request.
 
 const process = require('node:process')
 const { http2 } = require('../genuine.js')
@@ -10,7 +10,7 @@ const { fieldsObject, rawFields } = require('./fields.js')
 const { invalidArgType, invalidArgValue } = require('../errors.js')
 const { forgetSocket, socketOf } = require('./proxy.js')
 const { passEnd } = require('./stream.js')
-const { kExchange, kRequest } = require('./symbols.js')
+const { kExchange, kIsRead, kOnExchangeClosed, kOnTrailers, kRequest, kStandOn } = require('./symbols.js')
 const { admit } = require('../inherit.js')
 
 const kFields = Symbol('fields')
@@ -26,7 +26,7 @@ const kStream = Symbol('stream')
 
 const READABLE = { autoDestroy: false }
 
-/** On an exchange; or, as core's and as subclasses know it, on its stream. */
+/** Takes an exchange; or a stream, as Node's class does and subclasses expect. */
 function Http2ServerRequest(exchange, headers, options, rawHeaders) {
   const stream = exchange[kExchange] === undefined ? undefined : exchange
   if (stream !== undefined) exchange = stream[kExchange]
@@ -43,12 +43,12 @@ function Http2ServerRequest(exchange, headers, options, rawHeaders) {
   this[kClosed] = false
   this[kAborted] = false
   if (stream === undefined) exchange.req = this
-  else this.standOn(stream)
+  else this[kStandOn](stream)
 }
 Object.setPrototypeOf(Http2ServerRequest.prototype, http2.Http2ServerRequest.prototype)
 Object.setPrototypeOf(Http2ServerRequest, http2.Http2ServerRequest)
 
-/** Those of servers that are core's are requests to whoever asks. */
+/** Makes `instanceof` accept the objects of Node's own servers, too. */
 function isInstance(Ours, Genuine) {
   admit(Ours, Genuine)
 }
@@ -128,7 +128,7 @@ define(prototype, {
   },
   authority: {
     get() {
-      // What HTTP/1 was says it in `host`.
+      // A request that was translated from HTTP/1 may have `host` instead.
       return this.headers[':authority'] ?? this.headers.host
     },
   },
@@ -153,7 +153,7 @@ prototype._read = function () {
   const exchange = this[kExchange]
   const isNew = !this[kRead]
   this[kRead] = true
-  // Most requests have no body, and nobody asks for it.
+  // Most requests have no body, and no program reads it.
   if (exchange.endAfterHeaders) this.push(null)
   else if (stream === undefined) exchange.read(this)
   else if (isNew) stream.on('data', onData)
@@ -165,14 +165,14 @@ prototype.setTimeout = function (msecs, callback) {
   return this
 }
 
-// --- on a stream
+// --- with a stream object
 
-/** From now on it has everything from the stream. */
-prototype.standOn = function (stream) {
+/** Reads everything from this stream from now on. */
+prototype[kStandOn] = function (stream) {
   this[kStream] = stream
   stream[kRequest] = this
   forgetSocket(stream)
-  // Errors are not forwarded in the compatible API.
+  // The compatibility API does not forward errors.
   stream.on('error', ignore)
   stream.on('aborted', onAborted)
   stream.on('close', onClose)
@@ -182,7 +182,7 @@ prototype.standOn = function (stream) {
   stream.on('end', onEnd)
   this.on('pause', onPause)
   this.on('resume', onResume)
-  // It has begun.
+  // The program has started to read.
   if (this[kRead]) stream.on('data', onData)
 }
 
@@ -219,7 +219,7 @@ function onClose() {
   const req = this[kRequest]
   if (req === undefined) return
   req[kClosed] = true
-  // What nobody has looked at is let go, as core's HTTP/1 does.
+  // Discard a body that the program has not read, as Node does for HTTP/1.
   if (!passEnd(req)) {
     req.push(null)
     if (!req[kRead] && !req._readableState.resumeScheduled) req.resume()
@@ -241,19 +241,19 @@ function resume(stream) {
   stream.resume()
 }
 
-// --- called by the exchange, as long as there is no stream
+// --- called by the exchange, as long as there is no stream object
 
-prototype.isRead = function () {
+prototype[kIsRead] = function () {
   return this[kRead] || this.readableFlowing !== null
 }
 
-prototype.onTrailers = function (text) {
+prototype[kOnTrailers] = function (text) {
   Object.assign(this.trailers, fieldsObject(text))
   delete this.trailers[http2.sensitiveHeaders]
   this.rawTrailers.push(...rawFields(text))
 }
 
-prototype.onExchangeClosed = function () {
+prototype[kOnExchangeClosed] = function () {
   const { aborted, remoteEnded } = this[kExchange]
   const isNew = !this[kClosed]
   this[kClosed] = true
@@ -262,10 +262,10 @@ prototype.onExchangeClosed = function () {
     if (aborted && isNew) this.emit('aborted')
   } finally {
     if (!remoteEnded) this.push(null)
-    // What nobody has looked at is let go, as core's HTTP/1 does, where there is somebody who would hear of that.
+    // Discard a body that the program has not read, as Node does for HTTP/1, if there is a listener for the end.
     if (!this[kRead] && this.listenerCount('end') > 0 && !this._readableState.resumeScheduled) this.resume()
-    // Whoever reads has all of it first.
-    if (this.isRead() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
+    // A program that reads gets the whole body before 'close'.
+    if (this[kIsRead]() && !aborted && this.readable) this.once('end', () => process.nextTick(emitClose, this))
     else {
       passEnd(this)
       this.emit('close')

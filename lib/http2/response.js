@@ -1,6 +1,6 @@
 'use strict'
 
-// The response of the compatible API. It says what it says to the exchange; once somebody has asked for the stream, to that and nothing else.
+// The response of the compatibility API. It sends through the exchange; once the program has asked for the stream, it sends through that only.
 
 const { http2 } = require('../genuine.js')
 const process = require('node:process')
@@ -17,7 +17,7 @@ const { fieldsText, lower, STATUS, TOKEN } = require('./fields.js')
 const { define, isInstance } = require('./request.js')
 const { forgetSocket, socketOf } = require('./proxy.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
-const { kExchange, kRequest, kResponse } = require('./symbols.js')
+const { kExchange, kOnExchangeClosed, kRecall, kRequest, kResponse, kSaidSoFar, kStandOn } = require('./symbols.js')
 
 const kHeaders = Symbol('headers')
 const kTrailers = Symbol('trailers')
@@ -38,7 +38,7 @@ const kInformation = Symbol('information')
 const { HTTP2_HEADER_STATUS } = constants
 const HIGH_WATER_MARK = new Writable().writableHighWaterMark
 
-/** On an exchange; or, as core's and as subclasses know it, on its stream. */
+/** Takes an exchange; or a stream, as Node's class does and subclasses expect. */
 function Http2ServerResponse(exchange, options) {
   const stream = exchange[kExchange] === undefined ? undefined : exchange
   if (stream !== undefined) exchange = stream[kExchange]
@@ -64,7 +64,7 @@ function Http2ServerResponse(exchange, options) {
     exchange.res = this
   } else {
     this.req = stream[kRequest]
-    this.standOn(stream)
+    this[kStandOn](stream)
   }
 }
 Object.setPrototypeOf(Http2ServerResponse.prototype, http2.Http2ServerResponse.prototype)
@@ -73,7 +73,7 @@ isInstance(Http2ServerResponse, http2.Http2ServerResponse)
 
 const { prototype } = Http2ServerResponse
 
-/** What Node takes for a link. */
+/** Node's pattern for a `link` field. */
 const LINK = /^(?:<[^>]*>)(?:\s*;\s*[^;"\s]+(?:=(")?[^;"\s]*\1)?)*$/
 const LINK_REASON = 'must be an array or string of format "</styles.css>; rel=preload; as=style"'
 
@@ -191,7 +191,7 @@ function checkName(name) {
 
 const PSEUDO = new Set([':status', ':method', ':path', ':authority', ':scheme'])
 
-/** Checks a field, and says whether it is one that is sent. */
+/** Checks a field. Returns false if it must not be sent, which is the case for `connection`. */
 function checkField(name, value) {
   if (name === '' || name.includes(' ')) throw errors.invalidToken('Header name', name)
   if (PSEUDO.has(name)) throw errors.pseudoNotAllowed()
@@ -224,7 +224,7 @@ prototype.addTrailers = function (headers) {
   for (const name of Object.keys(headers)) this.setTrailer(name, headers[name])
 }
 
-/** The fields so far. */
+/** The fields that were set so far. */
 function fieldsOf(res) {
   return res.headersSent ? sentHeaders(res) : res[kHeaders]
 }
@@ -284,13 +284,13 @@ prototype.writeHead = function (statusCode, statusMessage, headers) {
   return this
 }
 
-/** The header, by the stream. */
+/** Sends the header through the stream. */
 function respond(res) {
   const headers = sentHeaders(res)
   res[kStream].respond(headers, { endStream: res[kEnding], waitForTrailers: true, sendDate: res[kDate] })
 }
 
-/** The fields, as the stream has them; as with core's, the status is one of them when they are sent. */
+/** The fields for the stream. Like in Node, the status becomes one of them when they are sent. */
 function sentHeaders(res) {
   res[kHeaders] ??= Object.create(null)
   res[kHeaders][HTTP2_HEADER_STATUS] = res[kStatus]
@@ -305,13 +305,13 @@ function giveHead(res, statusCode, statusMessage, headers) {
       throw invalidArgValue('headers', headers)
     }
     const list = Array.isArray(headers[0]) ? headers : [...pairs(headers)]
-    // They are instead of those that were set before, but each of them counts.
+    // These fields replace those that were set before, but a name may occur several times among them.
     for (const [name] of list) res.removeHeader(name)
     for (const [name, value] of list) res.appendHeader(name, value)
   } else if (headers !== null && typeof headers === 'object') {
     for (const name of Object.keys(headers)) set(res, name, headers[name])
   }
-  // As with core's, none is 200.
+  // As in Node, a status of 0 or none means 200.
   statusCode = statusCode | 0 || 200
   if (statusCode < 200 || statusCode > 599) throw errors.invalidStatus(statusCode)
   res[kStatus] = statusCode
@@ -321,7 +321,7 @@ function* pairs(list) {
   for (let at = 0; at < list.length; at += 2) yield [list[at], list[at + 1]]
 }
 
-/** The header, and `body` behind it. Returns whether all is framed. */
+/** Sends the header, followed by `body`. Returns whether everything has been put into frames. */
 function begin(res, body, encoding, ends) {
   const exchange = res[kExchange]
   const headers = res[kHeaders]
@@ -349,7 +349,7 @@ prototype.uncork = function () {
   if (this[kCorked] === 0) flush(this)
 }
 
-/** What was written while corked leaves as one. */
+/** Sends everything that was written while corked in one piece. */
 function flush(res) {
   const chunks = res[kChunks]
   if (chunks === undefined) return
@@ -360,7 +360,7 @@ function flush(res) {
 
 function bytesOf(chunk, encoding) {
   if (typeof chunk === 'string') {
-    // Those two Rust writes by itself.
+    // Rust encodes these two itself.
     const plain =
       !encoding || encoding === 'utf8' || encoding === 'utf-8' || encoding === 'latin1' || encoding === 'binary'
     if (plain) return chunk
@@ -401,7 +401,7 @@ prototype.write = function (chunk, encoding, callback) {
   callWriteHead(this)
   const { headersSent } = exchange
   if (headersSent && exchange.localEnded) {
-    // The answer has no body, and so this is not sent.
+    // The response has no body, so the chunk is dropped.
     if (typeof callback === 'function') process.nextTick(callback, null)
     return true
   }
@@ -416,7 +416,7 @@ prototype.write = function (chunk, encoding, callback) {
   return false
 }
 
-/** Core calls this through the object: whoever has replaced it, to set headers at the last moment, is called here, too. */
+/** Calls `writeHead()` if a program has replaced it, which is how middleware sets headers at the last moment. Node's response calls it, too. */
 function callWriteHead(res) {
   if (res.writeHead !== writeHead && !res.headersSent) res.writeHead(res[kStatus])
 }
@@ -427,7 +427,7 @@ function wait(res, length, callback) {
   res[kExchange].wait((error) => drained(res, error))
 }
 
-/** One that is called when all that was written so far is framed, or with why it will not be. */
+/** Adds a callback for when everything written so far has been put into frames, or for the error that prevents it. */
 function addCallback(res, callback) {
   res[kCallbacks] ??= []
   res[kCallbacks].push(callback)
@@ -454,14 +454,14 @@ prototype.end = function (chunk, encoding, callback) {
   }
   const exchange = this[kExchange]
   if ((this[kClosed] || this[kEnding] || exchange.closed) && typeof callback === 'function') {
-    // As core has it: with what becomes of it, or at once.
+    // As in Node: call it with 'finish', or at once if that has been emitted.
     if (this[kFinished] || exchange.closed) process.nextTick(callback)
     else this.once('finish', callback)
   }
   if (this[kClosed] || this[kEnding] || exchange.closed) return this
   let body = chunk === null || chunk === undefined ? undefined : bytesOf(chunk, encoding)
   if (body !== undefined && this.write !== write) {
-    // As with the header.
+    // A program has replaced `write()`: call that, as with `writeHead()`.
     this.write(chunk, encoding)
     body = undefined
   }
@@ -476,11 +476,11 @@ prototype.end = function (chunk, encoding, callback) {
   if (typeof callback === 'function') addCallback(this, AsyncResource.bind(whenSent(callback)))
   if (!sendEnd(this, body, encoding)) wait(this, body?.length ?? 0)
   else if (this[kCallbacks] !== undefined) process.nextTick(drained, this)
-  this[kStream]?.recall(this)
+  this[kStream]?.[kRecall](this)
   return this
 }
 
-/** Nobody would notice that a response ends past its stream, as long as that has nothing to say before. */
+/** Whether the response may end without the stream object: no program would notice, and the stream has nothing to send before. */
 function isQuiet(stream) {
   return (
     !channels.finish.hasSubscribers &&
@@ -507,14 +507,14 @@ function endStream(res, chunk, encoding, callback) {
   else stream.end()
 }
 
-/** Who waits for the end hears of nothing else. */
+/** The callback of `end()` is not called with errors. */
 function whenSent(callback) {
   return (error) => {
     if (error === null) callback()
   }
 }
 
-/** What is left of a response, and its end. Returns whether all is framed. */
+/** Sends the rest of a response, and ends it. Returns whether everything has been put into frames. */
 function sendEnd(res, body, encoding) {
   const exchange = res[kExchange]
   const trailers = res[kTrailers]
@@ -576,10 +576,9 @@ prototype.writeInformation = function (status, headers) {
 
 prototype.writeEarlyHints = function (hints) {
   if (hints === null || typeof hints !== 'object' || Array.isArray(hints)) {
-    throw invalidArgType('hints', 'an instance of Object', hints)
+    throw invalidArgType('hints', 'of type object', hints)
   }
   const { link, ...given } = hints
-  if (link === undefined || link === null) return false
   const links = Array.isArray(link) ? link : [link]
   for (const one of links) {
     if (typeof one !== 'string' || !LINK.test(one)) throw invalidArgValue('hints', one, LINK_REASON)
@@ -596,10 +595,10 @@ prototype.writeEarlyHints = function (hints) {
   return this.writeInformation(103, { ...rest, Link: value })
 }
 
-// --- on a stream
+// --- with a stream object
 
-/** From now on it says everything by the stream. What it has said is the stream's. */
-prototype.standOn = function (stream) {
+/** Sends everything through this stream from now on, including what is still corked. */
+prototype[kStandOn] = function (stream) {
   this[kStream] = stream
   stream[kResponse] = this
   forgetSocket(stream)
@@ -612,8 +611,8 @@ prototype.standOn = function (stream) {
   this[kChunks] = undefined
 }
 
-/** What was said before there was a stream. */
-prototype.said = function () {
+/** What was sent before there was a stream object. */
+prototype[kSaidSoFar] = function () {
   const { headersSent, localEnded } = this[kExchange]
   if (!headersSent) return { information: this[kInformation] }
   const headers = Object.assign(Object.create(null), sentHeaders(this))
@@ -651,9 +650,9 @@ function onClose() {
   }
 }
 
-// --- called by the exchange, as long as there is no stream
+// --- called by the exchange, as long as there is no stream object
 
-prototype.onExchangeClosed = function () {
+prototype[kOnExchangeClosed] = function () {
   this[kClosed] = true
   this[kFinished] = this[kExchange].waiting === undefined
   try {
@@ -664,7 +663,7 @@ prototype.onExchangeClosed = function () {
   }
 }
 
-// What core's, or whoever has replaced them, is told from.
+// The original functions, to detect that a program has replaced one.
 const { write, writeHead } = prototype
 const { end, respond: respondByStream, sendTrailers, write: writeByStream } = ServerHttp2Stream.prototype
 const own = { end, respond: respondByStream, sendTrailers, write: writeByStream }

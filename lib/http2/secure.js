@@ -1,28 +1,29 @@
 'use strict'
 
-// `http2.Http2SecureServer` over the native engine: a server of `https`, which chooses what is spoken by what ALPN has found. Connections whose TLS is
-// Node's are Node's above that, too.
+// `http2.Http2SecureServer` over the native engine: a server of `https` that chooses the protocol by ALPN. A connection that uses
+// Node's TLS is handled by Node's HTTP/2 as well.
 
+const net = require('node:net')
 const core = require('../core.js')
 const { begin, onConnection: serveHttp1, prepare } = require('../http/server.js')
-const { kSecure } = require('../http/symbols.js')
+const { kSecure, kSecured } = require('../http/symbols.js')
 const { Server } = require('../https/server.js')
 const { SecureSocket } = require('../https/socket.js')
 const { attach } = require('../net/socket.js')
 const { sslError } = require('../tls/errors.js')
 const { accepted } = require('../tls/info.js')
 const { AcceptedConnection } = require('./accepted.js')
-const { kOptions } = require('./symbols.js')
+const { kOnLost, kOptions } = require('./symbols.js')
 const { coreOf, http1Options, http2, serving } = require('./serving.js')
 
-/** A connection that speaks HTTP/2 over TLS; it takes over from the one that has done the handshake. */
+/** A connection that speaks HTTP/2 over TLS. It takes over from the connection that did the handshake. */
 class SecureHttp2Connection extends accepted(AcceptedConnection) {
   constructor({ id, isTcp, server, socket, info }) {
     super(id, isTcp, server)
     this.secured = true
     this.asked = info
     if (socket === undefined) return
-    // Somebody has seen it in the handshake.
+    // The program has seen the socket during the handshake: keep it.
     attach(socket, this)
     socket[kSecure] = this
     this.watch(socket)
@@ -35,7 +36,7 @@ class SecureHttp2Connection extends accepted(AcceptedConnection) {
   onInsecure(reason, detail) {
     const error = sslError(reason, detail)
     if (this.session === undefined) this.getSocket().destroy(error)
-    else this.session.onLost(error)
+    else this.session[kOnLost](error)
   }
 }
 
@@ -47,7 +48,12 @@ class Http2SecureServer extends serving(Server) {
     if (typeof requestListener === 'function') this.on('request', requestListener)
   }
 
-  _onsecured(secure) {
+  /** Unlike the server without TLS, Node's may be disposed of again. */
+  [Symbol.asyncDispose]() {
+    return net.Server.prototype[Symbol.asyncDispose].call(this)
+  }
+
+  [kSecured](secure) {
     if (secure.alpnProtocol !== 'h2') {
       if (this[kOptions].allowHTTP1) begin(secure, 'secureConnection', false)
       else this.emit('secureConnection', secure.getSocket())
@@ -60,7 +66,7 @@ class Http2SecureServer extends serving(Server) {
   }
 }
 
-/** What ALPN has found: HTTP/2, HTTP/1 where that is allowed, and something else, or nothing, which core knows what to do with. */
+/** Acts on the result of ALPN: HTTP/2, HTTP/1 where it is allowed. Node's server handles everything else. */
 function onSecureConnection(socket) {
   const connection = socket._handle
   const { alpnProtocol } = socket

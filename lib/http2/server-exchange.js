@@ -7,49 +7,49 @@ const { setImmediate } = require('node:timers')
 const { native } = require('../engine.js')
 const { server: channels } = require('./channels.js')
 const { Exchange, kindOf, lengthOf } = require('./exchange.js')
-const { kState } = require('./symbols.js')
+const { kPublishResponse, kRecall, kStandOn, kState } = require('./symbols.js')
 const { http2Send: bits } = require('../constants.js')
 
 const { NGHTTP2_NO_ERROR } = constants
 
 class ServerExchange extends Exchange {
-  /** It ends before all was said. */
+  /** Whether the stream ends before the response is complete. */
   isCut() {
     return !(this.stream?.writableEnded ?? this.localEnded) && this.method !== 'HEAD'
   }
 
-  /** Those who take part in it already stand on the stream from now on. */
+  /** Creates the stream object. The request and the response, if there are any, use it from now on. */
   getStream() {
     if (this.stream !== undefined) return this.stream
     const stream = super.getStream()
     const { closed, req, res } = this
-    if (res !== undefined) stream.recall(res)
+    if (res !== undefined) stream[kRecall](res)
     if (closed) return stream
     if (this.reader !== undefined) this.reader = stream
     this.req = undefined
     this.res = undefined
-    req?.standOn(stream)
-    res?.standOn(stream)
+    req?.[kStandOn](stream)
+    res?.[kStandOn](stream)
     return stream
   }
 
-  /** The header of a response, and `body` behind it, if there is one: a string or bytes. The stream ends with it if it `ends`. */
+  /** Sends the header of a response and, if there is one, `body` (a string or bytes). If `ends` is true, the stream ends with it. */
   respond(status, fields, date, body, encoding, ends) {
     this.headersSent = true
     if (!this.fits(fields)) return true
     const flags = status | (date ? bits.DATE : 0) | (ends ? bits.END : 0) | kindOf(body, encoding)
     const said = native.http2Respond(this.session[kState].handle.id, this.id, flags, fields, body, lengthOf(body))
-    if (channels.finish.hasSubscribers && said >= 0) this.getStream().publishResponse()
+    if (channels.finish.hasSubscribers && said >= 0) this.getStream()[kPublishResponse]()
     return this.said(said, ends)
   }
 
-  /** 1xx. */
+  /** Sends an informational response (1xx). */
   inform(status, fields) {
     if (!this.fits(fields)) return false
     return native.http2Respond(this.session[kState].handle.id, this.id, status, fields, undefined, 0) >= 0
   }
 
-  /** All is said, and nobody has begun to read what the peer still sends: it need not go on. */
+  /** The response is complete. If the program has not started to read the request's body, the client is asked to stop sending it. */
   onSaid() {
     setImmediate(forsakeLater, this)
   }

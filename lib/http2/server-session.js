@@ -1,6 +1,6 @@
 'use strict'
 
-// A server's session.
+// The session of a server.
 
 const { AsyncResource } = require('node:async_hooks')
 const { Buffer } = require('node:buffer')
@@ -19,24 +19,39 @@ const { Http2ServerResponse } = require('./response.js')
 const { ServerHttp2Stream } = require('./server-stream.js')
 const { answer } = require('./serving.js')
 const { Http2Session } = require('./session.js')
-const { kSessions, kState } = require('./symbols.js')
+const {
+  kAttach,
+  kBegin,
+  kForget,
+  kHasJustSpoken,
+  kIsDirect,
+  kLeave,
+  kMakeStream,
+  kOnHead,
+  kPush,
+  kRefuse,
+  kServe,
+  kSessions,
+  kState,
+  kTouch,
+} = require('./symbols.js')
 const { DEFAULTS } = require('./settings.js')
 
 const { NGHTTP2_SESSION_SERVER, NGHTTP2_REFUSED_STREAM } = constants
-/** What was said so many milliseconds ago has been read. */
+/** In milliseconds. The peer is taken to have read what was sent longer ago than this. */
 const JUST = 1000
 const ALTSVC = 0x0a
 const ORIGIN = 0x0c
 const MAX_EXTENSION = 16_382
-/** What may stand in an alternative service. */
+/** The characters that an ALTSVC value may contain. */
 const QUOTABLE = /^[\t\x20-\x5b\x5d-\x7e\x80-\xff]*$/
 
 class ServerHttp2Session extends Http2Session {
-  /** Without a `server`, it is for whoever has asked for the session itself. */
+  /** `server` is undefined for a session from `performServerHandshake()`. */
   constructor(server, options) {
     super(NGHTTP2_SESSION_SERVER, options, DEFAULTS)
     this[kState].server = server
-    /** When the last exchange ended. */
+    /** When the last exchange ended; kept for TLS connections only. */
     this[kState].lastAt = undefined
     if (server !== undefined) this.on('stream', sessionOnStream)
   }
@@ -45,9 +60,9 @@ class ServerHttp2Session extends Http2Session {
     return this[kState].server
   }
 
-  attach(handle) {
+  [kAttach](handle) {
     const { options, server } = this[kState]
-    const status = super.attach(handle)
+    const status = super[kAttach](handle)
     if (Array.isArray(options.origins)) this.origin(...options.origins)
     if (server?.timeout > 0) {
       this.setTimeout(server.timeout, () => {
@@ -106,49 +121,49 @@ class ServerHttp2Session extends Http2Session {
     native.http2Extension(this[kState].handle.id, ORIGIN, 0, all, all.length)
   }
 
-  makeStream(exchange) {
+  [kMakeStream](exchange) {
     return new ServerHttp2Stream(exchange)
   }
 
-  forget(exchange) {
+  [kForget](exchange) {
     if (this.encrypted) this[kState].lastAt = now()
-    super.forget(exchange)
+    super[kForget](exchange)
   }
 
-  /** Whether the peer may not have read all of it. */
-  hasJustSpoken() {
-    // Modulo 2^32.
+  /** Whether the peer may not have read everything yet. */
+  [kHasJustSpoken]() {
+    // The clock counts modulo 2^32.
     return this[kState].lastAt !== undefined && ((now() - this[kState].lastAt) | 0) < JUST
   }
 
-  leave(error) {
+  [kLeave](error) {
     this.server?.[kSessions].delete(this)
-    super.leave(error)
+    super[kLeave](error)
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
-  onHead(id, text, method, path, ended) {
+  [kOnHead](id, text, method, path, ended) {
     const exchange = new ServerExchange(this, id, text, method, path, ended)
     this[kState].exchanges.set(id, exchange)
-    this.touch()
+    this[kTouch]()
     const resource = new AsyncResource('HTTP2STREAM', this[kState].resources)
     exchange.resource = resource
-    resource.runInAsyncScope(this.begin, this, exchange)
+    resource.runInAsyncScope(this[kBegin], this, exchange)
   }
 
-  begin(exchange) {
+  [kBegin](exchange) {
     const { created, finish, start } = channels
     if (created.hasSubscribers || start.hasSubscribers || finish.hasSubscribers) publishStream(exchange)
     const { server } = this
     const { stream: listeners } = this._events
     const isServers = listeners === sessionOnStream && this.emit === core.own.emit
-    if (isServers && exchange.stream === undefined && server.isDirect) return this.serve(exchange)
+    if (isServers && exchange.stream === undefined && server[kIsDirect]) return this[kServe](exchange)
     if (
       listeners === undefined ||
       (isServers && server.emit === core.own.emit && server.listenerCount('stream') === 0)
     ) {
-      this.refuse(exchange)
+      this[kRefuse](exchange)
       return
     }
     const stream = exchange.getStream()
@@ -157,13 +172,13 @@ class ServerHttp2Session extends Http2Session {
     this.emit('stream', stream, fieldsObject(exchange.text), flags, rawFields(exchange.text))
   }
 
-  /** Nobody is there for it. */
-  refuse(exchange) {
+  /** No listener takes the stream. */
+  [kRefuse](exchange) {
     exchange.reader = nobody
     exchange.reset(NGHTTP2_REFUSED_STREAM)
   }
 
-  serve(exchange) {
+  [kServe](exchange) {
     const { server } = this
     const { method, text } = exchange
     const req = new Http2ServerRequest(exchange)
@@ -171,8 +186,8 @@ class ServerHttp2Session extends Http2Session {
     answer(server, req, res, method, text.includes('expect\0') ? req.headers.expect : undefined)
   }
 
-  /** The exchange that a client is promised, or nothing when it takes none. */
-  push(parent, text, method, path) {
+  /** Makes the exchange of a pushed response; `undefined` if the client does not accept it. */
+  [kPush](parent, text, method, path) {
     const id = native.http2Push(this[kState].handle.id, parent.id, text)
     if (id < 0) return undefined
     const exchange = new ServerExchange(this, id, text, method, path, true)
@@ -182,7 +197,7 @@ class ServerHttp2Session extends Http2Session {
   }
 }
 
-/** A session's streams are its server's. */
+/** Passes the streams of a session on to its server. */
 function sessionOnStream(...args) {
   this.server.emit('stream', ...args)
 }
@@ -194,7 +209,7 @@ function publishStream(exchange) {
   channels.start.publish({ stream, headers })
 }
 
-/** Who reads what nobody wants. */
+/** Reads and drops a body that no program wants. */
 const nobody = { push: () => true }
 
 module.exports = { ServerHttp2Session }

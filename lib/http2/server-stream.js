@@ -10,6 +10,25 @@ const { server: channels } = require('./channels.js')
 const errors = require('./errors.js')
 const { REQUEST, STATUS, fieldsObject, fieldsText, lower, objectOf } = require('./fields.js')
 const {
+  kCheckFree,
+  kCloseCleanly,
+  kEndedElsewhere,
+  kIsBodiless,
+  kIsRead,
+  kPipeFile,
+  kProceed,
+  kPublishResponse,
+  kPush,
+  kReadOut,
+  kRecall,
+  kSaidSoFar,
+  kSay,
+  kSendFile,
+  kSentOf,
+  kTakeHeaders,
+  kTakeList,
+} = require('./symbols.js')
+const {
   Http2Stream,
   checkObject,
   kExchange,
@@ -23,7 +42,7 @@ const {
 
 const { NGHTTP2_INTERNAL_ERROR } = constants
 const MAX_FD = 2 ** 31 - 1
-/** Node's numbers for what a stream is: ready and with its header sent; for HEAD; with trailers to come. */
+/** Node's numbers for the flags of a stream: ready with its header sent, HEAD, trailers to come. */
 const flag = { RESPONDED: 0x5, HEAD: 0x8, TRAILERS: 0x20 }
 
 const kSaid = Symbol('said without it')
@@ -37,21 +56,21 @@ class ServerHttp2Stream extends Http2Stream {
     if (exchange.bodyDone) this.push(null)
   }
 
-  /** It came later: what a response has said without it is said. */
-  recall(res) {
+  /** Takes over what a response had sent before this stream object was created. */
+  [kRecall](res) {
     this[kSaid] = res
     const { headersSent, localEnded } = this[kExchange]
-    // What comes behind a body that has begun is the response's to say.
+    // If the body has begun, the response sends the trailers.
     this[kWaitForTrailers] = headersSent && !localEnded
-    if (localEnded) this.endedElsewhere()
+    if (localEnded) this[kEndedElsewhere]()
   }
 
-  /** What was sent, under this symbol: much of it is not looked at, and so put together when somebody does. */
-  sent(key) {
+  /** What was sent, by symbol. Programs rarely read it, so it is put together on the first access. */
+  [kSentOf](key) {
     const res = this[kSaid]
     if (res !== undefined) {
       this[kSaid] = undefined
-      const { information, headers, trailers } = res.said()
+      const { information, headers, trailers } = res[kSaidSoFar]()
       this[kSentInfo] ??= information
       this[kSent] ??= headers
       this[kSentTrailers] ??= trailers
@@ -60,23 +79,23 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   get sentHeaders() {
-    return this.sent(kSent)
+    return this[kSentOf](kSent)
   }
 
   get sentInfoHeaders() {
-    return this.sent(kSentInfo)
+    return this[kSentOf](kSentInfo)
   }
 
   get sentTrailers() {
-    return this.sent(kSentTrailers)
+    return this[kSentOf](kSentTrailers)
   }
 
   get headRequest() {
     return this[kExchange].method === 'HEAD'
   }
 
-  /** Whether nothing follows the header of its response, whatever that is. */
-  isBodiless() {
+  /** Whether the header of the response ends the stream, whatever its status is. */
+  [kIsBodiless]() {
     return this.headRequest || this[kExchange].bodiless
   }
 
@@ -91,19 +110,21 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   respond(headers, options) {
-    this.checkFree()
+    this[kCheckFree]()
     checkObject(options, 'options')
     const dates = options?.sendDate === undefined || options.sendDate === null || Boolean(options.sendDate)
-    const { text, status } = Array.isArray(headers) ? this.takeList(headers, dates) : this.takeHeaders(headers, dates)
-    const bodiless = status === 204 || status === 205 || status === 304 || this.isBodiless()
+    const { text, status } = Array.isArray(headers)
+      ? this[kTakeList](headers, dates)
+      : this[kTakeHeaders](headers, dates)
+    const bodiless = status === 204 || status === 205 || status === 304 || this[kIsBodiless]()
     const ends = Boolean(options?.endStream) || bodiless
     this[kWaitForTrailers] = !ends && Boolean(options?.waitForTrailers)
     this[kExchange].respond(status, text, false, undefined, '', ends)
     if (ends) this.end()
   }
 
-  /** The fields of a response, checked; `sentHeaders` are what they have become. */
-  takeHeaders(headers, dates) {
+  /** Checks the fields of a response given as an object, and keeps them for `sentHeaders`. */
+  [kTakeHeaders](headers, dates) {
     checkObject(headers, 'headers')
     const all = Object.assign(Object.create(null), headers)
     all[':status'] = all[':status'] | 0 || 200
@@ -115,8 +136,8 @@ class ServerHttp2Stream extends Http2Stream {
     return { text, status }
   }
 
-  /** The same of names and values in a row. */
-  takeList(headers, dates) {
+  /** The same for fields given as a list: name, value, name, value. */
+  [kTakeList](headers, dates) {
     const all = [...headers]
     if (headers[sensitiveHeaders] !== undefined) all[sensitiveHeaders] = headers[sensitiveHeaders]
     let status = 0
@@ -137,13 +158,13 @@ class ServerHttp2Stream extends Http2Stream {
     return { text, status }
   }
 
-  /** For who listens to the channel: the header is sent. */
-  publishResponse() {
+  /** Publishes on the diagnostics channel that the header was sent. */
+  [kPublishResponse]() {
     const flags = flag.RESPONDED | (this.headRequest ? flag.HEAD : 0) | (this[kWaitForTrailers] ? flag.TRAILERS : 0)
     channels.finish.publish({ stream: this, headers: this.sentHeaders, flags })
   }
 
-  checkFree() {
+  [kCheckFree]() {
     if (this.destroyed || this.closed) throw errors.invalidStream()
     if (this.headersSent) throw errors.headersSent()
   }
@@ -165,7 +186,7 @@ class ServerHttp2Stream extends Http2Stream {
     this[kExchange].inform(all[':status'], text)
   }
 
-  /** Promises the response to a request that the client will make, and hands on the stream for it. */
+  /** Pushes: promises the response to a request that the client would make, and hands the stream for it to the callback. */
   pushStream(headers, options, callback) {
     if (!this.pushAllowed) throw errors.pushDisabled()
     if (this.id % 2 === 0) throw errors.nestedPush()
@@ -182,7 +203,7 @@ class ServerHttp2Stream extends Http2Stream {
     const all = Object.assign(Object.create(null), headers)
     for (const [name, value] of Object.entries(defaults)) all[name] ??= value
     const text = fieldsText(all, REQUEST)
-    const pushed = this[kSession].push(exchange, text, all[':method'], all[':path'])
+    const pushed = this[kSession][kPush](exchange, text, all[':method'], all[':path'])
     if (pushed === undefined) {
       process.nextTick(callback, errors.invalidStream())
       return
@@ -190,7 +211,7 @@ class ServerHttp2Stream extends Http2Stream {
     const stream = pushed.getStream()
     stream[kSent] = all
     if (options?.endStream) pushed.bodiless = true
-    if (stream.isBodiless()) stream.end()
+    if (stream[kIsBodiless]()) stream.end()
     if (channels.created.hasSubscribers) channels.created.publish({ stream, headers: all })
     process.nextTick(() => {
       if (channels.start.hasSubscribers) channels.start.publish({ stream, headers: all })
@@ -199,7 +220,7 @@ class ServerHttp2Stream extends Http2Stream {
   }
 
   respondWithFD(fd, headers, options) {
-    this.checkFree()
+    this[kCheckFree]()
     checkObject(options, 'options')
     if (typeof fd !== 'number' && typeof fd?.fd !== 'number') {
       throw invalidArgType('fd', 'of type number or an instance of FileHandle', fd)
@@ -207,17 +228,17 @@ class ServerHttp2Stream extends Http2Stream {
     checkRange(options)
     checkObject(headers, 'headers')
     const given = { ...headers }
-    checkPayload(given, this.isBodiless())
-    this.sendFile(typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
+    checkPayload(given, this[kIsBodiless]())
+    this[kSendFile](typeof fd === 'number' ? fd : fd.fd, given, { ...options }, false)
   }
 
   respondWithFile(path, headers, options) {
-    this.checkFree()
+    this[kCheckFree]()
     checkObject(options, 'options')
     checkRange(options)
     checkObject(headers, 'headers')
     const given = { ...headers }
-    checkPayload(given, this.isBodiless())
+    checkPayload(given, this[kIsBodiless]())
     const { onError } = options ?? {}
     fs.open(path, 'r', (error, fd) => {
       if (error) {
@@ -226,11 +247,11 @@ class ServerHttp2Stream extends Http2Stream {
         return
       }
       if (this.destroyed || this.closed) return fs.close(fd)
-      this.sendFile(fd, given, { ...options }, true)
+      this[kSendFile](fd, given, { ...options }, true)
     })
   }
 
-  sendFile(fd, headers, options, owned) {
+  [kSendFile](fd, headers, options, owned) {
     const { onError, statCheck } = options
     const let_go = () => {
       if (owned) fs.close(fd)
@@ -268,14 +289,14 @@ class ServerHttp2Stream extends Http2Stream {
         this.destroy(failure)
         return
       }
-      if (range.length === 0 || this.isBodiless()) return let_go()
-      this.pipeFile(fd, range, owned, owned && stat.isFile())
+      if (range.length === 0 || this[kIsBodiless]()) return let_go()
+      this[kPipeFile](fd, range, owned, owned && stat.isFile())
     }
     if (owned || typeof statCheck === 'function') fs.fstat(fd, begin)
     else begin(null)
   }
 
-  /** The body ends with the file that is on its way, whoever says so before. */
+  /** While a file is being sent, the stream ends with the file, even if `end()` is called before. */
   end(...args) {
     if (!this[kFile] || this.closed) return super.end(...args)
     const done = args.at(-1)
@@ -283,12 +304,12 @@ class ServerHttp2Stream extends Http2Stream {
     return this
   }
 
-  pipeFile(fd, { offset, length }, owned, regular) {
+  [kPipeFile](fd, { offset, length }, owned, regular) {
     const end = length < 0 ? undefined : offset + length - 1
-    // A number that is none of a file's fails when it is read.
+    // `createReadStream` throws for a descriptor below 0. With the largest number the first read fails instead, as in Node.
     const file = fs.createReadStream('', {
       fd: fd < 0 ? MAX_FD : fd,
-      // What is no file has no places in it.
+      // Only regular files can be read from an offset.
       start: owned && !regular ? undefined : offset,
       end,
       autoClose: owned,
@@ -306,25 +327,25 @@ class ServerHttp2Stream extends Http2Stream {
     file.pipe(this, { end: false })
   }
 
-  /** Until the end of the tick something can still be promised to a client that takes it: nothing can be when the stream has ended. */
-  say(body, encoding, ends, callback) {
-    if (!ends || !this.pushAllowed) return super.say(body, encoding, ends, callback)
+  /** The last chunk is sent in the next tick if the client accepts pushes: after the stream has ended nothing can be promised any more. */
+  [kSay](body, encoding, ends, callback) {
+    if (!ends || !this.pushAllowed) return super[kSay](body, encoding, ends, callback)
     process.nextTick(sayLast, this, body, encoding, callback)
   }
 
   _final(callback) {
-    // What was promised without a body ends with its header, which follows.
-    if (this.id % 2 === 0 && this.isBodiless() && !this.headersSent) callback()
+    // A pushed stream without a body ends with its header, which is still to come.
+    if (this.id % 2 === 0 && this[kIsBodiless]() && !this.headersSent) callback()
     else super._final(callback)
   }
 
-  // --- called by the exchange, and by what else takes part in it
+  // --- called by the exchange and its participants
 
-  /** Ends it without an error: what was written goes first. */
-  closeCleanly(code) {
+  /** Closes the stream without an error, after everything that was written. */
+  [kCloseCleanly](code) {
     const exchange = this[kExchange]
     if (this[kWaitForTrailers] && this.writableFinished && !exchange.localEnded) {
-      // There will be none.
+      // There will be no trailers.
       this[kTrailersReady] = false
       exchange.write(undefined, '', true)
     }
@@ -339,20 +360,20 @@ class ServerHttp2Stream extends Http2Stream {
     exchange.resetWhenSent(code)
   }
 
-  /** Something is said before the response has a header. */
-  proceed() {
+  /** The program has written before the response has a header: send the default one. */
+  [kProceed]() {
     this.respond()
   }
 
-  /** What nobody has begun to read is let go. */
-  readOut() {
-    if (!this.isRead()) this.resume()
+  /** Discards a body that the program has not started to read. */
+  [kReadOut]() {
+    if (!this[kIsRead]()) this.resume()
   }
 }
 
 function sayLast(stream, body, encoding, callback) {
   const exchange = stream[kExchange]
-  if (!exchange.closed && !exchange.localEnded) Http2Stream.prototype.say.call(stream, body, encoding, true, callback)
+  if (!exchange.closed && !exchange.localEnded) Http2Stream.prototype[kSay].call(stream, body, encoding, true, callback)
   else if (exchange.closed && !exchange.told) exchange.wait(callback)
   else callback()
 }

@@ -1,7 +1,7 @@
 'use strict'
 
-// `http2.Server` over the native engine. What is unusual about a server is core's: classes of one's own for requests, other streams
-// than sockets.
+// `http2.Server` over the native engine. Node's server is used for unusual cases: request classes that do not extend ironwire's, and
+// streams that are not sockets.
 
 const { Server: NetServer } = require('../net/server.js')
 const core = require('../core.js')
@@ -13,6 +13,7 @@ const { Http2ServerResponse } = require('./response.js')
 const { kOptions } = require('./symbols.js')
 const { coreOf, http2, serving } = require('./serving.js')
 const { isOurs } = require('./taken.js')
+const { kAccepted } = require('../net/symbols.js')
 
 function isServable(options) {
   return (
@@ -22,7 +23,7 @@ function isServable(options) {
   )
 }
 
-/** Classes of a program's own can stand on ours. */
+/** Whether a class of the program extends ironwire's. */
 function extendsOurs(Given, Ours) {
   return Given === undefined || Given === Ours || Function.prototype[Symbol.hasInstance].call(Ours, Given.prototype)
 }
@@ -34,9 +35,9 @@ class Http2Server extends serving(NetServer) {
     if (typeof requestListener === 'function') this.on('request', requestListener)
   }
 
-  /** A connection that the listening handle has accepted. */
-  _onconnection(handle) {
-    const connection = new AcceptedConnection(handle.id, handle.getpeername !== undefined, this)
+  /** The listening handle has accepted a connection. */
+  [kAccepted](id, isTcp) {
+    const connection = new AcceptedConnection(id, isTcp, this)
     const ours = this._events.connection === onConnection && this.emit === core.own.emit
     if (ours && this[kOptions].allowHTTP1) connection.sniff()
     else if (ours) connection.attach()
@@ -50,7 +51,7 @@ class Http2Server extends serving(NetServer) {
   }
 }
 
-/** Speaks HTTP/2 on a socket: one of ours by the native engine, any other stream by core's. */
+/** Speaks HTTP/2 on a socket: with the native engine on one of ironwire's, with Node's implementation on any other stream. */
 function onConnection(socket) {
   const connection = socket._handle
   if (!(connection instanceof AcceptedConnection) || connection.server !== this) {
@@ -64,14 +65,14 @@ function createServer(options, onRequest) {
     options = {}
   }
   if (!isServable(options)) return http2.createServer(options, onRequest)
-  // Core says what is wrong with options.
+  // Node checks the options and throws its own errors.
   if (options !== undefined) http2.createServer(options)
   return new Http2Server(options, onRequest)
 }
 
 function createSecureServer(options, onRequest) {
   if (!isServable(options)) return http2.createSecureServer(options, onRequest)
-  // Core says what is wrong with options.
+  // Node checks the options and throws its own errors.
   if (typeof options !== 'object') http2.createSecureServer(options)
   else http2.createServer(options)
   const { Http2SecureServer } = require('./secure.js')
@@ -80,7 +81,7 @@ function createSecureServer(options, onRequest) {
 
 function performServerHandshake(socket, options = {}) {
   if (!isServable(options) || !isOurs(socket)) return http2.performServerHandshake(socket, options)
-  // Core says what is wrong with options.
+  // Node checks the options and throws its own errors.
   http2.createServer(options)
   const { ServerHttp2Session } = require('./handshake.js')
   return new ServerHttp2Session(socket, options)

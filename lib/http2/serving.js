@@ -1,6 +1,6 @@
 'use strict'
 
-// What HTTP/2's servers have in common, with TLS and without.
+// What HTTP/2 servers with and without TLS have in common.
 
 const { http2 } = require('../genuine.js')
 const core = require('../core.js')
@@ -8,7 +8,7 @@ const { invalidArgType } = require('../errors.js')
 const { Http2ServerRequest } = require('./request.js')
 const { Http2ServerResponse } = require('./response.js')
 const { checked } = require('./settings.js')
-const { kExchange, kOptions, kSessions } = require('./symbols.js')
+const { kExchange, kIsDirect, kOptions, kSessions } = require('./symbols.js')
 
 const { HTTP2_HEADER_METHOD } = require('node:http2').constants
 
@@ -16,7 +16,7 @@ const kClasses = Symbol('classes')
 const kCore = Symbol('server of core')
 const kRejection = Symbol.for('nodejs.rejection')
 
-/** The class of HTTP/2's servers over a class of servers. */
+/** Returns a class of HTTP/2 servers that extends a class of servers of `net` or `https`. */
 function serving(Server) {
   return class extends Server {
     constructor(options, given) {
@@ -30,8 +30,8 @@ function serving(Server) {
       this.on('newListener', setUpCompatible)
     }
 
-    /** Nobody has put himself between a stream and the handler of its request, who need not be told by way of the stream. */
-    get isDirect() {
+    /** Whether requests can go straight to the handler: the program uses no 'stream' listener and no request class of its own. */
+    get [kIsDirect]() {
       return this[kClasses].usual && this._events.stream === onStream && this.emit === core.own.emit
     }
 
@@ -48,11 +48,11 @@ function serving(Server) {
       Object.assign(this[kOptions].settings, checked(settings))
     }
 
-    /** Takes no further connections, and no further streams on those that there are. */
+    /** Stops accepting connections, and new streams on the open ones. */
     close(callback) {
       super.close(callback)
       for (const session of this[kSessions]) session.close()
-      // Newer Nodes end theirs, too. It says that it was not listening.
+      // Newer Nodes close their sessions as well. The callback takes the error that the hidden server never listened.
       this[kCore]?.close(() => {})
       return this
     }
@@ -62,17 +62,19 @@ function serving(Server) {
     }
 
     [kRejection](error, event, ...args) {
-      if (event === 'stream' || event === 'request') {
-        const [first, res] = args
-        const stream = event === 'stream' ? first : res.stream
-        if (event === 'request' && !res.headersSent) {
-          for (const name of res.getHeaderNames()) res.removeHeader(name)
-          res.statusCode = 500
-          res.end(require('node:http').STATUS_CODES[500])
-        } else if (event === 'stream' && !stream.headersSent) {
-          stream.respond({ ':status': 500 })
-          stream.end()
-        } else stream.destroy(error)
+      if (event === 'stream') {
+        const [stream] = args
+        if (stream.headersSent) return stream.destroy(error)
+        stream.respond({ ':status': 500 })
+        stream.end()
+        return
+      }
+      if (event === 'request') {
+        const [, res] = args
+        if (res.headersSent || res.finished) return res.destroy()
+        for (const name of res.getHeaderNames()) res.removeHeader(name)
+        res.statusCode = 500
+        res.end(require('node:http').STATUS_CODES[500])
         return
       }
       super[kRejection]?.(error, event, ...args)
@@ -80,7 +82,7 @@ function serving(Server) {
   }
 }
 
-/** As with core's: the compatible API begins with its first listener, and is one of the stream's. */
+/** Like Node, starts the compatibility API with its first listener; it uses the 'stream' event. */
 function setUpCompatible(event) {
   if (event !== 'request' && event !== 'checkContinue') return
   this.removeListener('newListener', setUpCompatible)
@@ -88,14 +90,14 @@ function setUpCompatible(event) {
 }
 
 function onStream(stream, headers, _flags, rawHeaders) {
-  // Core's own server has made requests of its streams.
+  // Node's own server creates the requests of its own streams.
   if (stream[kExchange] === undefined) return
   const { Request, Response } = this[kClasses]
   const req = new Request(stream, headers, undefined, rawHeaders)
   answer(this, req, new Response(stream), headers[HTTP2_HEADER_METHOD], headers.expect)
 }
 
-/** Has the request answered by whoever is there to do it. */
+/** Emits the event that a request belongs to. If it has no listener, answers with the error status. */
 function answer(server, req, res, method, expect) {
   if (method === 'CONNECT') {
     if (!server.emit('connect', req, res)) refuse(res, 405)
@@ -122,25 +124,25 @@ function refuse(res, status) {
 }
 
 /**
- * `hidden` is a server that never listens: what it has to say, `server` does. `answer` is asked before, and what it returns counts, unless that is
- * undefined.
+ * Makes `server` emit the events of `hidden`, a server that never listens itself. `answer` sees each event first; if it returns
+ * anything but `undefined`, `server` does not emit the event.
  */
 function speakFor(server, hidden, answer) {
   hidden.emit = (name, ...args) => answer?.(name, args) ?? server.emit(name, ...args)
 }
 
-/** A server of core's, which never listens. `event` is the one that brings it connections. */
+/** Node's own HTTP/2 server, for the connections that ironwire's does not handle. It never listens; `event` hands a connection to it. */
 function coreOf(server, event, create) {
   if (server[kCore] === undefined) {
     const genuine = create(server[kOptions])
     const { emit } = genuine
-    // Core looks for these on its own server.
+    // Node's server checks that it has a listener of its own.
     genuine.on('request', () => {})
     speakFor(server, genuine, (name, args) => {
       if (name === event) return emit.call(genuine, name, ...args)
       if (name === 'close') return false
       if (name !== 'stream' || server.listenerCount('request') === 0) return undefined
-      // It is core's listener that makes requests of streams.
+      // Node's listener is the one that creates requests from streams.
       server.emit(name, ...args)
       return emit.call(genuine, name, ...args)
     })
@@ -150,7 +152,7 @@ function coreOf(server, event, create) {
   return server[kCore]
 }
 
-/** The options of the part that speaks HTTP/1. */
+/** The options of the HTTP/1 server on the same port. */
 function http1Options(options) {
   const { Http1IncomingMessage: IncomingMessage, Http1ServerResponse: ServerResponse, http1Options } = options
   return { ...options, IncomingMessage, ServerResponse, ...http1Options }

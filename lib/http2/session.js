@@ -1,6 +1,6 @@
 'use strict'
 
-// A session: one connection that speaks HTTP/2. What only a server's or a client's does is in files of their own.
+// A session: one connection that speaks HTTP/2. What only a server or only a client does is in files of their own.
 
 const process = require('node:process')
 const { AsyncResource } = require('node:async_hooks')
@@ -19,19 +19,49 @@ const errors = require('./errors.js')
 const { sessionSocket } = require('./proxy.js')
 const { limit } = require('./options.js')
 const { checked, words, settingsOf } = require('./settings.js')
-const { kState } = require('./symbols.js')
+const {
+  kAttach,
+  kBoundSocket,
+  kCancelUnsent,
+  kCloseSoon,
+  kCodeFor,
+  kEffectiveStreamWindow,
+  kEndIfDone,
+  kFailFrame,
+  kForget,
+  kGetSocket,
+  kHasJustSpoken,
+  kHasStreams,
+  kIsClient,
+  kKnownOrigins,
+  kLeave,
+  kLetGo,
+  kLook,
+  kNumbers,
+  kOnFailed,
+  kOnGoaway,
+  kOnLost,
+  kOnPing,
+  kOnPong,
+  kOnSettings,
+  kOnSettingsAck,
+  kProgress,
+  kState,
+  kTearDown,
+  kTouch,
+} = require('./symbols.js')
 const { Timer } = require('./timer.js')
-// Brings what the table says.
+// Connects the table of events from Rust.
 require('./batch.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
 const EMPTY = Buffer.alloc(0)
 
 class Http2Session extends EventEmitter {
-  /** `settings` are those that hold before it says anything. */
+  /** `settings` are the settings that hold before the session changes any. */
   constructor(type, options, settings) {
     super()
-    // The names on a session are its program's, but for Node's.
+    // Apart from Node's names, the property names on a session belong to the program.
     this[kState] = {
       type,
       options,
@@ -44,21 +74,21 @@ class Http2Session extends EventEmitter {
       handle: undefined,
       exchanges: new Map(),
       origins: undefined,
-      /** What it says of itself when it begins, and later. */
+      /** The settings that this side sends, at the start and later. */
       said: settings,
-      /** What was found when somebody looked, until it changes: `localSettings` and `remoteSettings`. */
+      /** `localSettings` and `remoteSettings` after the first access, until they change. */
       seen: { local: undefined, remote: undefined },
-      /** Callbacks of settings and pings that are not answered. */
+      /** Callbacks of the settings and pings that the peer has not acknowledged. */
       pendingSettings: [],
       pendingPings: [],
       timer: new Timer(this),
       resources: undefined,
       socketProxy: undefined,
-      /** What the peer's GOAWAY has said. */
+      /** The code and the last stream of the peer's GOAWAY. */
       goodbye: undefined,
-      /** It was the connection that has ended. */
+      /** Whether the session has ended because the connection has. */
       lost: false,
-      /** There is nobody to say anything to. */
+      /** The peer cannot be sent anything any more. */
       failed: false,
     }
   }
@@ -87,9 +117,9 @@ class Http2Session extends EventEmitter {
     return this[kState].alpnProtocol
   }
 
-  /** Speaks HTTP/2 on a connection from now on. Returns an error's number, or 0. */
-  attach(handle) {
-    const { isClient } = this
+  /** Starts to speak HTTP/2 on a connection. Returns 0, or an error number below 0. */
+  [kAttach](handle) {
+    const isClient = this[kIsClient]
     const { options } = this[kState]
     if (typeof options.settings === 'object') this[kState].said = { ...this[kState].said, ...checked(options.settings) }
     this[kState].handle = handle
@@ -100,7 +130,7 @@ class Http2Session extends EventEmitter {
     this[kState].pendingSettings.push(undefined)
     handle.session = this
     handle.reading = true
-    // What one stream says does not wait for what another has said.
+    // Without this, a small frame of one stream would wait for the acknowledgement of another's.
     if (handle.isTcp) handle.setNoDelay(true)
     const limits = [
       limit(options.maxHeaderListPairs, isClient ? 1 : 4, 128),
@@ -119,15 +149,15 @@ class Http2Session extends EventEmitter {
     )
   }
 
-  /** What the connection is for, by its name. */
+  /** The origins that the server answers for. The first is the one that the client has connected to. */
   get originSet() {
     if (!this.encrypted || this.destroyed) return undefined
-    return [...this.knownOrigins()]
+    return [...this[kKnownOrigins]()]
   }
 
-  knownOrigins() {
+  [kKnownOrigins]() {
     if (this[kState].origins === undefined) {
-      const { servername, remoteAddress, remoteFamily, remotePort } = this.getSocket()
+      const { servername, remoteAddress, remoteFamily, remotePort } = this[kGetSocket]()
       const host = servername || (remoteFamily === 'IPv6' ? `[${remoteAddress}]` : remoteAddress)
       this[kState].origins = new Set([new URL(`https://${host}:${remotePort}`).origin])
     }
@@ -140,13 +170,13 @@ class Http2Session extends EventEmitter {
     return this[kState].socketProxy
   }
 
-  getSocket() {
+  [kGetSocket]() {
     return this[kState].handle.getSocket()
   }
 
-  boundSocket() {
+  [kBoundSocket]() {
     if (this.destroyed) throw errors.socketUnbound()
-    return this.getSocket()
+    return this[kGetSocket]()
   }
 
   get goawayCode() {
@@ -162,25 +192,25 @@ class Http2Session extends EventEmitter {
   }
 
   get localSettings() {
-    return this.look('local', 0)
+    return this[kLook]('local', 0)
   }
 
   get remoteSettings() {
-    return this.look('remote', 7)
+    return this[kLook]('remote', 7)
   }
 
-  /** As with core's, what ours was once is there when the session is no more. */
-  look(side, at) {
+  /** As in Node, local settings that were read once stay readable after the session has ended. */
+  [kLook](side, at) {
     const { seen } = this[kState]
     if (seen[side] !== undefined && (!this.destroyed || side === 'local')) return seen[side]
-    const numbers = this.numbers()
+    const numbers = this[kNumbers]()
     if (numbers === undefined) return {}
     seen[side] = settingsOf(numbers, at)
     return seen[side]
   }
 
   get state() {
-    const numbers = this.numbers()
+    const numbers = this[kNumbers]()
     if (numbers === undefined) return {}
     const [window, taken, next, last, send, receive] = numbers.slice(14)
     return {
@@ -196,32 +226,32 @@ class Http2Session extends EventEmitter {
     }
   }
 
-  get effectiveStreamWindow() {
-    return this.numbers()?.[3]
+  get [kEffectiveStreamWindow]() {
+    return this[kNumbers]()?.[3]
   }
 
-  numbers() {
+  [kNumbers]() {
     return this.destroyed || this.connecting ? undefined : native.http2State(this[kState].handle.id)
   }
 
   ref() {
-    if (!this.destroyed) this.getSocket().ref()
+    if (!this.destroyed) this[kGetSocket]().ref()
   }
 
   unref() {
-    if (!this.destroyed) this.getSocket().unref()
+    if (!this.destroyed) this[kGetSocket]().unref()
   }
 
   setTimeout(msecs, callback) {
     return this[kState].timer.set(msecs, callback)
   }
 
-  touch() {
+  [kTouch]() {
     this[kState].timer.touch()
   }
 
-  /** For timers: how much has left, where something waits to; else nothing. */
-  progress() {
+  /** For timers: how many bytes have left, if any data still waits; else undefined. */
+  [kProgress]() {
     if (this.connecting) return undefined
     const { id } = this[kState].handle
     const queued = native.queued(id)
@@ -308,28 +338,28 @@ class Http2Session extends EventEmitter {
     native.http2Goaway(this[kState].handle.id, code, lastStreamID > 0 ? lastStreamID : -1, debug, debug.length)
   }
 
-  /** Takes no further streams, and ends when those that are open have. */
+  /** Accepts no further streams, and ends once the open ones have. */
   close(callback) {
     if (this.closed || this.destroyed) return
     this[kState].closed = true
     if (typeof callback === 'function') this.once('close', callback)
     this.goaway()
-    this.endIfDone()
+    this[kEndIfDone]()
   }
 
-  /** Nothing happens on the stream of this exchange any more. */
-  forget(exchange) {
+  /** Forgets an exchange on whose stream nothing can happen any more. */
+  [kForget](exchange) {
     this[kState].exchanges.delete(exchange.id)
-    this.endIfDone()
+    this[kEndIfDone]()
   }
 
-  /** Whether the peer may not have read all of what was said. */
-  hasJustSpoken() {
+  /** Whether the peer may not have read everything yet. */
+  [kHasJustSpoken]() {
     return false
   }
 
-  /** What a program says of a stream cannot be sent: with `code` it ends, and the session behind it. */
-  failFrame(exchange, type, code) {
+  /** The header that the program gives for a stream is too long to be sent: the stream ends with `code`, and the session after it. */
+  [kFailFrame](exchange, type, code) {
     const emitter = exchange.stream ?? this
     emitter.emit('frameError', type, constants.NGHTTP2_FRAME_SIZE_ERROR, exchange.id)
     setImmediate(() => {
@@ -338,14 +368,14 @@ class Http2Session extends EventEmitter {
     })
   }
 
-  hasStreams() {
+  [kHasStreams]() {
     return this[kState].exchanges.size > 0
   }
 
-  endIfDone() {
-    if (!this.closed || this.destroyed || this.hasStreams()) return
+  [kEndIfDone]() {
+    if (!this.closed || this.destroyed || this[kHasStreams]()) return
     setImmediate(() => {
-      if (!this.destroyed && !this.hasStreams()) this.destroy()
+      if (!this.destroyed && !this[kHasStreams]()) this.destroy()
     })
   }
 
@@ -359,47 +389,47 @@ class Http2Session extends EventEmitter {
     if (!this[kState].failed && this[kState].handle?.id >= 0) {
       native.http2Goaway(this[kState].handle.id, code, -1, EMPTY, 0)
     }
-    this.tearDown(error, code)
+    this[kTearDown](error, code)
   }
 
-  /** Nothing more can be said. */
-  tearDown(error, code) {
+  /** Ends the session, its streams and pings. Nothing more is sent. */
+  [kTearDown](error, code) {
     if (this.destroyed) return
     this[kState].destroyed = true
     this[kState].timer.clear()
     const exchanges = [...this[kState].exchanges.values()]
     process.nextTick(each, exchanges, close)
-    // What a listener throws is whoever's who has ended the session, but keeps nothing from the others.
+    // An exception of a listener goes to the caller who ended the session, after all streams were informed.
     try {
       each(exchanges, (exchange) => {
-        exchange.code = this.codeFor(exchange, code)
+        exchange.code = this[kCodeFor](exchange, code)
         exchange.settle(this[kState].lost)
         exchange.stream?.destroy(error)
       })
-      this.cancelUnsent(error)
+      this[kCancelUnsent](error)
     } finally {
-      this.letGo(error)
+      this[kLetGo](error)
     }
   }
 
-  letGo(error) {
+  [kLetGo](error) {
     const pings = this[kState].pendingPings.splice(0)
     this[kState].pendingSettings.fill(undefined)
     process.nextTick(each, pings, cancelPing)
-    this.leave(error)
+    this[kLeave](error)
   }
 
-  /** Ends what waits for a connection. */
-  cancelUnsent() {}
+  /** Cancels requests that wait for a connection. */
+  [kCancelUnsent]() {}
 
-  /** Lets go of the connection, and tells that it is over. */
-  leave(error) {
+  /** Releases the connection, and emits 'close'. */
+  [kLeave](error) {
     this[kState].handle.finish(this.closed && !error)
     process.nextTick(tellClosed, this, error)
   }
 
-  /** What a stream ends with when the session does, with this code. */
-  codeFor(_exchange, code) {
+  /** The error code for an open stream when the session ends with `code`. */
+  [kCodeFor](_exchange, code) {
     return this[kState].goodbye?.code || (code === NGHTTP2_NO_ERROR ? NGHTTP2_CANCEL : code)
   }
 
@@ -408,7 +438,7 @@ class Http2Session extends EventEmitter {
     else this.destroy(error)
   }
 
-  // --- called with what Rust says
+  // --- called with the events that Rust reports
 
   [inspect.custom](depth, options) {
     const { type, closed, destroyed, state, localSettings, remoteSettings } = this
@@ -416,24 +446,24 @@ class Http2Session extends EventEmitter {
     return depth < 0 ? this : `Http2Session ${inspect(shown, { ...options, depth: null })}`
   }
 
-  /** Over by what was said: told when the caller is done. */
-  closeSoon(exchange) {
+  /** Closes an exchange in the next tick. */
+  [kCloseSoon](exchange) {
     if (over.length === 0) process.nextTick(closeAll)
     over.push(exchange)
   }
 
-  onSettings() {
-    this.touch()
+  [kOnSettings]() {
+    this[kTouch]()
     this[kState].seen.remote = undefined
     if (this.listenerCount('remoteSettings') > 0) this.emit('remoteSettings', this.remoteSettings)
   }
 
-  onSettingsAck() {
-    this.touch()
+  [kOnSettingsAck]() {
+    this[kTouch]()
     const { local } = this[kState].seen
     this[kState].seen.local = undefined
-    // Who has looked once may look when there is nothing to be seen any more.
-    if (local !== undefined) this.look('local', 0)
+    // A program that has read the settings once may read them after the session has ended, too.
+    if (local !== undefined) this[kLook]('local', 0)
     const pending = this[kState].pendingSettings.shift()
     try {
       pending?.callback?.(null, this.localSettings, millisecondsSince(pending.began))
@@ -442,47 +472,50 @@ class Http2Session extends EventEmitter {
     }
   }
 
-  onPing(payload) {
-    this.touch()
+  [kOnPing](payload) {
+    this[kTouch]()
     if (this.listenerCount('ping') > 0) this.emit('ping', payload)
   }
 
-  onPong(payload) {
+  [kOnPong](payload) {
     const pending = this[kState].pendingPings.shift()
     if (pending === undefined) {
-      this.destroy(errors.protocolError('a PING is answered that was not sent'), constants.NGHTTP2_PROTOCOL_ERROR)
+      this.destroy(
+        errors.protocolError('an acknowledgement for a PING that was not sent'),
+        constants.NGHTTP2_PROTOCOL_ERROR,
+      )
       return
     }
     finishPing(pending, null, millisecondsSince(pending.began), payload)
   }
 
-  onGoaway(code, last, debug) {
+  [kOnGoaway](code, last, debug) {
     this[kState].goodbye = { code, last }
     this.emit('goaway', code, last, debug.length > 0 ? debug : undefined)
     if (code === NGHTTP2_NO_ERROR) this.close()
     else this.destroy(errors.sessionError(code), NGHTTP2_NO_ERROR)
   }
 
-  /** The peer has broken the protocol, and been told. */
-  onFailed(code, why) {
+  /** The peer has broken the protocol. It has been sent a GOAWAY. */
+  [kOnFailed](code, why) {
     this[kState].failed = true
-    this.tearDown(errors.failure(why), code)
+    this[kTearDown](errors.failure(why), code)
   }
 
   /** The peer has ended its side, or the connection is gone. */
-  onLost(error) {
+  [kOnLost](error) {
     this[kState].failed = error !== undefined
     if (error === undefined) this.destroy()
-    // Who has said that it goes may go in any way.
+    // After a graceful GOAWAY the peer may also leave with a reset.
     else if (this[kState].goodbye?.code === NGHTTP2_NO_ERROR && error.code === 'ECONNRESET')
-      this.tearDown(undefined, NGHTTP2_NO_ERROR)
-    else this.tearDown(error, NGHTTP2_CANCEL)
+      this[kTearDown](undefined, NGHTTP2_NO_ERROR)
+    else this[kTearDown](error, NGHTTP2_CANCEL)
   }
 }
 
-Http2Session.prototype.isClient = false
+Http2Session.prototype[kIsClient] = false
 
-/** The end is told last. */
+/** 'close' is emitted last. */
 function tellClosed(session, error) {
   try {
     if (error) session.emit('error', error)
@@ -508,7 +541,7 @@ function cancelPing(ping) {
   finishPing(ping, errors.pingCancel())
 }
 
-/** What is over by what was said in this tick. */
+/** Exchanges to close in the next tick. */
 let over = []
 
 function closeAll() {

@@ -1,12 +1,12 @@
 'use strict'
 
-// Settings as programs have them, and as Rust takes them.
+// Settings in the form that programs use, and in the form that Rust takes.
 
 const { Buffer } = require('node:buffer')
 const { getPackedSettings } = require('node:http2')
 const { invalidArgType } = require('../errors.js')
 
-/** In the order of their numbers; those that are no numbers are true or false. */
+/** In the order of their numbers in the protocol. A default that is not a number is a boolean. */
 const NAMES = [
   'headerTableSize',
   'enablePush',
@@ -17,7 +17,7 @@ const NAMES = [
   'enableConnectProtocol',
 ]
 
-/** What holds of a server before it says anything: Node's, but that a client cannot open as many streams as it likes. */
+/** The settings of a server before it changes any. They are Node's, but with a limit on the streams that a client can open. */
 const DEFAULTS = {
   headerTableSize: 4096,
   enablePush: true,
@@ -33,11 +33,11 @@ function checked(settings) {
   if (settings === null || typeof settings !== 'object' || Array.isArray(settings)) {
     throw invalidArgType('settings', 'of type object', settings)
   }
-  // Node's own checks, and its errors.
+  // Node's own checks, with its errors.
   getPackedSettings(settings)
   const { maxHeaderSize, ...rest } = settings
   if (maxHeaderSize !== undefined) rest.maxHeaderListSize = maxHeaderSize
-  // What is not said stays as it is.
+  // A setting that is not given stays as it is.
   return Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
 }
 
@@ -45,7 +45,7 @@ function words(settings) {
   return Buffer.from(Uint32Array.from(NAMES, (name) => Number(settings[name])).buffer)
 }
 
-/** Of the numbers that Rust says, from `at` on. */
+/** Reads settings from the numbers that Rust returns, beginning at index `at`. */
 function settingsOf(numbers, at) {
   const [headerTableSize, push, maxConcurrentStreams, initialWindowSize, maxFrameSize, maxHeaderListSize, protocol] =
     numbers.slice(at)
@@ -62,7 +62,7 @@ function settingsOf(numbers, at) {
   }
 }
 
-/** Of a client: how many streams a server opens is another limit's to say. */
+/** The settings of a client. Another limit bounds the streams that a server opens. */
 const CLIENT_DEFAULTS = { ...DEFAULTS, maxConcurrentStreams: 2 ** 32 - 1 }
 
 module.exports = { CLIENT_DEFAULTS, DEFAULTS, checked, words, settingsOf }

@@ -1,6 +1,6 @@
 'use strict'
 
-// A stream, as programs have it: what a server's and a client's have in common.
+// The stream that programs see: what the streams of servers and clients have in common.
 
 const process = require('node:process')
 const { constants } = require('node:http2')
@@ -10,7 +10,25 @@ const { deprecate, inspect } = require('node:util')
 const { invalidArgType, outOfRange } = require('../errors.js')
 const errors = require('./errors.js')
 const { fieldsObject, fieldsText, rawFields } = require('./fields.js')
-const { kExchange, kRequest, kResponse } = require('./symbols.js')
+const {
+  kCloseCleanly,
+  kDestroyWhenDone,
+  kEffectiveStreamWindow,
+  kEndedElsewhere,
+  kExchange,
+  kFinishClose,
+  kIsLast,
+  kIsRead,
+  kOnExchangeClosed,
+  kOnTrailers,
+  kProceed,
+  kProgress,
+  kReadOut,
+  kRequest,
+  kResponse,
+  kSay,
+  kTouch,
+} = require('./symbols.js')
 const { Timer } = require('./timer.js')
 
 const { NGHTTP2_NO_ERROR, NGHTTP2_CANCEL, NGHTTP2_INTERNAL_ERROR } = constants
@@ -95,7 +113,7 @@ class Http2Stream extends Duplex {
   get state() {
     if (this.session === undefined) return {}
     const { localEnded, remoteEnded, closed } = this[kExchange]
-    // Those of nghttp2.
+    // nghttp2's numbers for the state.
     const state = closed ? 7 : localEnded ? 5 : remoteEnded ? 6 : 2
     return {
       state,
@@ -103,7 +121,7 @@ class Http2Stream extends Duplex {
       sumDependencyWeight: 0,
       localClose: localEnded ? 1 : 0,
       remoteClose: remoteEnded ? 1 : 0,
-      localWindowSize: this[kSession]?.effectiveStreamWindow ?? 0,
+      localWindowSize: this[kSession]?.[kEffectiveStreamWindow] ?? 0,
     }
   }
 
@@ -111,26 +129,22 @@ class Http2Stream extends Duplex {
     return this[kTimer].set(msecs, callback)
   }
 
-  get timeout() {
-    return this[kTimer].msecs
-  }
-
-  /** Priorities are passed over (RFC 9113, 5.3.2). */
+  /** Priorities are ignored (RFC 9113, 5.3.2). */
   priority() {
     warnOfPriority()
     if (this.destroyed || this.closed) throw errors.invalidStream()
   }
 
-  touch() {
+  [kTouch]() {
     this[kTimer].touch()
   }
 
-  /** For its timer: what has gone of what waits. */
-  progress() {
-    return this[kExchange].waiting === undefined ? undefined : this[kSession]?.progress()
+  /** For the timer: a number that changes while written data is leaving. */
+  [kProgress]() {
+    return this[kExchange].waiting === undefined ? undefined : this[kSession]?.[kProgress]()
   }
 
-  // --- what is said
+  // --- headers and closing
 
   sendTrailers(headers) {
     if (this.destroyed || this.closed) throw errors.invalidStream()
@@ -154,22 +168,22 @@ class Http2Stream extends Duplex {
     }
     if (this.closed) return
     if (callback !== undefined) this.once('close', callback)
-    this.finishClose(code)
+    this[kFinishClose](code)
   }
 
-  /** What was written goes first, unless it is an error that ends it. */
-  finishClose(code) {
+  /** Without an error, everything written before is sent first. */
+  [kFinishClose](code) {
     if (code !== NGHTTP2_NO_ERROR) this[kExchange].reset(code)
-    else this.closeCleanly(code)
+    else this[kCloseCleanly](code)
   }
 
-  // --- as a stream
+  // --- the Duplex stream
 
   _read() {
     const exchange = this[kExchange]
     const isNew = !this[kRead]
     this[kRead] = true
-    // Whoever begins to listen in this tick hears all of it.
+    // A listener that is added in this tick gets the whole body.
     if (isNew && exchange.unread !== undefined) process.nextTick(read, exchange, this)
     else exchange.read(this)
   }
@@ -181,22 +195,22 @@ class Http2Stream extends Duplex {
 
   _write(chunk, encoding, callback) {
     const exchange = this[kExchange]
-    // It hears of that another way.
+    // The stream learns of the end in another way.
     if (exchange.closed) return callback()
-    if (!exchange.headersSent) this.proceed()
-    // What has no body drops it.
+    if (!exchange.headersSent) this[kProceed]()
+    // The message has no body: drop the chunk.
     if (exchange.localEnded) return callback()
     this[kTimer].touch()
-    this.say(bodyOf(chunk, encoding), encoding, this.isLast(chunk.length), callback)
+    this[kSay](bodyOf(chunk, encoding), encoding, this[kIsLast](chunk.length), callback)
   }
 
-  /** The last part of a body, of this length, goes out with the end. */
-  isLast(length) {
+  /** Whether a chunk of this length is the last one, so that the end can be sent with it. */
+  [kIsLast](length) {
     return this[kEnding] && !this[kWaitForTrailers] && this.writableLength === length
   }
 
-  /** A part of the body; the stream ends with it if it `ends`. */
-  say(body, encoding, ends, callback) {
+  /** Sends a part of the body. If `ends` is true, the stream ends with it. */
+  [kSay](body, encoding, ends, callback) {
     const exchange = this[kExchange]
     if (exchange.write(body, encoding, ends)) callback()
     else exchange.wait(callback)
@@ -205,14 +219,14 @@ class Http2Stream extends Duplex {
   _final(callback) {
     const exchange = this[kExchange]
     if (exchange.closed) return callback()
-    if (!exchange.headersSent) this.proceed()
+    if (!exchange.headersSent) this[kProceed]()
     if (this[kWaitForTrailers]) {
       callback()
-      // Behind 'finish'.
+      // After 'finish'.
       process.nextTick(wantTrailers, this)
       return
     }
-    if (!exchange.localEnded) this.say(undefined, '', true, callback)
+    if (!exchange.localEnded) this[kSay](undefined, '', true, callback)
     else if (exchange.waiting === undefined) callback()
     else exchange.wait(callback)
   }
@@ -224,8 +238,8 @@ class Http2Stream extends Duplex {
       const code = error?.name === 'AbortError' ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR
       exchange.reset(error ? code : NGHTTP2_NO_ERROR)
     }
-    // What is written from now on comes too late.
-    this.endedElsewhere()
+    // Anything written from now on is too late.
+    this[kEndedElsewhere]()
     const { code } = exchange
     if (!error && code !== NGHTTP2_NO_ERROR && code !== NGHTTP2_CANCEL) error = errors.streamError(code)
     this.push(null)
@@ -241,45 +255,45 @@ class Http2Stream extends Duplex {
     return depth < 0 ? this : `Http2Stream ${inspect(shown, options)}`
   }
 
-  // --- called by the exchange, and by what else takes part in it
+  // --- called by the exchange and its participants
 
-  isRead() {
+  [kIsRead]() {
     return this[kRead] || this.readableFlowing !== null
   }
 
-  onTrailers(text) {
+  [kOnTrailers](text) {
     this.emit('trailers', fieldsObject(text), constants.NGHTTP2_FLAG_END_STREAM | 4, rawFields(text))
   }
 
-  /** Somebody else has ended it, or it is over. */
-  endedElsewhere() {
+  /** Ends the writable side, because the exchange is over or something else has ended it. */
+  [kEndedElsewhere]() {
     if (!this.writableEnded) this.end()
   }
 
-  onExchangeClosed() {
-    if (!this.destroyed) this.destroyWhenDone()
+  [kOnExchangeClosed]() {
+    if (!this.destroyed) this[kDestroyWhenDone]()
   }
 
-  destroyWhenDone() {
+  [kDestroyWhenDone]() {
     const { code, reader, remoteEnded, waiting } = this[kExchange]
     if (!this.writableEnded) this.end()
     if (this.errored || code !== NGHTTP2_NO_ERROR || waiting !== undefined) return this.destroy()
     const done = () => this.destroy()
-    // An error is not handled by whoever looks on.
+    // `errorMonitor` sees an error without counting as its handler.
     this.once(errorMonitor, () => process.nextTick(done))
     if (passEnd(this) || reader !== this || !this.readable || this.readableEnded) {
       if (this.writableFinished || this.aborted) this.destroy()
       else this.once('finish', done)
       return
     }
-    // What has come is read first.
+    // The program reads first what has arrived.
     if (!remoteEnded) this.push(null)
     this.once('end', done)
-    this.readOut()
+    this[kReadOut]()
   }
 }
 
-/** What Rust takes of what was written. */
+/** A chunk in a form that Rust takes. */
 function bodyOf(chunk, encoding) {
   const plain = typeof chunk !== 'string' || /^(?:utf-?8|latin1|binary)$/i.test(encoding)
   return plain ? chunk : require('node:buffer').Buffer.from(chunk, encoding)
@@ -289,9 +303,9 @@ function read(exchange, stream) {
   exchange.read(stream)
 }
 
-/** Of what has no body and nobody listens to the end of, that is over for whoever looks later. */
+/** Marks a message without a body as ended, if it is not read and has no 'end' listener. */
 function passEnd(readable) {
-  if (!readable[kExchange].endAfterHeaders || readable.isRead() || readable.listenerCount('end') > 0) return false
+  if (!readable[kExchange].endAfterHeaders || readable[kIsRead]() || readable.listenerCount('end') > 0) return false
   const { _readableState: state } = readable
   state.ended = true
   state.endEmitted = true

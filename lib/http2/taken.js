@@ -1,6 +1,6 @@
 'use strict'
 
-// A connection that was a socket's before: of TLS or not, a client's or a server's.
+// A connection that belonged to a socket before: with or without TLS, a client's or a server's.
 
 const { Socket } = require('node:net')
 const { native } = require('../engine.js')
@@ -14,7 +14,7 @@ const { Http2Connection } = require('./connection.js')
 class TakenConnection extends Http2Connection {
   constructor(before, socket) {
     super(before.id, before.isTcp)
-    /** What was under the socket: it goes on hearing of TLS. */
+    /** The connection that was under the socket before. It still gets the events of TLS. */
     this.before = before
     this.secured = socket[kSecure] !== undefined
     attach(socket, this)
@@ -42,7 +42,7 @@ class TakenConnection extends Http2Connection {
   }
 }
 
-/** The same over a connection of Node's TLS: what is plain of it comes and goes through a pair of sockets. */
+/** The same over a connection with Node's TLS: the plain data goes through a pair of sockets. */
 class CarriedConnection extends TakenConnection {
   constructor(before, socket) {
     const pair = native.socketPair()
@@ -80,25 +80,25 @@ class CarriedConnection extends TakenConnection {
 
   onClose() {
     super.onClose()
-    // What carries it goes when all has left.
+    // Close Node's connection after everything has left.
     Connection.prototype.close.call(this.foreign)
   }
 }
 
-/** Whether a socket is over a connection of ours that can be taken. */
+/** Whether a socket uses a connection of ironwire's that a session can take over. */
 function isOurs(socket) {
   if (!(socket instanceof Socket)) return false
   const { _handle: handle } = socket
-  // One that another protocol has taken is that one's.
+  // A connection that another protocol has taken over stays there.
   return handle instanceof Connection && !handle.closing && !handle.parsing && !handle.attached
 }
 
-/** Takes a socket's connection, which is connected. `received` is what has come on it. */
+/** Takes over the connection of a connected socket. `received` are the chunks that have arrived on it. */
 function take(socket) {
   const { _handle: before } = socket
   const received = []
   for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) received.push(chunk)
-  // To take what is there has it read on.
+  // Reading from the socket has resumed the connection: stop it.
   native.readStop(before.id)
   if (before.rest !== undefined) received.push(before.rest)
   before.rest = undefined

@@ -1,6 +1,6 @@
 'use strict'
 
-// Sessions over a socket that somebody else has made.
+// Sessions over a socket that the program, or `connect()`, has created.
 
 const process = require('node:process')
 const { setImmediate } = require('node:timers')
@@ -9,32 +9,32 @@ const { systemError } = require('../errors.js')
 const { kSecure } = require('../http/symbols.js')
 const errors = require('./errors.js')
 const { tellClosed } = require('./session.js')
-const { kState } = require('./symbols.js')
+const { kAttach, kBind, kGetSocket, kLeave, kOnLost, kStart, kState, kTakeSocket } = require('./symbols.js')
 const { take } = require('./taken.js')
 
-/** On a socket: the session that has it. */
+/** On a socket: the session that uses it. */
 const kSession = Symbol('session of the socket')
 
-/** Sessions of `Base` that take a socket's connection when it is connected. */
+/** Returns a class of sessions that extends `Base` and takes over a socket once it is connected. */
 function taking(Base) {
   return class extends Base {
-    /** Takes a socket, which is no other session's. */
-    bind(socket) {
+    /** Binds the session to a socket that no other session uses. */
+    [kBind](socket) {
       if (socket[kSession] !== undefined) throw errors.socketBound()
       socket[kSession] = this
       this[kState].netSocket = socket
-      socket.on('error', (error) => this.onLost(error))
-      socket.on('close', () => this.onLost(this.connecting ? errors.socketClosed() : undefined))
-      if (!socket.connecting && !socket.secureConnecting) this.start()
-      else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this.start())
+      socket.on('error', (error) => this[kOnLost](error))
+      socket.on('close', () => this[kOnLost](this.connecting ? errors.socketClosed() : undefined))
+      if (!socket.connecting && !socket.secureConnecting) this[kStart]()
+      else socket.once(socket[kSecure] === undefined ? 'connect' : 'secureConnect', () => this[kStart]())
     }
 
-    /** There is a connection. */
-    start() {
+    /** The socket is connected. */
+    [kStart]() {
       const { netSocket } = this[kState]
       if (!this.destroyed) {
         try {
-          this.takeSocket()
+          this[kTakeSocket]()
         } catch (error) {
           netSocket.destroy(error)
           return
@@ -43,22 +43,22 @@ function taking(Base) {
       process.nextTick(() => this.emit('connect', this, netSocket))
     }
 
-    takeSocket() {
+    [kTakeSocket]() {
       const { handle, received } = take(this[kState].netSocket)
-      const status = this.attach(handle)
+      const status = this[kAttach](handle)
       if (status < 0) throw systemError(status, 'read')
       const { connectionWindowSize } = this[kState].options
       if (connectionWindowSize !== undefined) this.setLocalWindowSize(connectionWindowSize)
-      // Whoever has made the session may want to hear of what comes.
+      // The program gets this tick to add its listeners.
       if (received.length > 0) process.nextTick(feed, handle, received)
     }
 
-    getSocket() {
+    [kGetSocket]() {
       return this[kState].netSocket
     }
 
-    /** It is over when its socket is. */
-    leave(error) {
+    /** The session ends when its socket has closed. */
+    [kLeave](error) {
       const { netSocket, handle } = this[kState]
       netSocket[kSession] = undefined
       if (netSocket.destroyed) return process.nextTick(tellClosed, this, error)

@@ -1,16 +1,16 @@
 'use strict'
 
-// The timeout of a stream or session: 'timeout' after so long without anything sent or received.
+// The timeout of a stream or session: 'timeout' is emitted after the given time without anything sent or received.
 
 const process = require('node:process')
 const { clearTimeout, setTimeout } = require('node:timers')
 const { MAX_DELAY } = require('../delays.js')
 const { invalidArgType, outOfRange } = require('../errors.js')
+const { kProgress } = require('./symbols.js')
 
 class Timer {
   constructor(owner) {
     this.owner = owner
-    this.msecs = 0
     this.timer = undefined
     this.progress = undefined
   }
@@ -23,7 +23,7 @@ class Timer {
     }
     if (owner.destroyed) return owner
     this.clear()
-    this.msecs = msecs
+    owner.timeout = msecs
     if (msecs > 0) {
       this.timer = setTimeout(expired, msecs, this).unref()
       if (callback !== undefined) owner.once('timeout', callback)
@@ -38,11 +38,12 @@ class Timer {
   clear() {
     clearTimeout(this.timer)
     this.timer = undefined
-    this.msecs = 0
+    // As Node, which has the property since somebody set it.
+    if (this.owner.timeout > 0) this.owner.timeout = 0
   }
 }
 
-/** What Node makes of a delay. */
+/** Checks a delay the way Node does. */
 function checkDelay(msecs) {
   if (typeof msecs !== 'number') throw invalidArgType('msecs', 'of type number', msecs)
   if (!(msecs >= 0 && msecs < Number.POSITIVE_INFINITY))
@@ -57,8 +58,8 @@ function checkDelay(msecs) {
 
 function expired(timer) {
   const { owner } = timer
-  const progress = owner.progress()
-  // What was said leaves slowly, but it leaves.
+  const progress = owner[kProgress]()
+  // Data is leaving slowly, but it is leaving.
   if (progress !== undefined && progress !== timer.progress) {
     timer.progress = progress
     timer.touch()

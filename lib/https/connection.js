@@ -5,10 +5,11 @@
 const { HttpConnection } = require('../http/connection.js')
 const { secured } = require('../tls/connection.js')
 const { SecureSocket } = require('./socket.js')
+const { kSecured } = require('../http/symbols.js')
 
 class SecureConnection extends secured(HttpConnection) {
   begin() {
-    this.server._onsecured(this)
+    this.server[kSecured](this)
   }
 }
 

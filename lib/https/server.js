@@ -7,6 +7,7 @@ const { admit, inherit } = require('../inherit.js')
 const { Server: HttpServer, begin, prepare } = require('../http/server.js')
 const { construct, destroyWaiting, serve } = require('../tls/serving.js')
 const { SecureConnection } = require('./connection.js')
+const { kSecured } = require('../http/symbols.js')
 
 const { Server: CoreServer } = https
 
@@ -28,7 +29,7 @@ serve(Server, CoreServer, SecureConnection)
 admit(Server, CoreServer)
 
 /** Called with a connection whose TLS handshake is done. */
-Server.prototype._onsecured = function (connection) {
+Server.prototype[kSecured] = function (connection) {
   begin(connection, 'secureConnection', false)
 }
 

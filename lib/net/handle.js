@@ -11,6 +11,7 @@ const { native, adopt } = require('../engine.js')
 const { kAsyncId } = require('../core.js')
 const { makeError, systemError } = require('../errors.js')
 const { EOF, ECANCELED } = require('../constants.js').errno
+const { kReceive } = require('./symbols.js')
 // Sets up the delivery of received data.
 require('./reads.js')
 
@@ -132,23 +133,6 @@ class Connection extends Base {
     this.lastQueued = 0
     /** Bytes that arrived before reading was paused and did not fit into the user's buffer. */
     this.rest = undefined
-  }
-
-  // A getter, because Node checks whether the handle has this method, and only TCP handles do.
-  get getsockname() {
-    return this.isTcp ? getsockname : undefined
-  }
-
-  get getpeername() {
-    return this.isTcp ? getpeername : undefined
-  }
-
-  get setTypeOfService() {
-    return this.isTcp ? setTypeOfService : undefined
-  }
-
-  get getTypeOfService() {
-    return this.isTcp ? getTypeOfService : undefined
   }
 
   get bytesRead() {
@@ -293,7 +277,7 @@ class Connection extends Base {
     if (length > 0) {
       if (socket === undefined || socket.destroyed) return
       socket._unrefTimer()
-      socket.receive(offset < 0 ? memory : new FastBuffer(memory, offset, length))
+      socket[kReceive](offset < 0 ? memory : new FastBuffer(memory, offset, length))
     } else if (socket === undefined || socket.destroyed) {
       // There is no socket to report it to.
     } else if (length === EOF) {
@@ -317,11 +301,24 @@ class Connection extends Base {
 
 Connection.prototype.keepsResource = true
 
+// Node checks whether a handle has these methods, and only TCP handles do. Programs that mock sockets replace them.
+for (const method of [getsockname, getpeername, setTypeOfService, getTypeOfService]) {
+  Object.defineProperty(Connection.prototype, method.name, {
+    get() {
+      return this.isTcp ? method : undefined
+    },
+    set(value) {
+      Object.defineProperty(this, method.name, { value, configurable: true, enumerable: true, writable: true })
+    },
+    configurable: true,
+  })
+}
+
 function replay(handle) {
   const { rest, socket } = handle
   if (rest === undefined || !handle.reading || socket.destroyed) return
   handle.rest = undefined
-  socket.receive(rest)
+  socket[kReceive](rest)
   if (handle.reading && handle.rest === undefined && !handle.closing) native.readStart(handle.id)
 }
 
@@ -351,9 +348,11 @@ const createPipe = (Class = Connection) => new Class(checked(native.createPipe()
 
 /** A connection over an open descriptor, or over a copy of it. */
 function open(fd, copy) {
-  const id = checked(native.openFd(fd, copy), 'open')
+  const id = openFd(fd, copy)
   return new Connection(id, native.isTcp(id))
 }
+
+const openFd = (fd, copy) => checked(native.openFd(fd, copy), 'open')
 
 function checked(id, syscall) {
   if (id < 0) throw systemError(id, syscall)
@@ -370,4 +369,4 @@ function unsendable() {
   )
 }
 
-module.exports = { Base, fillAddress, Connection, Listener, createTcp, createPipe, open, unsendable }
+module.exports = { Base, fillAddress, Connection, Listener, createTcp, createPipe, open, openFd, unsendable }

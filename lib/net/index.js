@@ -5,6 +5,7 @@
 const net = require('node:net')
 const { Socket } = require('./socket.js')
 const { Server } = require('./server.js')
+const { intercepted } = require('../replaced.js')
 const { channel } = require('node:diagnostics_channel')
 
 /**
@@ -14,11 +15,16 @@ const { channel } = require('node:diagnostics_channel')
 const connecting = channel('net.client.socket')
 let toldBySocket
 
+const otherConnect = intercepted(net, 'connect', () => connect)
+const otherCreate = intercepted(net, 'createConnection', () => connect)
+
 function createServer(options, connectionListener) {
   return new Server(options, connectionListener)
 }
 
 function connect(...args) {
+  const other = otherConnect() ?? otherCreate()
+  if (other !== undefined) return other(...args)
   const normalized = net._normalizeArgs(args)
   const [options] = normalized
   const socket = new Socket(options)

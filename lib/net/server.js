@@ -9,10 +9,11 @@ const { channel } = require('node:diagnostics_channel')
 const util = require('node:util')
 const { native } = require('../engine.js')
 const { describedSystemError, systemError } = require('../errors.js')
-const { Connection, Listener, open, unsendable } = require('./handle.js')
+const { Connection, Listener, fillAddress, openFd, unsendable } = require('./handle.js')
 const { find, kAsyncId } = require('../core.js')
 const { Socket, genuine, kOwner, sending } = require('./socket.js')
 const { admit, hide } = require('../inherit.js')
+const { kAccepted } = require('./symbols.js')
 
 const kReusePort = Symbol('reusePort')
 const kConnectionKey = Symbol('connection key')
@@ -48,16 +49,18 @@ Server.prototype.listen = function listen(...args) {
 }
 
 /** Node's hook between parsing listen() and creating the handle. */
-Server.prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
+Server.prototype._listen2 = function (address, port, addressType, given, fd, flags) {
+  // Node's handles take any value for a number.
+  const backlog = (given || DEFAULT_BACKLOG) | 0
   if (this._handle) {
     // The handle was given by the cluster primary or as an argument of listen(). Its connections arrive as Node's
     // handles. The cluster module needs the owner to close the server when the worker disconnects.
     this._handle[kOwner] = this
     this._handle.onconnection = (status, handle) => takeOver(this, status, handle)
-    const status = this._handle.listen(backlog || DEFAULT_BACKLOG)
+    const status = this._handle.listen(backlog)
     if (status < 0) return fail(this, describedSystemError(status, 'listen', address, port))
   } else {
-    const openAt = (ip) => bind(this, ip, port, addressType, backlog || DEFAULT_BACKLOG, fd, flags)
+    const openAt = (ip) => bind(this, ip, port, addressType, backlog, fd, flags)
     // No address and no descriptor: listen on all addresses, of both families if the system has IPv6.
     const everywhere = !address && !(fd >= 0)
     let where = everywhere ? '::' : address
@@ -73,7 +76,7 @@ Server.prototype._listen2 = function (address, port, addressType, backlog, fd, f
     }
     const listener = new Listener(id, native.isTcp(id))
     listener.onconnection = (status, id) => accept(this, listener, status, id)
-    this._handle = sendable(listener, backlog || DEFAULT_BACKLOG)
+    this._handle = sendable(listener, backlog)
   }
   // In a cluster worker, the handle may only represent the primary's, and has no id.
   this[kAsyncId] = this._handle.getAsyncId?.() ?? this[kAsyncId]
@@ -158,7 +161,7 @@ if (kTransfer !== undefined) {
 
 function accept(server, listener, status, id) {
   if (status < 0) server.emit('error', systemError(status, 'accept'))
-  else serve(server, new Connection(id, listener.isTcp))
+  else serve(server, id, listener.isTcp)
 }
 
 function takeOver(server, status, handle) {
@@ -166,41 +169,49 @@ function takeOver(server, status, handle) {
     server.emit('error', systemError(status, 'accept'))
     return
   }
-  let connection
+  let id
   try {
-    connection = open(handle.fd, true)
+    id = openFd(handle.fd, true)
   } catch (error) {
     server.emit('error', error)
     return
   } finally {
     handle.close()
   }
-  serve(server, connection)
+  serve(server, id, native.isTcp(id))
 }
 
-function serve(server, connection) {
-  if (server.blockList && isBlocked(server.blockList, connection)) {
-    connection.close()
+/** Serves an accepted connection. Its JavaScript object is made by the server's `[kAccepted]`. */
+function serve(server, id, isTcp) {
+  if (server.blockList && isTcp && isBlocked(server.blockList, id)) {
+    native.close(id, false)
     return
   }
   const { maxConnections } = server
   if ((maxConnections || (ZERO_IS_A_LIMIT && maxConnections != null)) && server._connections >= maxConnections) {
-    drop(server, connection)
+    drop(server, id, isTcp)
     return
   }
-  if (server.noDelay) connection.setNoDelay(true)
-  if (server.keepAlive) connection.setKeepAlive(true, server.keepAliveInitialDelay)
+  if (server.noDelay) native.setNoDelay(id, true)
+  if (server.keepAlive) native.setKeepAlive(id, true, server.keepAliveInitialDelay >>> 0)
   server._connections++
-  server._onconnection(connection)
+  server[kAccepted](id, isTcp)
 }
 
-function isBlocked(blockList, connection) {
+function isBlocked(blockList, id) {
   const remote = {}
-  return connection.getpeername?.(remote) === 0 && blockList.check(remote.address, remote.family.toLowerCase())
+  return (
+    fillAddress(remote, native.peerAddress(id)) === 0 && blockList.check(remote.address, remote.family.toLowerCase())
+  )
 }
 
-/** Creates the socket of a new connection. http and rpc servers override this. */
-Server.prototype._onconnection = function (connection) {
+/**
+ * Creates the socket of a new connection. The servers of other protocols override this. `heard` has what was received
+ * already, if anything.
+ */
+Server.prototype[kAccepted] = function (id, isTcp, heard) {
+  const connection = new Connection(id, isTcp)
+  connection.rest = heard
   const socket = new Socket({
     handle: this.pauseOnConnect ? release(connection) : connection,
     allowHalfOpen: this.allowHalfOpen,
@@ -244,12 +255,14 @@ function isBeingSent() {
   return String(new Error('asked').stack).includes('node:internal/child_process')
 }
 
-function drop(server, connection) {
+function drop(server, id, isTcp) {
   const local = {}
   const remote = {}
-  connection.getsockname?.(local)
-  connection.getpeername?.(remote)
-  connection.close()
+  if (isTcp) {
+    fillAddress(local, native.localAddress(id))
+    fillAddress(remote, native.peerAddress(id))
+  }
+  native.close(id, false)
   server.emit('drop', {
     localAddress: local.address,
     localPort: local.port,

@@ -13,6 +13,7 @@ const { systemError, makeError } = require('../errors.js')
 const { find, own } = require('../core.js')
 const { takeReads } = require('./reads.js')
 const { admit } = require('../inherit.js')
+const { kReceive } = require('./symbols.js')
 
 // Node stores its connect function, the handle's owner and the `onread` buffer under symbols, which are found by their
 // descriptions.
@@ -139,7 +140,7 @@ Socket.prototype._onTimeout = function () {
 }
 
 /** Handles received bytes; called by the handle. */
-Socket.prototype.receive = function (chunk) {
+Socket.prototype[kReceive] = function (chunk) {
   const more = this[kBuffer] ? fillUserBuffer(this, chunk) : isWaiting(this) ? show(this, chunk) : this.push(chunk)
   if (more || this.destroyed) return
   const handle = this._handle
@@ -228,8 +229,8 @@ function lend(socket, read) {
   // Data that was already read belongs to this socket, as with Node's handles.
   const { rest } = connection
   connection.rest = undefined
-  if (rest !== undefined) socket.receive(rest)
-  for (const chunk of takeReads(connection)) socket.receive(chunk)
+  if (rest !== undefined) socket[kReceive](rest)
+  for (const chunk of takeReads(connection)) socket[kReceive](chunk)
   let handle
   if (!socket.connecting) {
     native.flush(connection.id)

@@ -114,7 +114,7 @@ module.exports = (tools) => {
       if (!(stop <= length && start <= length && start >= 0)) throw invalid()
       // Positions are 32-bit integers.
       if (stop > 0x7fffffff) throw invalid('it is longer than 2 GiB')
-      if (stop - start > maxSize) throw invalid(`it has ${stop - start} bytes, the limit is ${maxSize}`)
+      if (stop - start > maxSize) throw invalid(`it has ${stop - start} bytes, more than the limit of ${maxSize}`)
       at.left = at.most = maxValues
       let obj
       try {

@@ -455,7 +455,7 @@ function skipValue(b, p, end, t, depth) {
       e = p + 4
       break
     case 4:
-      throw invalid('an end-group tag does not close the group it stands in')
+      throw invalid('an end-group tag does not match its group')
     default:
       throw invalid(`unknown wire type ${t & 7}`)
   }

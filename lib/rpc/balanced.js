@@ -117,7 +117,15 @@ class BalancedClient extends Client {
 
   read(given, i) {
     const name = `addresses[${i}]`
-    const { address, host, port, path, tls, servername, priority = 0 } = given
+    const {
+      address,
+      host,
+      port,
+      path,
+      tls,
+      servername,
+      priority = 0,
+    } = typeof given === 'object' ? given : { address: given }
     const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone

@@ -41,4 +41,9 @@ class CallMessage {
   }
 }
 
-module.exports = { channels, CallMessage }
+/** Whether calls are published. A subscriber of the end alone needs the start as well: both publish the same object. */
+function publishesCalls({ callStart, callEnd }) {
+  return callStart.hasSubscribers || callEnd.hasSubscribers
+}
+
+module.exports = { channels, publishesCalls, CallMessage }

@@ -25,13 +25,13 @@ const { serviceClient, shapeOf } = require('./service')
 const { added, through } = require('./interceptors')
 const { current } = require('./context')
 const { Flag } = require('./protocol')
-const { channels } = require('./channels')
+const { channels, publishesCalls } = require('./channels')
 const { OF_CALLS, UNCOUNTED, countsOf } = require('./counts')
 const { Limits } = require('./limits')
 const { headroom } = require('./outgoing')
 const errors = require('./errors')
 
-const { callStart, connectionOpen, connectionClose } = channels.client
+const { connectionOpen, connectionClose } = channels.client
 
 /** Counters other than those of calls. */
 const NUMBERS = {
@@ -202,7 +202,10 @@ class Client extends EventEmitter {
   }
 
   unary(method, request, options, callback, codec) {
-    if (typeof options === 'function') {
+    if (typeof request === 'function' && options === undefined) {
+      callback = request
+      request = undefined
+    } else if (typeof options === 'function') {
       callback = options
       options = undefined
     }
@@ -315,7 +318,7 @@ class Client extends EventEmitter {
       this.hedge(call)
     }
     // Check for stack space first, so that the steps below happen either all or not at all.
-    const isHeard = callStart.hasSubscribers
+    const isHeard = publishesCalls(channels.client)
     if (isHeard) headroom()
     const error = this.dispatch(call)
     if (error !== undefined) headroom()

@@ -371,7 +371,7 @@ export interface ServerCall {
   /** Milliseconds until the deadline, or `Infinity` if the caller set no limit. */
   readonly remaining: number
   /**
-   * Aborted when nobody waits for the answer any more: the call was cancelled, its deadline has passed, or its
+   * Aborted when the answer is not needed any more: the call was cancelled, its deadline has passed, or its
    * connection was lost.
    */
   readonly signal: AbortSignal
@@ -612,7 +612,8 @@ export class Server extends EventEmitter {
   listen(port?: number, hostname?: string, backlog?: number, listeningListener?: () => void): this
   listen(port?: number, hostname?: string, listeningListener?: () => void): this
   listen(port?: number, listeningListener?: () => void): this
-  listen(path: string, listeningListener?: () => void): this
+  /** `where` reads like the target of a client, `'host:port'`, `'[::1]:port'` or `'unix:path'`; without a colon it is a path. */
+  listen(where: string, listeningListener?: () => void): this
   listen(options: ListenOptions, listeningListener?: () => void): this
   /** The address that the server listens on, as `net.Server.address()`. */
   address(): AddressInfo | string | null
@@ -622,10 +623,10 @@ export class Server extends EventEmitter {
    */
   setSecureContext(options: ServerTlsOptions): void
   /**
-   * Accepts calls over UDP as well, or only. Without a host only this machine can reach it. A server with `secret` or
-   * `tls` refuses it.
+   * Accepts calls over UDP as well, or only: on a port, `'host:port'` or an object. Without a host only this machine
+   * can reach it. A server with `secret` or `tls` refuses it.
    */
-  bindUdp(where: number | UdpPlace, callback?: () => void): this
+  bindUdp(where: number | string | UdpPlace, callback?: () => void): this
   /** The address of the UDP socket, or `null` if it is not bound yet. */
   udpAddress(): AddressInfo | null
   /**
@@ -822,7 +823,7 @@ export type CallToMake =
 export interface ClientCounts extends PeerCounts {
   /** Calls that ended with a reply. */
   replies: number
-  /** One-way calls, which nobody answers. */
+  /** One-way calls, which have no answer. */
   oneWay: number
   /** Calls that ended without a reply, for any reason. */
   errors: number
@@ -963,6 +964,8 @@ export class Client extends EventEmitter {
    * Errors are {@link RpcError}s; their `sent` says whether the server may have seen the request.
    */
   call(method: string, body: Body | null | undefined, callback: ReplyCallback): ClientCall
+  /** The same without a body. */
+  call(method: string, callback: ReplyCallback): ClientCall
   /** The same with options. */
   call(
     method: string,
@@ -1129,7 +1132,10 @@ export interface Resolver {
    * `update(error)` if they cannot be found out, and the client keeps what it had. `close()` of the returned object
    * is called when the client ends, `refresh()` when an address cannot be reached.
    */
-  resolve(update: (error: Error | null, addresses?: Address[]) => void): { close(): void; refresh?(): void }
+  resolve(update: (error: Error | null, addresses?: (string | number | Address)[]) => void): {
+    close(): void
+    refresh?(): void
+  }
 }
 
 /**

@@ -14,46 +14,46 @@ const BOUNDS = Array.from({ length: 21 }, (_, i) => 2 ** (6 + i) / 1000)
 
 /** Counters without labels: our name, the name in Prometheus, and the help text. */
 const CLIENT_COUNTERS = [
-  ['oneWay', 'one_way_calls', 'Calls that nobody answers.'],
+  ['oneWay', 'one_way_calls', 'One-way calls, which have no answer.'],
   ['queued', 'calls_queued', 'Calls that waited before they were sent.'],
-  ['retries', 'retries', 'Calls that were made again because their connection was lost.'],
-  ['hedges', 'hedges', 'Calls that were made a second time because the first took long.'],
+  ['retries', 'retries', 'Calls that were repeated because their connection was lost.'],
+  ['hedges', 'hedges', 'Calls that were sent a second time because the first took too long.'],
   ['timeouts', 'timeouts', 'Calls that ran out of time.'],
-  ['lateAnswers', 'late_answers', 'Answers to calls that had ended before.'],
+  ['lateAnswers', 'late_answers', 'Answers to calls that had already ended.'],
   ['unknownAnswers', 'unknown_answers', 'Answers to calls that were never made.'],
-  ['resends', 'resends', 'Datagrams of calls that were sent again because no answer came.'],
-  ['ignored', 'ignored_datagrams', 'Datagrams that made no sense.'],
-  ['ejections', 'ejections', 'Addresses that were left out because they did not answer.'],
-  ['connections', 'connections_opened', 'Connections that were made.'],
+  ['resends', 'resends', 'Datagrams that were sent again because no answer arrived.'],
+  ['ignored', 'ignored_datagrams', 'Datagrams that were ignored because they were not valid.'],
+  ['ejections', 'ejections', 'Addresses that were ejected because they did not answer.'],
+  ['connections', 'connections_opened', 'Connections that were opened.'],
   ['connectionsClosed', 'connections_closed', 'Connections that have ended.'],
-  ['connectionsLost', 'connections_lost', 'Those of them that did not end in order.'],
+  ['connectionsLost', 'connections_lost', 'Connections that ended abnormally.'],
   ['connectionsFailed', 'connections_failed', 'Attempts to connect that failed.'],
   ['bytesIn', 'received_bytes', 'Bytes that were received.'],
-  ['bytesOut', 'sent_bytes', 'Bytes that the system has taken.'],
+  ['bytesOut', 'sent_bytes', 'Bytes that were handed to the operating system.'],
 ]
 
 const SERVER_COUNTERS = [
   ['timeouts', 'timeouts', 'Calls whose deadline passed before the handler answered.'],
-  ['lateAnswers', 'late_answers', 'Answers that came after their call had ended otherwise.'],
+  ['lateAnswers', 'late_answers', 'Answers that came after their call had already ended.'],
   ['extraAnswers', 'extra_answers', 'Second and further answers to one call.'],
   ['handlerErrors', 'handler_errors', 'Handlers that threw, rejected, or gave no answer.'],
-  ['connections', 'connections_opened', 'Connections that were taken.'],
+  ['connections', 'connections_opened', 'Connections that were accepted.'],
   ['connectionsClosed', 'connections_closed', 'Connections that have ended.'],
-  ['connectionsLost', 'connections_lost', 'Those of them that did not end in order.'],
-  ['connectionsRefused', 'connections_refused', 'Connections above the limit.'],
-  ['aged', 'connections_aged', 'Connections that lasted as long as they may.'],
+  ['connectionsLost', 'connections_lost', 'Connections that ended abnormally.'],
+  ['connectionsRefused', 'connections_refused', 'Connections that were refused because of the limit.'],
+  ['aged', 'connections_aged', 'Connections that were ended because they had reached their maximum age.'],
   ['cancelFloods', 'cancel_floods', 'Connections that were dropped because their calls were cancelled too fast.'],
-  ['duplicates', 'duplicates', 'Datagrams of calls that had come before.'],
-  ['ignored', 'ignored_datagrams', 'Datagrams that made no sense.'],
+  ['duplicates', 'duplicates', 'Datagrams of calls that had already been received.'],
+  ['ignored', 'ignored_datagrams', 'Datagrams that were ignored because they were not valid.'],
   ['timeoutFloods', 'timeout_floods', 'How often calls of a connection waited because too many ran out of time.'],
   [
     'unauthenticated',
     'unauthenticated',
     'Connections of clients that did not show the secret, or the certificate, that the server asks for.',
   ],
-  ['tlsFailures', 'tls_failures', 'Connections that ended because there was no TLS with the client.'],
+  ['tlsFailures', 'tls_failures', 'Connections that ended because TLS with the client failed.'],
   ['bytesIn', 'received_bytes', 'Bytes that were received.'],
-  ['bytesOut', 'sent_bytes', 'Bytes that the system has taken.'],
+  ['bytesOut', 'sent_bytes', 'Bytes that were handed to the operating system.'],
 ]
 
 /** Builds the text. */
@@ -125,8 +125,8 @@ function expose(kind, counters) {
   const messages = (name) => number(name).filter(([, count]) => count > 0)
   out.counter('messages_received', 'Messages of streams that were received.', messages('messagesIn'))
   out.counter('messages_sent', 'Messages of streams that were sent.', messages('messagesOut'))
-  out.counter('limits_reached', 'How often limits were reached.', labelled(limits, 'limit'))
-  out.counter('refusals', 'Calls that no handler got.', labelled(refusals, 'reason'))
+  out.counter('limits_reached', 'Times that a limit was reached.', labelled(limits, 'limit'))
+  out.counter('refusals', 'Calls that were refused before they reached a handler.', labelled(refusals, 'reason'))
   const open = numbers.connections - numbers.connectionsClosed
   out.family('connections', 'gauge', 'Connections that are open.', [[{}, open]])
   for (const [name, theirs, meaning] of counters) {

@@ -17,6 +17,7 @@ const { HEALTH_METHOD, healthOf } = require('./health')
 const { Session } = require('./session')
 const { Queue } = require('./queue')
 const { checkName } = require('./protocol')
+const { udpOptions } = require('./target')
 const { textOf } = require('./errors')
 const { now } = require('./tick')
 const { log, textOfPeer } = require('./log')
@@ -140,6 +141,7 @@ class Server extends EventEmitter {
       handler = options
       options = {}
     }
+    checkName('name', name)
     if (typeof handler !== 'function') throw invalidArgType('handler', 'of type function', handler ?? options)
     return this.add(name, handler, RAW, shapeOf(streamOptions(options)))
   }
@@ -198,7 +200,7 @@ class Server extends EventEmitter {
     return this.counts.series(OTHERS)
   }
 
-  /** Like `net.Server`: (port, host?, backlog?, callback?), (path, callback?), (options, callback?). */
+  /** Like `net.Server`: (port, host?, backlog?, callback?), ('host:port' or path, callback?), (options, callback?). */
   listen(...args) {
     this.acceptor.listen(...args)
     return this
@@ -220,9 +222,9 @@ class Server extends EventEmitter {
     this.options.tls = serverTls(options)
   }
 
-  /** Accepts calls over UDP, too: (port, callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
+  /** Accepts calls over UDP, too: (port, callback?), ('host:port', callback?), ({ port, host, ipv6Only, reusePort }, callback?). */
   bindUdp(where, callback) {
-    const place = udpPlace(where)
+    const place = udpPlace(typeof where === 'string' ? udpOptions(where) : where)
     refuseOverUdp(this.options)
     if (callback !== undefined && typeof callback !== 'function') {
       throw invalidArgType('callback', 'of type function', callback)

@@ -49,7 +49,7 @@ function serviceHandlers(service, handlers, add) {
   for (const [name, value] of Object.entries(handlers)) {
     if (typeof value === 'function' && !methods.has(name) && !(name in service.methods)) {
       const known = [...methods.keys()].join(', ')
-      throw invalidArgValue('handlers', name, `has a handler for no method: ${service.fullName} has ${known}`)
+      throw invalidArgValue('handlers', name, `has a handler for an unknown method: ${service.fullName} has ${known}`)
     }
   }
   for (const [name, method] of methods) {

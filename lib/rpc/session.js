@@ -20,7 +20,7 @@ const { Queue } = require('./queue')
 const { now, ended } = require('./tick')
 const { log, textOfPeer } = require('./log')
 const { remoteOf } = require('./wire')
-const { channels, CallMessage } = require('./channels')
+const { channels, CallMessage, publishesCalls } = require('./channels')
 const { increase } = require('./counts')
 const { invalidArgType } = require('../errors')
 const process = require('node:process')
@@ -195,7 +195,7 @@ class Session extends Peer {
     const call = new ServerCall(this, sequence, method, body, deadline)
     const isKnown = method.handler !== null || server.find(method)
     call.series.started++
-    if (callStart.hasSubscribers) {
+    if (publishesCalls(channels.server)) {
       this.publishStart(call)
       // A subscriber may have ended the connection.
       if (!this.open) return this.lose(call, this.reason)

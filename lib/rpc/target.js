@@ -40,7 +40,7 @@ function target(value, name = 'target') {
   if (typeof value === 'number') return { host: 'localhost', port: readPort(value, name) }
   if (typeof value === 'string') return ofString(value, name)
   if (Array.isArray(value)) return { list: list(value, name) }
-  checkObject(value, name)
+  if (value === null || typeof value !== 'object') throw invalidArgType(name, 'a string, a port or an object', value)
   if (typeof value.resolve === 'function') return { resolver: value }
   return ofObject(value, name)
 }
@@ -62,6 +62,26 @@ function directTarget(value, name, servername) {
     throw invalidArgValue(name, value, "must be one place, such as 'host:port' or 'unix:path'")
   }
   return servername === undefined ? found : { ...found, ...secureOf({ servername }, name) }
+}
+
+/** What `listen` of a net.Server takes for a text: the place that a client of the same target connects to, or a path. */
+function listenOptions(text, secure) {
+  if (!text.includes(':')) return { path: text }
+  const { host, port, path, tls, udp } = target(text, 'where')
+  const wrong = (reason) => {
+    throw invalidArgValue('where', text, reason)
+  }
+  if (udp !== undefined) wrong("is over UDP: use 'bindUdp'")
+  if (host === undefined && path === undefined) wrong("must be one place, such as 'host:port' or 'unix:path'")
+  if (tls && !secure) wrong('needs a server with the option tls')
+  return path === undefined ? { host, port } : { path }
+}
+
+/** What `bindUdp` takes for a text. */
+function udpOptions(text) {
+  const { host, port, udp = { host, port } } = target(text, 'where')
+  if (udp.host === undefined) throw invalidArgValue('where', text, "must read like 'host:port' or 'udp://host:port'")
+  return udp
 }
 
 /** Parses a list of places, each with an optional weight and zone. */
@@ -204,4 +224,14 @@ function textOfTarget({ path, host, port, tls }) {
   return `${tls ? 'tls://' : ''}${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-module.exports = { target, directTarget, placed, textOfTarget, etcdPlaces, masked, DEFAULT_REGISTRY_PORT }
+module.exports = {
+  target,
+  directTarget,
+  listenOptions,
+  udpOptions,
+  placed,
+  textOfTarget,
+  etcdPlaces,
+  masked,
+  DEFAULT_REGISTRY_PORT,
+}

@@ -55,7 +55,7 @@ function check(given, known, path) {
   for (const name of FOREIGN) {
     if (known.includes(name) || given[name] === undefined) continue
     const instead = name === 'pfx' ? ": use 'cert' and 'key' instead" : ''
-    throw wrong(`${path}.${name}`, `is not supported by rustls, which does the TLS of rpc${instead}`)
+    throw wrong(`${path}.${name}`, `is not supported by rustls, which implements TLS for rpc${instead}`)
   }
   refuseUnknown(given, known, path)
   for (const name of known) {

@@ -7,8 +7,10 @@ const net = require('../net')
 const { native } = require('../engine')
 const { systemError } = require('../errors')
 const { LOOPBACK, LOOPBACK_6 } = require('./options')
+const { listenOptions } = require('./target')
 const { Wire } = require('./wire')
 const { SecureWire } = require('./secure-wire')
+const { kAccepted } = require('../net/symbols.js')
 
 const wireOf = (id, isServer, options, tls) =>
   tls === null ? new Wire(id, isServer, options) : new SecureWire(id, isServer, options, tls)
@@ -43,9 +45,12 @@ class Acceptor extends net.Server {
 
   /**
    * Like `net.Server.listen`, but the default host is the loopback address: a server is reachable from other machines
-   * only if the program says so.
+   * only if the program says so; and 'host:port' is that, not the path of a socket.
    */
   listen(...args) {
+    if (typeof args[0] === 'string' && !(Number(args[0]) >= 0)) {
+      args[0] = listenOptions(args[0], this.wireOptions.tls !== null)
+    }
     const [options] = net._normalizeArgs(args)
     const [first, second] = args
     const takesPort = 'port' in options || args.length === 0
@@ -57,7 +62,7 @@ class Acceptor extends net.Server {
     return super.listen(...args)
   }
 
-  _onconnection({ id }) {
+  [kAccepted](id) {
     this.onWire(wireOf(id, true, this.wireOptions, this.wireOptions.tls))
   }
 

@@ -10,9 +10,11 @@ const { systemError } = require('../errors.js')
 const genuine = require('../genuine.js')
 const { EOF } = require('../constants.js').errno
 const { kSecure } = require('../http/symbols.js')
+const { isMocked } = require('../mocked.js')
 const { clientContext } = require('./client-context.js')
 const { disconnected, handshakeError, sslError, verifyError } = require('./errors.js')
 const { informed } = require('./info.js')
+const { kChangeHandle } = require('../net/symbols.js')
 
 /** On a client's socket: the settings of its TLS connection, from `wishesOf`. */
 const kWishes = Symbol('ironwire.wishes')
@@ -26,6 +28,8 @@ const nameOf = ({ host, port, path, servername }) => `${host} ${port} ${path} ${
 
 /** The settings for a connection with the options of `tls.connect`; `undefined` if Node's own must handle it. */
 function wishesOf(options) {
+  // Mocks of the network replace methods of Node's TLS handles.
+  if (isMocked()) return undefined
   if ('checkServerIdentity' in options && typeof options.checkServerIdentity !== 'function') return undefined
   if ('minDHSize' in options && !(typeof options.minDHSize === 'number' && options.minDHSize > 0)) return undefined
   const session = sessionOf(options.session)
@@ -202,7 +206,7 @@ function secured(Base) {
       const next = new Foreign(socket, options, error)
       this.close()
       this.socket = undefined
-      socket.changeHandle(next, this)
+      socket[kChangeHandle](next, this)
       next.drainCallback = drainCallback
       if (written.length > 0) next.write(written)
       if (shutdownRequest !== undefined) next.shutdown(shutdownRequest)

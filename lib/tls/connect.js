@@ -10,6 +10,8 @@ const { Socket, attach, kHandle } = require('../net/socket.js')
 const { prepare, secured, wishesOf } = require('./client.js')
 const { clientSide } = require('./client-socket.js')
 const { secure } = require('./socket.js')
+const { intercepted, original } = require('../replaced.js')
+const { kChangeHandle } = require('../net/symbols.js')
 
 const { net, tls } = genuine
 
@@ -25,7 +27,7 @@ clientSide(SecureSocket)
 SecureSocket.prototype[kHandle] = secured(Connection)
 
 /** Continues over another connection. */
-SecureSocket.prototype.changeHandle = function (connection) {
+SecureSocket.prototype[kChangeHandle] = function (connection) {
   attach(this, connection)
 }
 
@@ -38,10 +40,14 @@ function normalize(args) {
   return [Object.assign(options, given), callback]
 }
 
+const otherConnect = intercepted(live, 'connect', () => require('./index.js').connect)
+
 function connect(...args) {
+  const other = otherConnect()
+  if (other !== undefined) return other(...args)
   const [options, callback] = normalize(args)
   // Node's HTTP/2 works well only on Node's own handles. With `ironwire/register`, HTTP/2 is ours as well.
-  if (!genuine.registered && isForHttp2(options)) return tls.connect(...args)
+  if (!genuine.registered && isForHttp2(options)) return original(tls, live, 'connect')(...args)
   return open(args, options, callback)
 }
 
@@ -54,7 +60,7 @@ function open(args, given, callback) {
   const options = { checkServerIdentity: live.checkServerIdentity, ...given }
   if (!options.keepAlive) options.singleUse = true
   const wishes = isForNode(options) ? undefined : wishesOf(options)
-  if (wishes === undefined) return tls.connect(...args)
+  if (wishes === undefined) return original(tls, live, 'connect')(...args)
   const socket = new SecureSocket(wishes)
   if (callback) socket.once('secureConnect', callback)
   if (options.timeout) socket.setTimeout(options.timeout)

@@ -12,6 +12,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { hangUp, handshakeTimeout, sslError } = require('./errors.js')
 const { accepted } = require('./info.js')
 const { SecureSocket } = require('./socket.js')
+const { kAccepted } = require('../net/symbols.js')
 
 /**
  * Makes a class of connections of TLS servers, derived from `Base`. The `server` comes from `Base`; `getSocket()` makes
@@ -62,9 +63,9 @@ function secured(Base) {
     leaveTo(context) {
       this.handshakes.delete(this)
       native.readStop(this.id)
-      const connection = new Connection(this.id, this.isTcp)
-      connection.rest = native.tlsLeave(this.id)
-      withChoice(this.server, context, () => NetServer.prototype._onconnection.call(this.server, connection))
+      const { id, isTcp, server } = this
+      const heard = native.tlsLeave(id)
+      withChoice(server, context, () => NetServer.prototype[kAccepted].call(server, id, isTcp, heard))
     }
 
     onSecured() {

@@ -19,10 +19,18 @@ const { verifyError } = require('./errors.js')
  * right.
  */
 const SUSPECTS = [
-  ['minVersion', 'TLSv1.2', "must be 'TLSv1.2' or 'TLSv1.3': rustls, which does the TLS here, has no others"],
+  [
+    'minVersion',
+    'TLSv1.2',
+    "must be 'TLSv1.2' or 'TLSv1.3': rustls, which implements TLS here, supports no other versions",
+  ],
   ['maxVersion', 'TLSv1.3', "must be 'TLSv1.2' or 'TLSv1.3', and not below minVersion"],
   ['ca', undefined, 'must be certificates in PEM'],
-  ['ciphers', crypto.constants.defaultCoreCipherList, `must name suites that rustls has: ${SUITES.join(', ')}`],
+  [
+    'ciphers',
+    crypto.constants.defaultCoreCipherList,
+    `must name cipher suites that rustls supports: ${SUITES.join(', ')}`,
+  ],
 ]
 
 const KINDS = 'RSA of 2048 bits or more, ECDSA over P-256 or P-384, or Ed25519'
@@ -35,7 +43,7 @@ function requiredContext(options, more, wrong) {
   if (context !== undefined) return context
   const culprit = SUSPECTS.find(([name, value]) => nativeContext({ ...options, [name]: value }, more) !== undefined)
   if (culprit !== undefined) throw wrong(culprit[0], culprit[2])
-  throw wrong('key', `and 'cert' must be of a kind that rustls has, each with the other: ${KINDS}`)
+  throw wrong('key', `and 'cert' must belong together and be of a kind that rustls supports: ${KINDS}`)
 }
 
 const dropped = new FinalizationRegistry((id) => native.tlsServerDrop(id))
@@ -75,7 +83,7 @@ function rejectsByDefault() {
 /** What a program's `checkServerIdentity` has returned or thrown, as an error. */
 function objectionOf(given) {
   if (typeof given?.then === 'function') {
-    return new Error("'checkServerIdentity' must answer at once, and has returned a promise")
+    return new Error("'checkServerIdentity' must return its result directly, but it returned a promise")
   }
   return given instanceof Error || isNativeError(given) ? given : new Error(textOf(given))
 }
@@ -105,7 +113,7 @@ class Towards {
   start({ id }) {
     const { tls, name, session } = this
     if (native.tlsConnect(id, tls.context.id, name, session) === 0) return undefined
-    return new Error(`'${name}' is no name that a certificate can have: give the one of the server as 'servername'`)
+    return new Error(`'${name}' is not a name that a certificate can have: pass the server's name as 'servername'`)
   }
 
   /** The error for a server's certificate; undefined if nothing is wrong. */

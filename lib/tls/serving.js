@@ -11,6 +11,7 @@ const { Server: NetServer } = require('../net/server.js')
 const { isTraced, nativeContext, optionsOf } = require('./context.js')
 const { Handshakes } = require('./handshakes.js')
 const { Hello } = require('./hello.js')
+const { kAccepted } = require('../net/symbols.js')
 
 const kCoreListener = Symbol('core listener')
 /**
@@ -156,11 +157,10 @@ function greeting(server, contexts) {
 function serve(Server, Core, SecureConnection) {
   const { prototype } = Server
 
-  prototype._onconnection = function (handle) {
+  prototype[kAccepted] = function (id, isTcp) {
     const contexts = isUnseen(this) ? contextsOf(this) : null
-    if (contexts === null) return NetServer.prototype._onconnection.call(this, handle)
-    const isTcp = handle.getpeername !== undefined
-    new SecureConnection(handle.id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
+    if (contexts === null) return NetServer.prototype[kAccepted].call(this, id, isTcp)
+    new SecureConnection(id, isTcp, this, this[kHandshakes]).accept(contexts.id, greeting(this, contexts))
   }
 
   prototype.setSecureContext = function setSecureContext(options) {

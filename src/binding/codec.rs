@@ -1,5 +1,5 @@
-//! Layouts for `lib/codec`: compiling them, what they emit, and the interpreter, which single records come to only where no code may
-//! be generated, and where something is wrong with them, to hear what.
+//! Layouts for `lib/codec`: compiling them, the code that they emit, and the interpreter. Single records go through the interpreter
+//! only where code generation is not allowed, or to find out what is wrong with them.
 
 use napi::bindgen_prelude::{BigInt, BufferSlice};
 use napi_derive::napi;
@@ -11,18 +11,18 @@ use crate::codec::layout::encode::{Integer, Source as Values, Text, encode};
 use crate::codec::layout::stack::with_room;
 use crate::codec::layout::{Code, Error, Kind, Layout, Limits, Source, columns, compile, describe, emit};
 
-/// A text of a layout.
+/// One text of a layout. A layout may refer to other layouts, each of which is a source of its own.
 #[napi(object)]
 pub struct CodecSource {
-    /// How others refer to it.
+    /// The number by which other sources refer to this one.
     pub id: u32,
-    /// Structs and enums.
+    /// The declarations of structs and enums.
     pub text: String,
-    /// The struct it stands for; the last where left out.
+    /// The name of the struct that this source stands for. Default: the last struct.
     pub root: Option<String>,
 }
 
-/// See `codec::layout::Limits`, whose defaults stand where one is left out.
+/// Limits of a layout; see `codec::layout::Limits` for the defaults.
 #[napi(object)]
 pub struct CodecLimits {
     pub depth: Option<u32>,
@@ -265,19 +265,20 @@ impl CodecLayout {
 
 #[napi]
 impl CodecLayout {
-    /// The text of a function body: see `codec::layout::emit`.
+    /// Returns the body of a JavaScript function; see `codec::layout::emit`.
     #[napi(catch_unwind)]
     pub fn emit(&self) -> String {
         with_room(|| emit::emit(&self.layout))
     }
 
-    /// What it is, as JSON: see `codec::layout::describe`.
+    /// Returns a description of the layout as JSON; see `codec::layout::describe`.
     #[napi(catch_unwind)]
     pub fn describe(&self) -> String {
         with_room(|| describe::describe(&self.layout))
     }
 
-    /// Up to `most` records from `offset` on, to the end of the bytes: `{ values, bytes }`, or a refusal.
+    /// Decodes up to `most` records from `offset` to the end of the bytes. Returns `{ values, bytes }`, or `{ code, message, path, … }` if they are
+    /// invalid.
     #[napi(
         catch_unwind,
         ts_args_type = "bytes: Uint8Array, offset: number, most: number, view: (start: number, end: number) => unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown",
@@ -326,7 +327,7 @@ impl CodecLayout {
         result
     }
 
-    /// Why the bytes at `offset` are no record: a refusal, or undefined where they are one.
+    /// Returns why the bytes at `offset` are not a record, as `{ code, message, path, … }`, or undefined if they are one.
     #[napi(catch_unwind, ts_return_type = "unknown")]
     pub fn explain(&self, env: &napi::Env, bytes: &[u8], offset: i64) -> Value {
         let env = Env::from(env);
@@ -336,7 +337,7 @@ impl CodecLayout {
         }
     }
 
-    /// A record's bytes, or a refusal.
+    /// Encodes a record. Returns its bytes, or `{ code, message, path, … }` if the record does not match the layout.
     #[napi(
         catch_unwind,
         ts_args_type = "record: unknown, map: (mapper: number, isEncode: boolean, value: unknown) => unknown",
@@ -352,8 +353,8 @@ impl CodecLayout {
         }
     }
 
-    /// Columns of `count` records from `offset` on, written to `out`; see `codec::layout::columns`. Gives the texts of each column of
-    /// text, or undefined where something is not as the layout says.
+    /// Reads `count` records from `offset` on as columns and writes those to `out`; see `codec::layout::columns`. Returns one string for
+    /// each column of strings, or undefined if the bytes do not match the layout.
     #[napi(catch_unwind, ts_return_type = "string[] | undefined")]
     pub fn columns(&self, env: &napi::Env, bytes: &[u8], offset: i64, count: i64, mut out: BufferSlice) -> Value {
         let env = Env::from(env);
@@ -376,14 +377,14 @@ impl CodecLayout {
         env.array(&texts)
     }
 
-    /// What is where in the bytes at `offset`, as lines of text.
+    /// Lists the fields in the bytes at `offset`, one per line.
     #[napi(catch_unwind)]
     pub fn dump(&self, bytes: &[u8], offset: i64) -> String {
         with_room(|| describe::dump(&self.layout, bytes, offset as usize))
     }
 }
 
-/// Compiles a layout: a `CodecLayout`, or a refusal.
+/// Compiles a layout. Returns it, or `{ code, message, path, … }` if the text is invalid.
 #[napi(catch_unwind)]
 pub fn codec_layout(
     env: &napi::Env,
@@ -410,13 +411,14 @@ pub fn codec_layout(
     })
 }
 
-/// A checksum of at most 32 bits of `bytes[start..end]`; what is between `own_start` and `own_end` counts as zeros.
+/// Returns a checksum of up to 32 bits of `bytes[start..end]`. The bytes from `own_start` to `own_end`, where the checksum itself is
+/// stored, count as zeros.
 #[napi(catch_unwind)]
 pub fn codec_checksum(name: String, bytes: &[u8], start: i64, end: i64, own_start: i64, own_end: i64) -> f64 {
     checksum(&name, bytes, start, end, own_start, own_end) as f64
 }
 
-/// The same for one of 64 bits.
+/// The same for checksums of 64 bits.
 #[napi(catch_unwind)]
 pub fn codec_checksum64(name: String, bytes: &[u8], start: i64, end: i64, own_start: i64, own_end: i64) -> BigInt {
     checksum(&name, bytes, start, end, own_start, own_end).into()
@@ -428,7 +430,7 @@ fn checksum(name: &str, bytes: &[u8], start: i64, end: i64, own_start: i64, own_
     Checksum::by_name(name).map_or(0, |sum| sum.without(range, start as usize, own))
 }
 
-/// An address's bytes; null where the text is none.
+/// Returns the bytes of an address, or null if the text is not a valid one.
 #[napi(catch_unwind)]
 pub fn codec_parse_address(kind: String, text: String) -> Option<napi::bindgen_prelude::Buffer> {
     let bytes = crate::codec::layout::Address::by_name(&kind)?.parse(&text)?;

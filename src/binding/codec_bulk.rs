@@ -29,7 +29,7 @@ impl Scratch {
     }
 }
 
-/// The functions, as an object. Called once in an environment, by `lib/codec/native.js`.
+/// Returns an object with the functions for large inputs. `lib/codec/native.js` calls it once per environment.
 #[napi(ts_return_type = "Record<string, (...args: any[]) => any>")]
 pub fn codec_bulk(env: &napi::Env) -> Value {
     let env = Env::from(env);

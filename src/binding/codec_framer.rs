@@ -38,20 +38,24 @@ pub mod frame_error {
     pub const INVALID: u32 = 2;
 }
 
-/// How messages are told apart, as `lib/codec/framing/options.js` has checked it. One of `width`, `delimiter`, `size` and `stuffing` is there.
+/// How messages are separated; `lib/codec/framing/options.js` has checked it. Exactly one of `width`, `delimiter`, `size` and `stuffing`
+/// is set.
 #[napi(object)]
 pub struct CodecFraming {
-    /// Bytes of a length; 0 for a varint.
+    /// The width of the length field in bytes; 0 for a varint.
     pub width: Option<u32>,
     pub little_endian: Option<bool>,
-    /// `'message'`, `'rest'` or `'frame'`.
+    /// What the length counts: `'message'`, `'rest'` (everything after the length field) or `'frame'` (everything).
     pub counts: Option<String>,
+    /// The number of header bytes before and after the length field, and of bytes after the message.
     pub before: Option<u32>,
     pub after: Option<u32>,
     pub trailer: Option<u32>,
+    /// The bytes after each message.
     pub delimiter: Option<napi::bindgen_prelude::Buffer>,
+    /// The size of every message.
     pub size: Option<u32>,
-    /// `'cobs'` or `'slip'`.
+    /// The method of byte stuffing: `'cobs'` or `'slip'`.
     pub stuffing: Option<String>,
     pub strip: bool,
     pub max_length: f64,
@@ -189,7 +193,7 @@ impl CodecFraming {
                 trailer: self.trailer.unwrap_or(0),
             }),
         };
-        framing.check().map_err(|_| Misuse::new(0, "framing that can be"))?;
+        framing.check().map_err(|_| Misuse::new(0, "valid framing"))?;
         Ok(Framer::Splitter(Box::new(Splitter::new(framing, limit, self.strip))))
     }
 }

@@ -27,7 +27,7 @@ macro_rules! group {
     };
 }
 
-/// The numbers that JavaScript shares with Rust, in groups.
+/// The constants that JavaScript shares with Rust, by group and name.
 #[napi(ts_return_type = "Record<string, Record<string, number>>")]
 pub fn constants() -> HashMap<&'static str, Group> {
     let schema = proto::Limits::default();
@@ -467,13 +467,13 @@ pub fn constants() -> HashMap<&'static str, Group> {
     ])
 }
 
-/// The methods that requests can have, by the numbers that rows say.
+/// The methods of HTTP requests, by the numbers in the table's rows.
 #[napi]
 pub fn http_methods() -> Vec<&'static str> {
     crate::http1::METHODS.to_vec()
 }
 
-/// The refusals of the parser by the numbers that rows say: Node's code, and the reason.
+/// The errors of the HTTP parser, by the numbers in the table's rows: Node's code and the reason.
 #[napi]
 pub fn http_errors() -> Vec<Vec<&'static str>> {
     let errors = crate::http1::ParseError::TABLE.iter();

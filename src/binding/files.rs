@@ -167,28 +167,28 @@ pub(super) fn register(functions: &mut Functions<Engine>) -> Rc<Files> {
     files
 }
 
-/// The options of a site, as `lib/files/options.js` has read them.
+/// The options of a site, checked by `lib/files/options.js`.
 #[napi(object)]
 pub struct FilesOptions {
     pub accept_ranges: bool,
     pub cache_control: bool,
-    /// `'ignore'`, `'allow'`, `'deny'`
+    /// `'ignore'`, `'allow'` or `'deny'`.
     pub dotfiles: String,
-    /// `'off'`, `'weak'`, `'strong'`
+    /// `'off'`, `'weak'` or `'strong'`.
     pub etag: String,
     pub extensions: Vec<String>,
     pub fallthrough: bool,
-    /// Names and values by turns.
+    /// Names and values in turn.
     pub headers: Vec<String>,
     pub immutable: bool,
     pub index: Vec<String>,
     pub last_modified: bool,
-    /// Milliseconds.
+    /// In milliseconds.
     pub max_age: f64,
     pub redirect: bool,
-    /// Names of codings.
+    /// Names of encodings, in order of preference.
     pub precompressed: Vec<String>,
-    /// All codings, or none.
+    /// Whether files are compressed on request. All encodings are used, or none.
     pub compress: bool,
     pub single: Option<String>,
     pub listing: bool,
@@ -198,7 +198,7 @@ pub struct FilesOptions {
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// Limits of a site; those left out are the defaults.
+        /// Limits of a site; see `files::Limits` for their meanings and defaults.
         #[napi(object)]
         pub struct FilesLimits {
             $($(#[$doc])* pub $name: Option<f64>,)*

@@ -33,14 +33,14 @@ mod transport;
 
 use napi_derive::napi;
 
-/// The version of the native core, equal to `package.json`'s.
+/// The version of the native core. It equals the version in `package.json`.
 #[napi]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// Starts the environment's engine: `callbacks` holds the functions it calls, the result those that `lib/` calls.
-/// Called once, by `lib/engine.js`.
+/// Starts the engine of an environment. `callbacks` holds the functions that the engine calls; the result holds the functions that
+/// `lib/` calls. `lib/engine.js` calls this once.
 #[napi(
     ts_args_type = "callbacks: object",
     ts_return_type = "Record<string, (...args: any[]) => any>"

@@ -9,58 +9,58 @@ use crate::proto::emit::{self, EmitOptions, Emitted, Int64};
 use crate::proto::schema::{MessageId, Schema};
 use crate::proto::{self, CompileOptions, Compiler, Limits, descriptor, wkt};
 
-/// Options of a schema, all of them set by `lib/protobuf`.
+/// The options of a schema. `lib/protobuf` sets all of them.
 #[napi(object)]
 pub struct ProtoOptions {
-    /// What npm `protocol-buffers` takes; off: what `protoc` takes.
+    /// Whether the compiler accepts everything that npm `protocol-buffers` accepts, instead of only what `protoc` accepts.
     pub lenient: bool,
-    /// 64-bit integers: `'auto'`, `'bigint'`, `'string'` or `'number'`.
+    /// How 64-bit integers are represented: `'auto'`, `'bigint'`, `'string'` or `'number'`.
     pub int64: String,
-    /// Decoded objects have absent fields by their default.
+    /// Whether decoded objects have absent fields with their default values.
     pub defaults: bool,
-    /// Unknown fields are kept and written back.
+    /// Whether unknown fields are kept and written back.
     pub unknown_fields: bool,
-    /// NaN is a value.
+    /// Whether NaN is a value. Otherwise it counts as absent.
     pub nan: bool,
     /// How deep messages may nest.
     pub depth: u32,
-    /// What only `protobuf.load` has; see `proto::emit::EmitOptions`.
+    /// The options that only `protobuf.load` has.
     pub face: Option<ProtoFace>,
-    /// Limits on the schema; the defaults of `proto::Limits` where left out.
+    /// Limits on the schema; see `proto::Limits` for the defaults.
     pub limits: Option<ProtoSchemaLimits>,
 }
 
-/// How `protobuf.load` shows messages; see `proto::emit::EmitOptions`.
+/// How `protobuf.load` represents messages; see `proto::emit::EmitOptions`.
 #[napi(object)]
 pub struct ProtoFace {
-    /// Properties in camel case.
+    /// Whether properties are in camel case.
     pub camel_case: bool,
-    /// Enums as names.
+    /// Whether enum values are represented by their names.
     pub enum_names: bool,
-    /// Oneofs name the member that is set.
+    /// Whether each oneof has a property that names the member that is set.
     pub oneof_cases: bool,
-    /// Timestamps as `Date`.
+    /// Whether a `google.protobuf.Timestamp` is a `Date`.
     pub dates: bool,
-    /// Durations as milliseconds.
+    /// Whether a `google.protobuf.Duration` is a number of milliseconds.
     pub durations: bool,
 }
 
 /// Limits on a schema; see `proto::Limits`.
 #[napi(object)]
 pub struct ProtoSchemaLimits {
-    /// Bytes of all sources.
+    /// The most bytes of all sources together.
     pub source_bytes: u32,
-    /// Depth of messages, groups and option values.
+    /// The deepest nesting of messages, groups and option values.
     pub nesting: u32,
-    /// Depth of imports.
+    /// The deepest chain of imports.
     pub import_depth: u32,
-    /// Files.
+    /// The most files.
     pub files: u32,
-    /// Different options on one element.
+    /// The most different options on one element.
     pub options: u32,
-    /// Bytes of a full name.
+    /// The most bytes of a full name.
     pub full_name: u32,
-    /// Declared names.
+    /// The most declared names.
     pub symbols: u32,
 }
 
@@ -109,7 +109,8 @@ impl ProtoOptions {
     }
 }
 
-/// Compiles source text. It never calls JavaScript: whoever drives it is told which file is wanted next, and gives that.
+/// Compiles source text. It never calls JavaScript: `root()` and `give()` return the name of the import that they need next, and the
+/// caller passes its text to `give()`.
 #[napi]
 pub struct ProtoCompiler {
     compiler: Option<Compiler>,
@@ -122,7 +123,7 @@ fn failed(error: proto::Error) -> napi::Error {
 impl ProtoCompiler {
     /// Takes the compiler. After an error it is not put back, and cannot be used any more.
     fn take(&mut self) -> napi::Result<Compiler> {
-        let spent = || napi::Error::from_reason("the compiler was used after its end");
+        let spent = || napi::Error::from_reason("the compiler cannot be used any more");
         self.compiler.take().ok_or_else(spent)
     }
 
@@ -140,7 +141,7 @@ impl ProtoCompiler {
 
 #[napi]
 impl ProtoCompiler {
-    /// Nothing yet.
+    /// Creates a compiler without any files.
     #[napi(catch_unwind, constructor)]
     pub fn new(options: ProtoOptions) -> Self {
         Self {
@@ -148,13 +149,13 @@ impl ProtoCompiler {
         }
     }
 
-    /// The first file. Gives the name of the import that is wanted first, or null where that is all.
+    /// Adds the first file. Returns the name of the import that is needed next, or null if there is none.
     #[napi(catch_unwind, ts_return_type = "string | null")]
     pub fn root(&mut self, name: String, source: String) -> napi::Result<Option<String>> {
         self.advance(|compiler| compiler.root(&name, source))
     }
 
-    /// The file that was wanted, null where there is none. Gives the name of the next.
+    /// Adds the file that was asked for, or null if it does not exist. Returns the name of the import that is needed next, or null.
     #[napi(catch_unwind, ts_return_type = "string | null")]
     pub fn give(&mut self, source: Option<String>) -> napi::Result<Option<String>> {
         self.advance(|compiler| compiler.give(Ok(source)))
@@ -183,7 +184,7 @@ impl ProtoSchema {
 
 #[napi]
 impl ProtoSchema {
-    /// Links what a compiler was given, which is then empty, or the files of a `google.protobuf.FileDescriptorSet`.
+    /// Links the files of a compiler, which cannot be used afterwards, or those of a `google.protobuf.FileDescriptorSet`.
     #[napi(catch_unwind, constructor)]
     pub fn new(source: Either<&mut ProtoCompiler, &[u8]>, options: ProtoOptions) -> napi::Result<Self> {
         let schema = match source {
@@ -197,19 +198,19 @@ impl ProtoSchema {
         })
     }
 
-    /// Messages, enums and services as JSON; see `proto::emit::outline`.
+    /// Returns messages, enums and services as JSON; see `proto::emit::outline`.
     #[napi(catch_unwind)]
     pub fn outline(&self) -> String {
         emit::outline(&self.schema)
     }
 
-    /// All fields of all messages as JSON, for a reader and a writer without emitted code; see `proto::emit::table`.
+    /// Returns all fields of all messages as JSON, for readers and writers without generated code; see `proto::emit::table`.
     #[napi(catch_unwind)]
     pub fn table(&self) -> String {
         emit::table(&self.schema, &self.options)
     }
 
-    /// JavaScript for a message and all it refers to that was not emitted before; see `proto::emit::emit`.
+    /// Returns JavaScript for a message, and for all messages it refers to that were not emitted before; see `proto::emit::emit`.
     #[napi(catch_unwind)]
     pub fn emit(&mut self, message: u32) -> napi::Result<String> {
         if message as usize >= self.schema.messages.len() {
@@ -224,13 +225,13 @@ impl ProtoSchema {
     }
 }
 
-/// See `proto::emit::CODEC_BODY`.
+/// Returns the code around the generated functions; see `proto::emit::CODEC_BODY`.
 #[napi(catch_unwind)]
 pub fn proto_codec_body() -> &'static str {
     emit::CODEC_BODY
 }
 
-/// The source of a well-known file, `google/protobuf/descriptor.proto` for one; see `proto::wkt`.
+/// Returns the source of a well-known file, such as `google/protobuf/descriptor.proto`, or null if it is not one.
 #[napi(catch_unwind)]
 pub fn proto_well_known(name: String) -> Option<&'static str> {
     wkt::source(&name)

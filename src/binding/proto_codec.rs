@@ -1,7 +1,7 @@
 //! The Rust codec for `lib/protobuf`: JSON, text format, and all of it where no code may be generated.
 //!
-//! Calls take a message by its index in the outline, bytes, and flags that `lib/protobuf/formats.js` names; they return bytes or a
-//! string. An error has its code, and a sentence as its message.
+//! A call takes a message by its index in the outline, bytes, and the flags that `lib/protobuf/formats.js` names. It returns bytes or a
+//! string. Its errors have one of this package's codes and a sentence as the message.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub const ENUM_NUMBERS: u32 = 16;
 /// Text format on one line.
 pub const SINGLE_LINE: u32 = 32;
 
-/// Encodes and decodes messages of a schema in all formats.
+/// Encodes and decodes the messages of a schema in all formats.
 #[napi]
 pub struct ProtoCodec {
     codec: Arc<Codec>,
@@ -36,14 +36,14 @@ pub struct ProtoCodec {
     scratch: Scratch,
 }
 
-/// Limits as JavaScript gives them.
+/// The limits of a codec.
 #[napi(object)]
 pub struct ProtoLimits {
-    /// Levels of messages, groups, arrays and objects.
+    /// The deepest nesting of messages, groups, arrays and objects.
     pub depth: u32,
-    /// Bytes of input.
+    /// The most bytes of input.
     pub size: u32,
-    /// Values in the index of one level and those around it.
+    /// The most values in the index of one level and the levels around it.
     pub values: u32,
 }
 
@@ -162,7 +162,7 @@ impl ProtoCodec {
 
 #[napi]
 impl ProtoCodec {
-    /// Prepares a schema.
+    /// Prepares the codec of a schema.
     #[napi(catch_unwind, constructor)]
     pub fn new(schema: &ProtoSchema, limits: ProtoLimits) -> Self {
         ProtoCodec {
@@ -176,7 +176,7 @@ impl ProtoCodec {
         }
     }
 
-    /// Binary to JSON.
+    /// Converts binary to JSON.
     #[napi(catch_unwind, ts_return_type = "string")]
     pub fn binary_to_json<'env>(
         &mut self,
@@ -193,7 +193,7 @@ impl ProtoCodec {
         self.scratch.string(env)
     }
 
-    /// JSON to binary: its length, for [`ProtoCodec::take`].
+    /// Converts JSON to binary. Returns its length; `take()` fetches the bytes.
     #[napi(catch_unwind, ts_args_type = "message: number, json: string, flags: number")]
     pub fn json_to_binary(&mut self, message: u32, json: Utf16String, flags: u32) -> Result<u32, Refusal> {
         if !utf16::from_utf16(&json, &mut self.scratch.input) {
@@ -209,7 +209,7 @@ impl ProtoCodec {
         Ok(self.scratch.output.len() as u32)
     }
 
-    /// JSON in UTF-8 to binary: its length, for [`ProtoCodec::take`].
+    /// Converts JSON in UTF-8 to binary. Returns its length; `take()` fetches the bytes.
     #[napi(catch_unwind)]
     pub fn json_bytes_to_binary(&mut self, message: u32, json: &[u8], flags: u32) -> Result<u32, Refusal> {
         let (message, options) = (self.message(message)?, self.parse(flags));
@@ -219,7 +219,7 @@ impl ProtoCodec {
         Ok(self.scratch.output.len() as u32)
     }
 
-    /// Copies what the last call made into `into`, which has its length.
+    /// Copies the result of the last call to `into`, which must have the length that the call returned.
     #[napi(catch_unwind)]
     pub fn take(&mut self, mut into: BufferSlice<'_>) {
         if let Some(place) = into.get_mut(..self.scratch.output.len()) {
@@ -228,7 +228,7 @@ impl ProtoCodec {
         self.scratch.trim();
     }
 
-    /// Binary to text format.
+    /// Converts binary to text format.
     #[napi(catch_unwind, ts_return_type = "string")]
     pub fn binary_to_text<'env>(
         &mut self,
@@ -250,7 +250,7 @@ impl ProtoCodec {
         self.scratch.string(env)
     }
 
-    /// Text format to binary.
+    /// Converts text format to binary.
     #[napi(catch_unwind)]
     pub fn text_to_binary(&self, message: u32, source: &[u8], flags: u32) -> Result<Buffer, Refusal> {
         let options = TextParseOptions {
@@ -262,14 +262,15 @@ impl ProtoCodec {
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
-    /// Binary in canonical form.
+    /// Returns a binary message in canonical form.
     #[napi(catch_unwind)]
     pub fn normalize(&self, message: u32, bytes: &[u8], flags: u32) -> Result<Buffer, Refusal> {
         let binary = self.codec.normalize(self.message(message)?, bytes, &self.binary(flags));
         Ok(binary.map_err(|error| failed(error, self.limits))?.into())
     }
 
-    /// What a table-driven reader builds an object from; see `proto::codec::tape`. It says itself that something is no message.
+    /// Returns the tape from which a table-driven reader builds an object; see `proto::codec::tape`. The error of an invalid message has
+    /// the reason only as its message.
     #[napi(catch_unwind)]
     pub fn tape(&self, message: u32, bytes: &[u8], flags: u32) -> Result<Uint32Array, Refusal> {
         let tape = self.codec.tape(self.message(message)?, bytes, &self.binary(flags));
@@ -278,7 +279,7 @@ impl ProtoCodec {
             .into())
     }
 
-    /// Binary out of what a table-driven writer wrote; see `proto::codec::tape`.
+    /// Returns the binary message for the bytes of a table-driven writer; see `proto::codec::tape`.
     #[napi(catch_unwind)]
     pub fn assemble(&self, message: u32, bytes: &[u8]) -> Result<Buffer, Refusal> {
         // The tape comes from the writer itself and is longer than the message. Size limits apply to untrusted input.

@@ -10,14 +10,14 @@ use crate::proto::schema::{EnumId, FieldId, FileId, MessageId, ServiceId};
 
 #[napi]
 impl ProtoSchema {
-    /// All files as a `google.protobuf.FileDescriptorSet`, with places and comments where `source_info` is set.
+    /// Returns all files as a `google.protobuf.FileDescriptorSet`. `source_info` adds source locations and comments.
     #[napi(catch_unwind)]
     pub fn descriptors(&self, source_info: bool) -> Buffer {
         descriptor::encode(&self.linked(), source_info).into()
     }
 
-    /// What reflection shows of an element, as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`,
-    /// `'service'` or `'extension'`.
+    /// Returns the reflection data of an element as JSON; see `proto::emit::describe`. `kind` is `'file'`, `'message'`, `'enum'`, `'service'`
+    /// or `'extension'`.
     #[napi(catch_unwind)]
     pub fn describe(&self, kind: String, index: u32) -> napi::Result<String> {
         let schema = self.linked();
@@ -41,7 +41,7 @@ impl ProtoSchema {
         })
     }
 
-    /// All extensions, by the index that `describe` takes.
+    /// Returns the indices of all extensions, for `describe()`.
     #[napi(catch_unwind)]
     pub fn extensions(&self) -> Vec<u32> {
         self.linked().extensions.iter().map(|id| id.0).collect()

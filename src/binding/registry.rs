@@ -43,14 +43,14 @@ struct Registry {
     closed: Cell<bool>,
 }
 
-/// The options of a registry, as `lib/rpc/registry` has read them.
+/// The options of a registry, checked by `lib/rpc/registry`.
 #[napi(object)]
 pub struct RegistryOptions {
-    /// None: in memory only.
+    /// The folder for the state. Without it the state is kept in memory only.
     pub folder: Option<String>,
-    /// What a beginning without anything is called.
+    /// The epoch of a registry that starts without stored state.
     pub epoch: String,
-    /// Milliseconds of the clock that all calls go by.
+    /// The time in milliseconds, by the same clock that all later calls use.
     pub now: f64,
     pub services: u32,
     pub instances_per_service: u32,

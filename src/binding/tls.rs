@@ -15,28 +15,36 @@ use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// What a context is made of, as `lib/tls/context.js` has checked it. All text is PEM.
+/// The settings of a TLS context, checked by `lib/tls/context.js`. Certificates and keys are PEM.
 #[napi(object)]
 pub struct TlsSettings {
-    /// Chains, and their keys in the same order.
+    /// Certificate chains, and their private keys in the same order.
     pub certificates: Vec<Buffer>,
     pub keys: Vec<Buffer>,
+    /// Trusted certificates.
     pub authorities: Vec<Buffer>,
+    /// Protocols for ALPN, in order of preference.
     pub alpn: Vec<Buffer>,
-    /// 12 and 13 are TLS 1.2 and 1.3.
+    /// The oldest and the newest version allowed: 12 for TLS 1.2, 13 for TLS 1.3.
     pub oldest: u32,
     pub newest: u32,
+    /// IANA's names of the cipher suites, in order of preference; empty for all.
     pub suites: Vec<String>,
+    /// A server picks the suite by its own order of preference instead of the client's.
     pub own_order: bool,
+    /// A server asks clients for a certificate.
     pub asks: bool,
+    /// A server that asks also refuses clients without a certificate.
     pub demands: bool,
+    /// The secrets of connections are reported, for 'keylog'.
     pub logs: bool,
+    /// The secret of the session tickets. Default: a random one.
     pub ticket_keys: Option<Buffer>,
-    /// Seconds.
+    /// In seconds.
     pub session_timeout: u32,
-    /// What sessions have in common that may be resumed.
+    /// Only sessions with the same purpose can be resumed.
     pub purpose: Buffer,
-    /// A context whose tickets are this one's, too: what is said here about tickets does not count then.
+    /// The context whose session tickets are used. The ticket settings above are ignored then.
     pub tickets_of: Option<u32>,
 }
 
@@ -185,7 +193,7 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
         None => Tickets::new(ticket_keys, given.session_timeout, given.purpose.to_vec()).map(Arc::new),
     };
     let Some(tickets) = tickets else {
-        return Ok(Err("the system has no random bytes".into()));
+        return Ok(Err("the system cannot provide random bytes".into()));
     };
     Ok(match Context::new(&settings, tickets) {
         Ok(context) => {
@@ -196,7 +204,7 @@ fn context(secure: &Rc<Secure>, _: &Engine, args: &Args) -> Outcome<Result<Optio
                 .insert_with(|_| Ok::<_, Infallible>(context));
             Ok(made.map(|Ok(id)| f64::from(id)))
         }
-        Err(Invalid::Pem(what)) => Err(format!("{what} is no PEM")),
+        Err(Invalid::Pem(what)) => Err(format!("{what} is not PEM")),
         Err(Invalid::Unsupported(what)) => Err(what),
         Err(Invalid::Mismatch) => Err("key values mismatch".into()),
         Err(Invalid::NoSuite) => Err("no cipher match".into()),

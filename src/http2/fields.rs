@@ -212,30 +212,30 @@ impl Fields {
 
     fn check(&mut self, Field { name, value, .. }: Field<'_>) -> Result<(), &'static str> {
         if !is_value(value) {
-            return Err("a value has characters that none may have, or begins or ends with a blank");
+            return Err("a field value contains a forbidden character, or starts or ends with a space or tab");
         }
         if let Some((b':', _)) = name.split_first() {
             return self.check_pseudo(name, value);
         }
         if !is_name(name) {
-            return Err("a name is empty, or not a token in lower case");
+            return Err("a field name is empty, or not a token in lower case");
         }
         self.regular = true;
         match name {
             b"connection" | b"proxy-connection" | b"keep-alive" | b"transfer-encoding" | b"upgrade" => {
-                Err("a field speaks of the connection")
+                Err("a connection-specific field, such as connection or transfer-encoding, is not allowed in HTTP/2")
             }
-            b"te" if !value.eq_ignore_ascii_case(b"trailers") => Err("te has another value than trailers"),
+            b"te" if !value.eq_ignore_ascii_case(b"trailers") => Err("the field te may only have the value trailers"),
             b"host" if self.kind == Kind::Request => {
                 if !is_authority(value) {
-                    return Err("host is no host");
+                    return Err("the host is not valid");
                 }
                 self.once(seen::HOST)
             }
             b"content-length" if self.kind != Kind::Trailers => {
                 let digits = !value.is_empty() && value.len() <= 18 && value.iter().all(u8::is_ascii_digit);
                 if self.content_length.is_some() || !digits {
-                    return Err("content-length is no number, or there twice");
+                    return Err("content-length is not a number, or has several values");
                 }
                 self.content_length = Some(value.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')));
                 Ok(())
@@ -246,7 +246,7 @@ impl Fields {
 
     fn once(&mut self, bit: u32) -> Result<(), &'static str> {
         if self.has(bit) {
-            return Err("a field is there twice that must not be");
+            return Err("a pseudo-header or the field host occurs twice");
         }
         self.seen |= bit;
         Ok(())
@@ -254,7 +254,7 @@ impl Fields {
 
     fn check_pseudo(&mut self, name: &[u8], value: &[u8]) -> Result<(), &'static str> {
         if self.regular {
-            return Err("a pseudo-header follows another field");
+            return Err("a pseudo-header must come before all other fields");
         }
         let blank = value.iter().any(|octet| matches!(octet, b' ' | b'\t'));
         match (self.kind, name) {
@@ -280,7 +280,7 @@ impl Fields {
                     self.seen |= seen::ASTERISK;
                 } else if value[0] != b'/' {
                     // Other paths are only possible with other schemes than HTTP's, which are not supported.
-                    return Err(":path does not begin with a slash");
+                    return Err(":path must begin with a slash");
                 }
                 Ok(())
             }
@@ -288,16 +288,16 @@ impl Fields {
             (Kind::Request, b":protocol") if is_method(value) => self.once(seen::PROTOCOL),
             (Kind::Response, b":status") => {
                 let &[hundreds @ b'1'..=b'9', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] = value else {
-                    return Err(":status is no number of three digits");
+                    return Err(":status must be a number of three digits");
                 };
                 let digit = |octet: u8| u16::from(octet - b'0');
                 self.status = digit(hundreds) * 100 + digit(tens) * 10 + digit(ones);
                 self.once(seen::STATUS)
             }
             (Kind::Request, b":method" | b":scheme" | b":path" | b":authority" | b":protocol") => {
-                Err("a pseudo-header has a value that it must not have")
+                Err("a pseudo-header has an invalid value")
             }
-            _ => Err("there is a pseudo-header that does not belong here"),
+            _ => Err("a pseudo-header is unknown or not allowed here"),
         }
     }
 
@@ -312,26 +312,26 @@ impl Fields {
         match self.kind {
             Kind::Trailers => Ok(()),
             Kind::Response if !self.has(seen::STATUS) => Err("a response has no :status"),
-            Kind::Response if self.status == 101 => Err("a response changes the protocol, as HTTP/2 cannot"),
+            Kind::Response if self.status == 101 => Err("a response has the status 101, which HTTP/2 does not have"),
             Kind::Response => Ok(()),
             Kind::Request if !self.has(seen::METHOD) => Err("a request has no :method"),
             Kind::Request if self.has(seen::PROTOCOL) && !(extended && self.has(seen::CONNECT)) => {
-                Err("a request has a :protocol that it must not have")
+                Err("a request has a :protocol but is not an extended CONNECT")
             }
             Kind::Request if self.is_tunnel() => {
                 if self.has(seen::SCHEME) || self.has(seen::PATH) || !self.has(seen::AUTHORITY) {
-                    return Err("a request of CONNECT has :scheme or :path, or no :authority");
+                    return Err("a CONNECT request must have :authority, and neither :scheme nor :path");
                 }
                 Ok(())
             }
             Kind::Request if !self.has(seen::SCHEME) || !self.has(seen::PATH) => {
-                Err("a request has no :scheme or no :path")
+                Err("a request must have :scheme and :path")
             }
             Kind::Request if self.has(seen::ASTERISK) && !self.has(seen::OPTIONS) => {
-                Err(":path is an asterisk, and :method not OPTIONS")
+                Err(":path may be an asterisk for the method OPTIONS only")
             }
             Kind::Request if self.has(seen::HTTP) && !self.has(seen::AUTHORITY) && !self.has(seen::HOST) => {
-                Err("a request says neither :authority nor host")
+                Err("a request must have :authority or host")
             }
             Kind::Request => Ok(()),
         }

@@ -236,12 +236,12 @@ impl<'a> Frame<'a> {
         let stream = head.stream;
         let is_of_connection = matches!(head.kind, kind::SETTINGS | kind::PING | kind::GOAWAY);
         if is_of_connection && stream != 0 {
-            return Err(malformed("a frame of the connection names a stream"));
+            return Err(malformed("a frame that belongs to the connection has a stream number"));
         }
         if stream == 0 && !is_of_connection && head.kind < kind::WINDOW_UPDATE
             || head.kind == kind::CONTINUATION && stream == 0
         {
-            return Err(malformed("a frame of a stream names none"));
+            return Err(malformed("a frame that belongs to a stream has the stream number 0"));
         }
         Ok(match head.kind {
             kind::DATA => {
@@ -259,7 +259,7 @@ impl<'a> Frame<'a> {
                 if head.has(flag::PRIORITY) {
                     let (&[p0, p1, p2, p3, _weight], rest) = block
                         .split_first_chunk()
-                        .ok_or_else(|| wrong_size("HEADERS are too short for their priority"))?;
+                        .ok_or_else(|| wrong_size("a HEADERS frame is too short for its priority"))?;
                     parent = Some(u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]));
                     block = rest;
                 }
@@ -272,25 +272,27 @@ impl<'a> Frame<'a> {
                 }
             }
             kind::PRIORITY => {
-                let &[p0, p1, p2, p3, _weight] = payload
-                    .try_into()
-                    .map_err(|_| Error::Stream(stream, Code::FRAME_SIZE_ERROR, "PRIORITY has not five octets"))?;
+                let &[p0, p1, p2, p3, _weight] = payload.try_into().map_err(|_| {
+                    Error::Stream(stream, Code::FRAME_SIZE_ERROR, "a PRIORITY frame must have 5 octets")
+                })?;
                 let parent = u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]);
                 Frame::Priority { stream, parent }
             }
             kind::RST_STREAM => Frame::Reset {
                 stream,
-                code: Code(word(payload).ok_or_else(|| wrong_size("RST_STREAM has not four octets"))?),
+                code: Code(word(payload).ok_or_else(|| wrong_size("a RST_STREAM frame must have 4 octets"))?),
             },
             kind::SETTINGS if head.has(flag::ACK) && payload.is_empty() => Frame::SettingsAck,
-            kind::SETTINGS if head.has(flag::ACK) => return Err(wrong_size("the answer to SETTINGS has a payload")),
+            kind::SETTINGS if head.has(flag::ACK) => {
+                return Err(wrong_size("an acknowledgement of SETTINGS must not have a payload"));
+            }
             kind::SETTINGS if payload.len().is_multiple_of(6) => Frame::Settings(Settings(payload)),
-            kind::SETTINGS => return Err(wrong_size("SETTINGS end within one")),
+            kind::SETTINGS => return Err(wrong_size("the length of a SETTINGS frame must be a multiple of 6")),
             kind::PUSH_PROMISE => {
                 let (block, _) = unpad(head, payload)?;
                 let (&[p0, p1, p2, p3], block) = block
                     .split_first_chunk()
-                    .ok_or_else(|| wrong_size("PUSH_PROMISE is too short for its stream"))?;
+                    .ok_or_else(|| wrong_size("a PUSH_PROMISE frame is too short for the promised stream"))?;
                 Frame::PushPromise {
                     stream,
                     promised: u32::from_be_bytes([p0 & 0x7f, p1, p2, p3]),
@@ -301,7 +303,7 @@ impl<'a> Frame<'a> {
             kind::PING => {
                 let octets = payload
                     .try_into()
-                    .map_err(|_| wrong_size("PING has not eight octets"))?;
+                    .map_err(|_| wrong_size("a PING frame must have 8 octets"))?;
                 if head.has(flag::ACK) {
                     Frame::Pong(octets)
                 } else {
@@ -311,7 +313,7 @@ impl<'a> Frame<'a> {
             kind::GOAWAY => {
                 let (&[l0, l1, l2, l3, c0, c1, c2, c3], debug) = payload
                     .split_first_chunk()
-                    .ok_or_else(|| wrong_size("GOAWAY has less than eight octets"))?;
+                    .ok_or_else(|| wrong_size("a GOAWAY frame must have at least 8 octets"))?;
                 Frame::Goaway {
                     last: u32::from_be_bytes([l0 & 0x7f, l1, l2, l3]),
                     code: Code(u32::from_be_bytes([c0, c1, c2, c3])),
@@ -319,10 +321,21 @@ impl<'a> Frame<'a> {
                 }
             }
             kind::WINDOW_UPDATE => {
-                let by = word(payload).ok_or_else(|| wrong_size("WINDOW_UPDATE has not four octets"))? & MAX_WINDOW;
+                let by =
+                    word(payload).ok_or_else(|| wrong_size("a WINDOW_UPDATE frame must have 4 octets"))? & MAX_WINDOW;
                 match (by, stream) {
-                    (0, 0) => return Err(malformed("the connection's window grows by nothing")),
-                    (0, _) => return Err(Error::Stream(stream, Code::PROTOCOL_ERROR, "a window grows by nothing")),
+                    (0, 0) => {
+                        return Err(malformed(
+                            "a WINDOW_UPDATE frame for the connection has an increment of 0",
+                        ));
+                    }
+                    (0, _) => {
+                        return Err(Error::Stream(
+                            stream,
+                            Code::PROTOCOL_ERROR,
+                            "a WINDOW_UPDATE frame has an increment of 0",
+                        ));
+                    }
                     _ => Frame::WindowUpdate { stream, by },
                 }
             }
@@ -352,11 +365,11 @@ fn unpad(head: Head, payload: &[u8]) -> Result<(&[u8], u32), Error> {
     }
     let (&padding, rest) = payload
         .split_first()
-        .ok_or_else(|| wrong_size("a padded frame says not how much"))?;
+        .ok_or_else(|| wrong_size("a padded frame is too short for the length of its padding"))?;
     let length = rest
         .len()
         .checked_sub(padding.into())
-        .ok_or_else(|| malformed("a frame has more padding than octets"))?;
+        .ok_or_else(|| malformed("the padding of a frame is longer than its payload"))?;
     Ok((&rest[..length], u32::from(padding) + 1))
 }
 

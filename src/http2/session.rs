@@ -374,7 +374,7 @@ impl Session {
         self.now = now;
         let mut rest = input;
         if std::mem::take(&mut self.dribbled) {
-            let why = "windows are opened by a few bytes at a time";
+            let why = "too many WINDOW_UPDATE frames have a tiny increment";
             self.fail(Code::ENHANCE_YOUR_CALM, why, out, each);
         }
         if let Phase::Preface(had) = self.phase {
@@ -383,7 +383,7 @@ impl Session {
             if part != &PREFACE[had..had + count] {
                 self.fail(
                     Code::PROTOCOL_ERROR,
-                    "the connection does not begin with the preface",
+                    "the connection does not start with the HTTP/2 preface",
                     out,
                     each,
                 );
@@ -459,17 +459,17 @@ impl Session {
         let violation = |code, why| Err(Error::Connection(code, why));
         let most = self.told.iter().map(|told| told.max_frame_size);
         if head.length > most.fold(self.local.max_frame_size, u32::max) {
-            return violation(Code::FRAME_SIZE_ERROR, "a frame is longer than we take");
+            return violation(Code::FRAME_SIZE_ERROR, "a frame is longer than SETTINGS_MAX_FRAME_SIZE");
         }
         if self.phase == Phase::First {
             if head.kind != kind::SETTINGS || head.flags & flag::ACK != 0 {
-                return violation(Code::PROTOCOL_ERROR, "the first frame is not SETTINGS");
+                return violation(Code::PROTOCOL_ERROR, "the first frame must be SETTINGS");
             }
             self.phase = Phase::Open;
         }
         match &self.block {
             Some(block) if head.kind != kind::CONTINUATION || head.stream != block.stream => {
-                return violation(Code::PROTOCOL_ERROR, "a block of fields is interrupted");
+                return violation(Code::PROTOCOL_ERROR, "a header block is interrupted by another frame");
             }
             None if head.kind == kind::CONTINUATION => {
                 return violation(Code::PROTOCOL_ERROR, "CONTINUATION continues nothing");
@@ -479,7 +479,7 @@ impl Session {
         if head.kind == kind::DATA && i64::from(head.length) > self.receive {
             return violation(
                 Code::FLOW_CONTROL_ERROR,
-                "there are more data than the connection's window",
+                "the DATA frames exceed the window of the connection",
             );
         }
         Ok(())
@@ -549,7 +549,7 @@ impl Session {
             }
             Frame::Reset { stream, code } => {
                 if self.is_idle(stream) {
-                    return idle("RST_STREAM is of a stream that was never there");
+                    return idle("RST_STREAM for a stream that was never opened");
                 }
                 let Some(gone) = self.streams.remove(&stream) else {
                     return self.chatter(1);
@@ -610,7 +610,7 @@ impl Session {
         if self.chatter.spend(count, self.now) {
             return Ok(());
         }
-        let why = "there are too many frames that say nothing";
+        let why = "too many frames carry no data";
         Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why))
     }
 
@@ -618,7 +618,7 @@ impl Session {
         if self.resets.spend(1, self.now) {
             return Ok(());
         }
-        let why = "too many streams are reset";
+        let why = "too many streams were reset";
         Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why))
     }
 
@@ -677,7 +677,7 @@ impl Session {
                     });
                 }
                 if !self.malformed.spend(1, self.now) {
-                    let why = "too many frames are malformed";
+                    let why = "too many frames were malformed";
                     self.fail(Code::ENHANCE_YOUR_CALM, why, out, each);
                 }
             }

@@ -45,21 +45,21 @@ impl Settings {
         let wrong = |why| Err(Error::Connection(Code::PROTOCOL_ERROR, why));
         match number {
             setting::HEADER_TABLE_SIZE => self.header_table_size = value,
-            setting::ENABLE_PUSH if value > 1 => return wrong("SETTINGS_ENABLE_PUSH is neither 0 nor 1"),
+            setting::ENABLE_PUSH if value > 1 => return wrong("SETTINGS_ENABLE_PUSH must be 0 or 1"),
             setting::ENABLE_PUSH => self.enable_push = value == 1,
             setting::MAX_CONCURRENT_STREAMS => self.max_concurrent_streams = value,
             setting::INITIAL_WINDOW_SIZE if value > MAX_WINDOW => {
-                let why = "SETTINGS_INITIAL_WINDOW_SIZE is above 2^31-1";
+                let why = "SETTINGS_INITIAL_WINDOW_SIZE must not exceed 2^31-1";
                 return Err(Error::Connection(Code::FLOW_CONTROL_ERROR, why));
             }
             setting::INITIAL_WINDOW_SIZE => self.initial_window_size = value,
             setting::MAX_FRAME_SIZE if !(DEFAULT_MAX_FRAME..=MAX_FRAME).contains(&value) => {
-                return wrong("SETTINGS_MAX_FRAME_SIZE is not between 2^14 and 2^24-1");
+                return wrong("SETTINGS_MAX_FRAME_SIZE must be 2^14 to 2^24-1");
             }
             setting::MAX_FRAME_SIZE => self.max_frame_size = value,
             setting::MAX_HEADER_LIST_SIZE => self.max_header_list_size = value,
             setting::ENABLE_CONNECT_PROTOCOL if value > 1 || (value == 0 && self.enable_connect_protocol) => {
-                return wrong("SETTINGS_ENABLE_CONNECT_PROTOCOL is neither 0 nor 1, or taken back");
+                return wrong("SETTINGS_ENABLE_CONNECT_PROTOCOL must be 0 or 1, and must not change from 1 to 0");
             }
             setting::ENABLE_CONNECT_PROTOCOL => self.enable_connect_protocol = value == 1,
             _ => {}

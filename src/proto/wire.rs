@@ -18,7 +18,7 @@ pub enum WireType {
     Varint = 0,
     /// Eight bytes, little-endian.
     Fixed64 = 1,
-    /// A varint length and so many bytes.
+    /// A varint length and that many bytes.
     Length = 2,
     /// Fields up to the matching end tag.
     StartGroup = 3,
@@ -49,7 +49,7 @@ impl fmt::Display for WireError {
             Self::Truncated => "the input ends inside a value",
             Self::VarintTooLong => "a varint is longer than 10 bytes",
             Self::BadTag => "a tag has an unknown wire type or a field number out of range",
-            Self::UnexpectedEndGroup => "an end-group tag does not close the group it stands in",
+            Self::UnexpectedEndGroup => "an end-group tag does not match its group",
             Self::TooDeep => "messages are nested too deeply",
         })
     }
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
         self.bytes.len() - self.position
     }
 
-    /// The input between two positions, for keeping unknown fields as they came. Empty where the range is not within the input.
+    /// The input between two positions, for keeping unknown fields unchanged. Empty if the range is not within the input.
     #[inline]
     pub fn slice(&self, start: usize, end: usize) -> &'a [u8] {
         self.bytes.get(start..end).unwrap_or_default()
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A tag: field number and wire type. Number 0 is let through: whether it is legal is the schema's business.
+    /// A tag: field number and wire type. Number 0 is accepted: whether it is legal depends on the schema.
     #[inline]
     pub fn tag(&mut self) -> Result<(u32, WireType), WireError> {
         let tag = self.varint()?;
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Ok(u64::from_le_bytes(*bytes))
     }
 
-    /// A length and so many bytes, borrowed. The length is checked against the input before anything else happens.
+    /// A length and that many bytes, borrowed. The length is checked against the input before anything else happens.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], WireError> {
         let length = self.varint()?;

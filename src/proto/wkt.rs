@@ -1,4 +1,4 @@
-//! The well-known types: files that can be imported without being there.
+//! The well-known types: files that can be imported although they do not exist.
 
 use std::sync::OnceLock;
 

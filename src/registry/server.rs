@@ -392,7 +392,9 @@ impl Server {
         }
         if self.watches.len() >= self.limits.watches {
             let most = self.limits.watches;
-            return Err(Refusal::Full(format!("{most} watches wait already")));
+            return Err(Refusal::Full(format!(
+                "{most} watches are open already, which is the limit"
+            )));
         }
         let service: Arc<str> = match self.watched.get_key_value(request.service.as_str()) {
             Some((name, _)) => name.clone(),

@@ -121,13 +121,23 @@ impl State {
             return None;
         }
         if known.is_none() && self.services.len() >= limits.services {
-            return Some(format!("the registry knows {} services already", limits.services));
+            return Some(format!(
+                "the registry has {} services already, which is the limit",
+                limits.services
+            ));
         }
         if known.is_some_and(|service| service.instances.len() >= limits.instances_per_service) {
             let most = limits.instances_per_service;
-            return Some(format!("\"{service}\" has {most} instances already"));
+            return Some(format!(
+                "\"{service}\" has {most} instances already, which is the limit"
+            ));
         }
-        (self.count >= limits.instances).then(|| format!("the registry knows {} instances already", limits.instances))
+        (self.count >= limits.instances).then(|| {
+            format!(
+                "the registry has {} instances already, which is the limit",
+                limits.instances
+            )
+        })
     }
 
     /// Stores a registration. Returns the one that it replaces.

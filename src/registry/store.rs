@@ -186,7 +186,7 @@ impl<D: Disk> Store<D> {
     pub fn commit(&mut self, commit: &Commit) -> io::Result<()> {
         let done = match &commit.snapshot {
             Some(snapshot) => self.begin(snapshot),
-            None if self.broken => Err(io::Error::other("the journal cannot be added to after a failure")),
+            None if self.broken => Err(io::Error::other("the journal cannot be written to after a failure")),
             None => self.disk.append(&journal(self.generation), &commit.records),
         };
         self.broken = done.is_err();

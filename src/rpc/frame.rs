@@ -440,18 +440,23 @@ impl fmt::Display for ProtocolError {
         match *self {
             ProtocolError::NotRpc => write!(f, "the peer does not speak ironwire's RPC protocol"),
             ProtocolError::Tls => write!(f, "the peer speaks TLS, and this side has no option 'tls'"),
-            ProtocolError::Version(version) => write!(f, "the peer speaks version {version}, this side {VERSION}"),
+            ProtocolError::Version(version) => write!(
+                f,
+                "the peer speaks version {version} of the protocol, this side version {VERSION}"
+            ),
             ProtocolError::TooLarge { length, limit } => {
                 write!(f, "a frame of {length} bytes is above the limit of {limit}")
             }
             ProtocolError::TooShort { kind, length } => write!(f, "a frame of kind {kind} has only {length} bytes"),
-            ProtocolError::UnknownKind(kind) => write!(f, "there is no frame kind {kind}"),
-            ProtocolError::WrongDirection(kind) => write!(f, "a frame of kind {kind:?} from the wrong end"),
-            ProtocolError::UnknownFlags { kind, flags } => write!(f, "flags {flags:#04x} on a frame of kind {kind:?}"),
+            ProtocolError::UnknownKind(kind) => write!(f, "the frame kind {kind} does not exist"),
+            ProtocolError::WrongDirection(kind) => write!(f, "a frame of kind {kind:?} is not allowed from this side"),
+            ProtocolError::UnknownFlags { kind, flags } => {
+                write!(f, "a frame of kind {kind:?} has the unknown flags {flags:#04x}")
+            }
             ProtocolError::Unproven(kind) => {
                 write!(
                     f,
-                    "a frame of kind {kind:?} ahead of the proof that its sender knows the secret"
+                    "a frame of kind {kind:?} arrived before the proof that its sender knows the secret"
                 )
             }
             ProtocolError::BadBody { kind, length } => {

@@ -169,6 +169,7 @@ fn provider(suites: &[String], versions: (Version, Version)) -> Result<CryptoPro
     let mut provider = rustls::crypto::ring::default_provider();
     #[cfg(all(not(feature = "aws-lc-rs"), any(target_arch = "x86_64", target_arch = "aarch64")))]
     super::exchange::speed_up(&mut provider.kx_groups);
+    provider.cipher_suites = super::records::checked(provider.cipher_suites);
     if !suites.is_empty() {
         let known = std::mem::take(&mut provider.cipher_suites);
         let find = |name: &String| known.iter().find(|suite| suite_name(suite) == *name).copied();

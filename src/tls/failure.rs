@@ -23,7 +23,13 @@ impl Failure {
         };
         Failure {
             reason,
-            detail: error.to_string(),
+            detail: match error {
+                // The error of all records of a wrong type, see `records`.
+                Error::PeerMisbehaved(PeerMisbehaved::IllegalMiddleboxChangeCipherSpec) => {
+                    "peer sent a record that is not allowed here".into()
+                }
+                error => error.to_string(),
+            },
             foreign: is_foreign(error),
         }
     }
@@ -110,6 +116,7 @@ fn local_reason(error: &Error) -> &'static str {
         Error::NoCertificatesPresented => "peer did not return a certificate",
         Error::InvalidCertificate(CertificateError::BadSignature) => "bad signature",
         Error::InvalidCertificate(_) => "certificate verify failed",
+        Error::PeerMisbehaved(PeerMisbehaved::IllegalMiddleboxChangeCipherSpec) => "bad record type",
         Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => "wrong signature type",
         Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } | Error::PeerMisbehaved(_) => {
             "unexpected message"

@@ -17,6 +17,7 @@ mod hello;
 mod keys;
 mod names;
 mod path;
+mod records;
 mod session;
 mod sessions;
 mod stand_in;
@@ -24,6 +25,8 @@ mod stand_in;
 pub(crate) mod tests;
 #[cfg(test)]
 mod tests_hello;
+#[cfg(test)]
+mod tests_records;
 mod tickets;
 mod trust;
 

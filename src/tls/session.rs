@@ -484,7 +484,7 @@ impl Session {
     /// # Errors
     /// The message of `rustls`, or that the handshake is not complete.
     pub fn export(&self, length: usize, label: &[u8], context: Option<&[u8]>) -> Result<Vec<u8>, String> {
-        let connection = self.connection().ok_or("the handshake is not done")?;
+        let connection = self.connection().ok_or("the handshake is not complete")?;
         connection
             .export_keying_material(vec![0; length], label, context)
             .map_err(|error| error.to_string())

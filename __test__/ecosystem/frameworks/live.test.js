@@ -171,7 +171,7 @@ test('supertest, which listens by itself', async (t) => {
   await agent.post('/json').send({ b: 2 }).expect(201)
 })
 
-test('what an application hears of broken connections', async (t) => {
+test('events of an application for broken connections', async (t) => {
   const heard = []
   const app = express()
   app.get('/slow', (req, res) => {

@@ -5,13 +5,18 @@
 // removing listeners), as long as no subclass or listener has replaced any of it.
 
 const { AsyncResource } = require('node:async_hooks')
-const { http, net } = require('../../genuine.js')
+const { http, live, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
 const { admit, hide } = require('../../inherit.js')
+const { addRequests } = require('../../mocked.js')
+const { kRelease } = require('../symbols.js')
+const { replaced } = require('../../replaced.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
+const { addRequest: coreAdd, createConnection: coreCreate, keepSocketAlive: coreKeep, reuseSocket: coreReuse } = base
+const otherConnect = replaced(live.net, 'createConnection', () => require('../../net/index.js').createConnection)
 
 /** Node's default in milliseconds, for agents that do not have the option (before Node 24). */
 const KEEP_ALIVE_BUFFER = 1000
@@ -82,7 +87,11 @@ class PoolName {
 }
 
 Agent.prototype.createConnection = function createConnection(...args) {
-  if (core.kProxyConfig !== undefined && this?.[core.kProxyConfig]) return base.createConnection.apply(this, args)
+  // In newer versions of Node, core's looks up `net.createConnection` for each connection.
+  const isReplaced = base.createConnection !== coreCreate || otherConnect() !== undefined
+  if (isReplaced || (core.kProxyConfig !== undefined && this?.[core.kProxyConfig])) {
+    return base.createConnection.apply(this, args)
+  }
   const normalized = net._normalizeArgs(args)
   const [options] = normalized
   const socket = new ClientSocket(options)
@@ -112,7 +121,8 @@ function adopt(agent, socket, options) {
 
 Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   if (!req[kTakesParsed]) takePlain(req)
-  if (!isOrdinary(this, req, options)) return base.addRequest.call(this, req, options, ...legacy)
+  if (base.addRequest !== coreAdd || !isOrdinary(this, req, options))
+    return base.addRequest.call(this, req, options, ...legacy)
   const name = this[kName].get(this, options, req)
   this.sockets[name] ??= []
   const sockets = this.sockets[name]
@@ -141,11 +151,13 @@ Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   else requests.push(req)
 }
 
+addRequests.add(Agent.prototype.addRequest)
+
 /** A request of core's own class gets its socket as an ordinary one: our parser is detached first. */
 function takePlain(req) {
   const { onSocket } = req
   const value = function (socket, error) {
-    if (connectionOf(socket) !== undefined) socket.release()
+    if (connectionOf(socket) !== undefined) socket[kRelease]()
     return onSocket.call(this, socket, error)
   }
   Object.defineProperty(req, 'onSocket', { value, configurable: true, writable: true })
@@ -228,7 +240,9 @@ function stopUsing(agent, socket, name, options) {
 
 /** Prepares a socket for the pool as core does, but does not build the response's headers object to read one header. */
 Agent.prototype.keepSocketAlive = function keepSocketAlive(socket) {
-  if (connectionOf(socket) === undefined) return base.keepSocketAlive.call(this, socket)
+  if (connectionOf(socket) === undefined || base.keepSocketAlive !== coreKeep) {
+    return base.keepSocketAlive.call(this, socket)
+  }
   socket.setKeepAlive(true, this.keepAliveMsecs)
   socket.unref()
   let timeout = this.options.timeout || 0
@@ -261,7 +275,9 @@ function keepAliveOf(res) {
 }
 
 Agent.prototype.reuseSocket = function reuseSocket(socket, req) {
-  if (connectionOf(socket) === undefined) return base.reuseSocket.call(this, socket, req)
+  if (connectionOf(socket) === undefined || base.reuseSocket !== coreReuse) {
+    return base.reuseSocket.call(this, socket, req)
+  }
   req.reusedSocket = true
   socket.ref()
 }
@@ -274,7 +290,7 @@ let globalAgent
  * then.
  */
 function defaultAgent() {
-  if (http.globalAgent !== original) return undefined
+  if (http.globalAgent !== original || Object.getPrototypeOf(original) !== base) return undefined
   globalAgent ??= new Agent(original.options)
   return globalAgent
 }

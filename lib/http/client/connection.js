@@ -17,6 +17,7 @@ const { runTicks } = require('../../ticks.js')
 const constants = require('../../constants.js')
 const binding = require('../../../binding.js')
 const core = require('./core.js')
+const { kRelease, kSilence } = require('../symbols.js')
 
 const FastBuffer = Buffer[Symbol.species]
 const ERRORS = binding.httpErrors()
@@ -261,7 +262,7 @@ class ClientConnection extends Connection {
     }
     req.upgradeOrConnect = true
     socket.emit('agentRemove')
-    socket.release()
+    socket[kRelease]()
     socket._httpMessage = null
     socket.readableFlowing = null
     req.emit(event, res, socket, head)
@@ -289,7 +290,7 @@ class ClientConnection extends Connection {
     const { request: req, socket } = this
     this.ignoring = true
     this.request = this.resource = null
-    socket.silence()
+    socket[kSilence]()
     socket.destroy()
     if (req === null) return
     req.parser = null

@@ -12,6 +12,8 @@ const { Socket } = require('../../net/socket.js')
 const core = require('./core.js')
 const { kTakesParsed, connectionOf, isParsed, claim } = require('./socket.js')
 const { defaultAgent } = require('./agent.js')
+const { kRelease } = require('../symbols.js')
+const { intercepted } = require('../../replaced.js')
 
 const { ClientRequest: CoreRequest, OutgoingMessage } = genuine.http
 const { onSocket: coreOnSocket, _flush: coreFlush } = CoreRequest.prototype
@@ -46,8 +48,10 @@ Object.setPrototypeOf(ClientRequest, CoreRequest)
 const checked = new Map()
 
 ClientRequest.prototype.setHeader = function setHeader(name, value) {
+  const { setHeader: inherited } = OutgoingMessage.prototype
+  if (inherited !== coreSetHeader) return inherited.call(this, name, value)
   const known = checked.get(name)
-  if (known?.value === value && !this._header && OutgoingMessage.prototype.setHeader === coreSetHeader) {
+  if (known !== undefined && known.value === value && !this._header) {
     this[core.kOutHeaders] ??= { __proto__: null }
     this[core.kOutHeaders][known.lower] = [name, value]
     return this
@@ -65,7 +69,7 @@ ClientRequest.prototype.onSocket = function onSocket(socket, error) {
   if (error || CoreRequest.prototype.onSocket !== coreOnSocket) return coreOnSocket.call(this, socket, error)
   if ((this.insecureHTTPParser ?? LENIENT) || this.httpValidation !== undefined) {
     // Core handles every parser but the strict one.
-    if (connectionOf(socket) !== undefined) socket.release()
+    if (connectionOf(socket) !== undefined) socket[kRelease]()
     return coreOnSocket.call(this, socket)
   }
   const connection = claim(socket)
@@ -138,24 +142,20 @@ function onSent(req, connection, callback) {
   callback?.()
 }
 
-/**
- * Interceptors (nock, msw) put their own functions into node:http, and those are called. With `ironwire/register`, our
- * functions are in node:http themselves, and interceptors replace and call ours.
- */
-function interceptor(name) {
-  const { http, live, registered } = genuine
-  return registered || live.http[name] === http[name] ? undefined : live.http[name]
-}
+const { http: live } = genuine.live
+const otherRequest = intercepted(live, 'request', () => request)
+const otherGet = intercepted(live, 'get', () => get)
+const otherClass = intercepted(live, 'ClientRequest', () => ClientRequest)
 
 function request(input, options, callback) {
-  const replaced = interceptor('request')
+  const replaced = otherRequest()
   if (replaced !== undefined) return replaced(input, options, callback)
-  const Replaced = interceptor('ClientRequest') ?? ClientRequest
+  const Replaced = otherClass() ?? ClientRequest
   return new Replaced(input, options, callback)
 }
 
 function get(input, options, callback) {
-  const replaced = interceptor('get')
+  const replaced = otherGet()
   if (replaced !== undefined) return replaced(input, options, callback)
   const req = request(input, options, callback)
   req.end()

@@ -5,6 +5,8 @@
 const { Socket, attach, kHandle, kReinitializeHandle } = require('../../net/socket.js')
 const core = require('./core.js')
 const { ClientConnection } = require('./connection.js')
+const { kRelease, kSilence } = require('../symbols.js')
+const { kChangeHandle } = require('../../net/symbols.js')
 
 /** Set on requests that can use a socket whose responses are parsed below the stream. */
 const kTakesParsed = Symbol('takes parsed')
@@ -40,13 +42,17 @@ function connectionOf(socket) {
 
 const isParsed = (socket) => socket[kState] === PARSED
 
+/** Through these a program puts itself between a socket and its connection, as mocks of the network do (msw, nock). */
+const PATCHED = ['_read', '_writeGeneric', 'push', 'read']
+
 /**
  * Starts parsing below the stream and returns the connection. Returns undefined if the socket is not one of ours, or if
- * the program reads it.
+ * the program reads it or has replaced the methods that carry its data.
  */
 function claim(socket) {
   if (socket?.[kState] === PLAIN && socket._handle instanceof ClientConnection) {
     const { _handle: connection } = socket
+    if (PATCHED.some((method) => Object.hasOwn(socket, method))) return
     if (connection.bytesRead > 0 || socket.listenerCount('data') + socket.listenerCount('readable') > 0) return
     socket[kState] = PARSED
     connection.attach()
@@ -92,7 +98,7 @@ if (kReinitializeHandle !== undefined) {
 }
 
 /** Continues over another connection. */
-ClientSocket.prototype.changeHandle = function (connection, before) {
+ClientSocket.prototype[kChangeHandle] = function (connection, before) {
   attach(this, connection)
   if (this[kState] !== PARSED) return
   connection.attach()
@@ -100,13 +106,13 @@ ClientSocket.prototype.changeHandle = function (connection, before) {
 }
 
 /** Ignores the end of the connection, after an error. */
-ClientSocket.prototype.silence = function () {
+ClientSocket.prototype[kSilence] = function () {
   this.removeListener('end', onEnd)
   this.parser = null
 }
 
 /** Makes it an ordinary socket, for another protocol or for core's parser. */
-ClientSocket.prototype.release = function () {
+ClientSocket.prototype[kRelease] = function () {
   connectionOf(this)?.detach()
   this[kState] = RELEASED
   this.removeListener('error', onError)

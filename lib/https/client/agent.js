@@ -10,6 +10,7 @@ const { admit, inherit } = require('../../inherit.js')
 const { connectionOf } = require('../../http/client/socket.js')
 const { wishesOf } = require('../../tls/client.js')
 const { SecureSocket } = require('./socket.js')
+const { replaced } = require('../../replaced.js')
 
 const {
   https: { Agent: CoreAgent },
@@ -17,6 +18,7 @@ const {
 } = genuine
 const { prototype: base } = CoreAgent
 const { createConnection: coreCreate, getName: coreName } = base
+const otherConnect = replaced(require('node:tls'), 'connect', () => require('../../tls/index.js').connect)
 
 function Agent(options) {
   if (!(this instanceof Agent)) return new Agent(options)
@@ -92,7 +94,8 @@ function serverName(options, req) {
 }
 
 Agent.prototype.createConnection = function createConnection(port, host, given) {
-  if (base.createConnection !== coreCreate || this?.[core.kProxyConfig]) {
+  // Core's looks up `tls.connect` for each connection.
+  if (base.createConnection !== coreCreate || otherConnect() !== undefined || this?.[core.kProxyConfig]) {
     return base.createConnection.call(this, port, host, given)
   }
   const options = optionsOf(port, host, given)

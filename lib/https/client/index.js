@@ -5,6 +5,7 @@
 const { URL, urlToHttpOptions } = require('node:url')
 const genuine = require('../../genuine.js')
 const { ClientRequest } = require('../../http/client/request.js')
+const { intercepted } = require('../../replaced.js')
 const { Agent } = require('./agent.js')
 
 const { https } = genuine
@@ -28,16 +29,11 @@ function setGlobalAgent(value) {
   else live.globalAgent = value
 }
 
-/**
- * The function that an interceptor (nock, msw) has put into Node's module: it is called instead of ours. With
- * `ironwire/register`, our functions are in Node's module themselves, and interceptors replace and call ours.
- */
-function interceptor(name) {
-  return genuine.registered || live[name] === https[name] ? undefined : live[name]
-}
+const otherRequest = intercepted(live, 'request', () => request)
+const otherGet = intercepted(live, 'get', () => get)
 
 function request(...args) {
-  const replaced = interceptor('request')
+  const replaced = otherRequest()
   if (replaced !== undefined) return replaced(...args)
   let options = {}
   if (typeof args[0] === 'string') options = urlToHttpOptions(new URL(args.shift()))
@@ -63,7 +59,7 @@ const callers = {
 }
 
 function get(input, options, callback) {
-  const replaced = interceptor('get')
+  const replaced = otherGet()
   if (replaced !== undefined) return replaced(input, options, callback)
   const req = request(input, options, callback)
   req.end()

@@ -172,7 +172,7 @@ class Registry extends EventEmitter {
     // One warning each time the disk begins to fail.
     if (this.warned) return
     this.warned = true
-    const message = `The registry cannot write to ${this.options.folder}: ${error}. What it refuses because of that has not happened`
+    const message = `The registry cannot write to ${this.options.folder}: ${error}. Requests that it refuses because of this had no effect`
     this.warn('storageError', makeError(Error, 'IRONWIRE_REGISTRY_STORAGE', message))
   }
 

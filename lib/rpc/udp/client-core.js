@@ -204,7 +204,7 @@ class ClientCore {
     this.token = Buffer.from(read.token)
     // Requests in flight have the size and the slots that the previous server accepted.
     if (read.limit < this.serverLimit || read.window < this.serverWindow) {
-      this.host.lost('The server takes less than before')
+      this.host.lost('The server now accepts smaller or fewer calls than before')
       return Infinity
     }
     this.serverLimit = read.limit

@@ -8,13 +8,12 @@ const { Flag, Origin, FULL_VERSION, LENGTH_SIZE, FRAME_HEAD } = require('../prot
 const { status: Status } = require('../status')
 const { StatusError } = require('../errors')
 const { ServerCall } = require('../server-call')
-const { channels } = require('../channels')
+const { channels, publishesCalls } = require('../channels')
 const { increase } = require('../counts')
 const { now } = require('../tick')
 const { ANSWER_HEAD } = require('./datagram')
 const { DatagramOutgoing } = require('./outgoing')
 
-const { callStart } = channels.server
 /** Stands for a method whose name is not valid UTF-8. */
 const UNNAMED = { name: undefined, handler: null }
 
@@ -51,7 +50,7 @@ class DatagramSession extends Session {
     const call = new ServerCall(this, number, this.methodOf(name) ?? UNNAMED, body, now() + remaining)
     call.answered = true
     call.series.started++
-    if (callStart.hasSubscribers) this.publishStart(call)
+    if (publishesCalls(channels.server)) this.publishStart(call)
     increase(server.counts.refusals, limit)
     this.limitReached(limit)
     this.count(call, Status.RESOURCE_EXHAUSTED, null)

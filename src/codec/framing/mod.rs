@@ -46,16 +46,18 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::TooLarge { length, limit } => write!(f, "A message of {length} bytes is above the limit of {limit}"),
+            Error::TooLarge { length, limit } => {
+                write!(f, "A message of {length} bytes is above the limit of {limit}")
+            }
             Error::TooSmall { length, least } => {
                 write!(
                     f,
-                    "A length of {length} was received, and it counts {least} bytes besides the message"
+                    "The length is {length}, but it must be at least {least} to count the bytes around the message"
                 )
             }
             Error::Varint => f.write_str("The length of a message has more than ten bytes or 64 bits"),
-            Error::Cobs => f.write_str("A zero within a group of bytes: this is no COBS"),
-            Error::Slip(byte) => write!(f, "A byte 0x{byte:02x} behind an escape: this is no SLIP"),
+            Error::Cobs => f.write_str("Not valid COBS: a group of bytes contains a zero"),
+            Error::Slip(byte) => write!(f, "Not valid SLIP: the byte 0x{byte:02x} follows an escape"),
         }
     }
 }

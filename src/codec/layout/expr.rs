@@ -71,7 +71,7 @@ impl Scopes {
     pub fn integer(&mut self, ex: &Ex, structs: &Structs, enums: &[Enum]) -> Result<Expr, Error> {
         let expr = self.value(ex, structs, enums)?;
         if self.is_text(&expr, structs) {
-            return Err(Error::syntax(ex.position, "this is text, a number is wanted"));
+            return Err(Error::syntax(ex.position, "expected a number, found text"));
         }
         Ok(expr)
     }
@@ -81,7 +81,12 @@ impl Scopes {
         Ok(match &ex.kind {
             ExKind::Int(value) => match i64::try_from(*value) {
                 Ok(value) if (-SAFE..=SAFE).contains(&value) => Expr::Int(value),
-                _ => return Err(Error::syntax(position, "expressions have at most 53 bits")),
+                _ => {
+                    return Err(Error::syntax(
+                        position,
+                        "a number in an expression must fit into 53 bits",
+                    ));
+                }
             },
             ExKind::Str(bytes) => Expr::Text(text_of(bytes, position)?),
             ExKind::Name(path) => {
@@ -116,7 +121,7 @@ impl Scopes {
         let span = self.span(range, position)?;
         let single = range.from.is_some() && range.from == range.to;
         if !single && matches!(function, Function::Count | Function::OffsetOf | Function::Present) {
-            return Err(Error::syntax(position, "this is about one field"));
+            return Err(Error::syntax(position, "this function takes one field, not a range"));
         }
         let field = &self.last().fields[usize::from(span.from)];
         Ok(match function {
@@ -126,7 +131,7 @@ impl Scopes {
                     unmapped(&field.kind),
                     Kind::Array(..) | Kind::Text { .. } | Kind::Bytes(_)
                 ) {
-                    return Err(Error::syntax(position, "only arrays, text and bytes are counted"));
+                    return Err(Error::syntax(position, "only arrays, text and bytes have a count"));
                 }
                 Expr::Count(span.from)
             }
@@ -134,7 +139,7 @@ impl Scopes {
                 if field.place.is_some() {
                     return Err(Error::syntax(
                         position,
-                        "this lies where an offset says: its own is no other",
+                        "a field with an offset of its own cannot be used here",
                     ));
                 }
                 Expr::Offset(span.from)
@@ -143,7 +148,7 @@ impl Scopes {
             Function::Checksum(checksum) if checksum.bits() > 32 => {
                 return Err(Error::syntax(
                     position,
-                    "a checksum of 64 bits can only be a field's value as it is",
+                    "a checksum of 64 bits can only be the whole value of a field, not a part of an expression",
                 ));
             }
             Function::Checksum(checksum) => Expr::Sum(checksum, span),
@@ -157,12 +162,12 @@ impl Scopes {
             None => Ok(otherwise),
             Some(name) => scope
                 .index_of(name)
-                .ok_or_else(|| Error::syntax(position, format!("there is no field {name}"))),
+                .ok_or_else(|| Error::syntax(position, format!("unknown field {name}"))),
         };
         let from = index(&range.from, 0)?;
         let to = index(&range.to, scope.fields.len().saturating_sub(1))?;
         if from > to {
-            return Err(Error::syntax(position, "this range ends before it begins"));
+            return Err(Error::syntax(position, "a range must not end before it begins"));
         }
         for at in [from, to] {
             let field = &mut scope.fields[at];
@@ -172,7 +177,7 @@ impl Scopes {
                 .bits()
                 .is_some_and(|bits| if at == from { bits.at != 0 } else { !bits.last })
             {
-                return Err(Error::syntax(position, "a range is of whole bytes"));
+                return Err(Error::syntax(position, "a range must begin and end at whole bytes"));
             }
         }
         Ok(Span {
@@ -213,9 +218,9 @@ impl Scopes {
                 return Ok(outer);
             }
             if self.is_text_at(&outer, level - 1, structs) {
-                return Err(Error::syntax(position, "a struct within can see numbers only"));
+                return Err(Error::syntax(position, "only numbers can be passed to an inner struct"));
             }
-            self.need_known_at(&outer, level - 1, position, "what a struct within sees")?;
+            self.need_known_at(&outer, level - 1, position, "an argument of an inner struct")?;
             let scope = &mut self.stack[level];
             scope.params.push(name);
             scope.captured.push(outer);
@@ -227,7 +232,10 @@ impl Scopes {
         {
             return Ok(Expr::Int(value));
         }
-        Err(Error::syntax(position, format!("there is no field {name} before this")))
+        Err(Error::syntax(
+            position,
+            format!("unknown field {name}: only fields before this one can be used"),
+        ))
     }
 
     fn item_path(&mut self, path: &[String], position: Position, structs: &Structs) -> Result<Expr, Error> {
@@ -250,12 +258,12 @@ impl Scopes {
         let mut entered: Option<usize> = None;
         for name in path {
             let Kind::Struct(id, _) = kind else {
-                return Err(Error::syntax(position, format!("there is no field {name} in it")));
+                return Err(Error::syntax(position, format!("unknown field {name} of the struct")));
             };
             let Some(inner) = &structs[*id] else {
                 return Err(Error::syntax(
                     position,
-                    "a struct that contains itself cannot be looked into",
+                    "the fields of a struct that contains itself cannot be used in expressions",
                 ));
             };
             let Some(at) = inner
@@ -265,7 +273,7 @@ impl Scopes {
             else {
                 return Err(Error::syntax(
                     position,
-                    format!("there is no field {name} in {}", inner.name),
+                    format!("unknown field {name} of struct {}", inner.name),
                 ));
             };
             entered.get_or_insert(*id);
@@ -275,7 +283,7 @@ impl Scopes {
         if kind.integer().is_none() && !kind.is_text() {
             return Err(Error::syntax(
                 position,
-                "only integers and texts can be used in expressions",
+                "only integers and text can be used in expressions",
             ));
         }
         if let Some(id) = entered {
@@ -421,7 +429,7 @@ pub(super) enum Trouble {
     Wrong(&'static str),
 }
 
-const TOO_LARGE: Trouble = Trouble::Wrong("it comes to more than 53 bits");
+const TOO_LARGE: Trouble = Trouble::Wrong("the result does not fit into 53 bits");
 
 fn safe(value: i128) -> Result<i64, Trouble> {
     let bound = i128::from(SAFE);
@@ -509,7 +517,7 @@ fn binary(operator: Binary, left: i64, right: i64) -> Result<i64, Trouble> {
         Binary::Add => safe(wide_left + wide_right),
         Binary::Sub => safe(wide_left - wide_right),
         Binary::Mul => safe(wide_left * wide_right),
-        Binary::Div | Binary::Rem if right == 0 => Err(Trouble::Wrong("it divides by 0")),
+        Binary::Div | Binary::Rem if right == 0 => Err(Trouble::Wrong("a division by 0")),
         Binary::Div => Ok(left / right),
         Binary::Rem => Ok(left % right),
         Binary::And => Ok(left & right),
@@ -517,7 +525,7 @@ fn binary(operator: Binary, left: i64, right: i64) -> Result<i64, Trouble> {
         Binary::Xor => safe(wide_left ^ wide_right),
         Binary::Shl if (0..=52).contains(&right) => safe(wide_left << right),
         Binary::Shr if (0..=52).contains(&right) => Ok(left >> right),
-        Binary::Shl | Binary::Shr => Err(Trouble::Wrong("it shifts by less than 0 or more than 52 bits")),
+        Binary::Shl | Binary::Shr => Err(Trouble::Wrong("a shift must be by 0 to 52 bits")),
         Binary::Eq => flag(left == right),
         Binary::Ne => flag(left != right),
         Binary::Lt => flag(left < right),

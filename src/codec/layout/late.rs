@@ -36,7 +36,7 @@ impl<S: Source> Writer<'_, S> {
             if let Some(wanted) = self.evaluate(frame, &expr)?
                 && wanted != actual
             {
-                let message = format!("has a length of {actual}, where the layout says {wanted}");
+                let message = format!("must have a length of {wanted}, but has {actual}");
                 self.culprit = frame.values[at].clone();
                 return Err(self.named(frame.id, at, self.error(Code::Value, message)));
             }
@@ -108,10 +108,7 @@ impl<S: Source> Writer<'_, S> {
     pub(super) fn patch_varying(&mut self, prefix: &Kind, start: usize, value: i128) -> Outcome<(), S::Foreign> {
         let (_, max) = prefix.range().unwrap_or_default();
         if value > max {
-            return Err(self.error(
-                Code::Value,
-                format!("takes {value} bytes, and its size is at most {max}"),
-            ));
+            return Err(self.error(Code::Value, format!("must take at most {max} bytes, but takes {value}")));
         }
         if let Kind::Varint(varint) = prefix {
             let (_, size) = varint_bytes(*varint, value);

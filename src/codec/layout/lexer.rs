@@ -72,12 +72,12 @@ impl Lexer<'_> {
             '"' => Token::Str(self.quoted('"')?),
             '`' => {
                 let name = String::from_utf8(self.quoted('`')?);
-                Token::Quoted(name.map_err(|_| Error::syntax(position, "a name must be text"))?)
+                Token::Quoted(name.map_err(|_| Error::syntax(position, "a name must be valid UTF-8"))?)
             }
             '\'' => {
                 let bytes = self.quoted('\'')?;
                 if bytes.is_empty() || bytes.len() > 6 {
-                    return Err(Error::syntax(position, "a character constant has 1 to 6 bytes"));
+                    return Err(Error::syntax(position, "a character constant must have 1 to 6 bytes"));
                 }
                 Token::Int(bytes.iter().fold(0, |all, &byte| all << 8 | i128::from(byte)))
             }
@@ -93,7 +93,7 @@ impl Lexer<'_> {
             }
             other => {
                 let Some(symbol) = SYMBOLS.into_iter().find(|symbol| self.rest().starts_with(symbol)) else {
-                    return Err(self.error(format!("there is no {other:?} in a layout")));
+                    return Err(self.error(format!("unexpected character {other:?}")));
                 };
                 self.at += symbol.len();
                 Token::Symbol(symbol)
@@ -110,7 +110,7 @@ impl Lexer<'_> {
                 self.at += rest.find('\n').unwrap_or(rest.len());
             } else if rest.starts_with("/*") {
                 let Some(end) = rest.find("*/") else {
-                    return Err(self.error("this comment has no end"));
+                    return Err(self.error("the end of this comment is missing"));
                 };
                 let stop = self.at + end + 2;
                 while self.at < stop {
@@ -151,14 +151,14 @@ impl Lexer<'_> {
             Ok(value) if value <= i128::from(u64::MAX) => Ok(Token::Int(value)),
             _ => Err(Error::syntax(
                 position,
-                format!("{text} is no integer of at most 64 bits"),
+                format!("{text} is not an integer of at most 64 bits"),
             )),
         }
     }
 
     fn quoted(&mut self, quote: char) -> Result<Vec<u8>, Error> {
         let position = self.position();
-        let unclosed = || Error::syntax(position, format!("there is no {quote} at the end of this"));
+        let unclosed = || Error::syntax(position, format!("the {quote} at the end of this is missing"));
         self.step();
         let mut bytes = Vec::new();
         // In names, characters are UTF-8; elsewhere, `\x89` and the like are single bytes.
@@ -174,7 +174,7 @@ impl Lexer<'_> {
                     '0' => bytes.push(0),
                     'x' => {
                         let digits = self.rest().get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
-                        bytes.push(digits.ok_or_else(|| self.error("\\x wants two hexadecimal digits"))?);
+                        bytes.push(digits.ok_or_else(|| self.error("\\x must be followed by two hexadecimal digits"))?);
                         self.at += 2;
                     }
                     'u' => {
@@ -182,13 +182,13 @@ impl Lexer<'_> {
                         let end = rest.find('}').filter(|_| rest.starts_with('{'));
                         let digits = end.and_then(|end| u32::from_str_radix(&rest[1..end], 16).ok());
                         let Some(c) = digits.and_then(char::from_u32) else {
-                            return Err(self.error("\\u wants a character's number in braces"));
+                            return Err(self.error("\\u must be followed by the number of a character in braces"));
                         };
                         self.at += end.unwrap_or(0) + 1;
                         push(&mut bytes, c);
                     }
                     c @ ('\\' | '"' | '\'' | '`') => push(&mut bytes, c),
-                    c => return Err(self.error(format!("there is no escape \\{c}"))),
+                    c => return Err(self.error(format!("unknown escape sequence \\{c}"))),
                 },
                 c => push(&mut bytes, c),
             }

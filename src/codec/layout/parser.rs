@@ -136,7 +136,7 @@ impl Parser {
         if self.depth > DEPTH {
             return Err(Error::limit(
                 Some(self.position()),
-                format!("more than {DEPTH} levels within each other"),
+                format!("nested deeper than {DEPTH} levels"),
             ));
         }
         let result = parse(self);
@@ -541,7 +541,7 @@ impl Parser {
             "present" => Function::Present,
             _ => match Checksum::by_name(name) {
                 Some(checksum) => Function::Checksum(checksum),
-                None => return Err(Error::syntax(position, format!("there is no function {name:?}"))),
+                None => return Err(Error::syntax(position, format!("unknown function {name:?}"))),
             },
         };
         self.expect("(")?;

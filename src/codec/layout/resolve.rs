@@ -29,7 +29,10 @@ pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
     if total > limits.text as usize {
         return Err(Error::limit(
             None,
-            format!("the layout has {total} bytes of text, the limit is {}", limits.text),
+            format!(
+                "the text of the layout has {total} bytes, more than the limit of {}",
+                limits.text
+            ),
         ));
     }
     let mut files = HashMap::new();
@@ -67,7 +70,7 @@ pub fn compile(sources: &[Source], limits: Limits) -> Result<Layout, Error> {
         let name = &layout.root().name;
         return Err(Error::syntax(
             (1, 1),
-            format!("{name} has parameters, and cannot stand by itself"),
+            format!("{name} has parameters, so it cannot be the record itself"),
         ));
     }
     sizes::measure(&mut layout);
@@ -85,7 +88,7 @@ fn check_paths(layout: &Layout) -> Result<(), Error> {
         {
             return Err(Error::syntax(
                 (1, 1),
-                "a struct that contains itself cannot be looked into",
+                "the fields of a struct that contains itself cannot be used in expressions",
             ));
         }
     }
@@ -108,8 +111,7 @@ fn check_moves(layout: &Layout) -> Result<(), Error> {
     }
     match moves {
         Some(field) if depends => {
-            let message =
-                "a size that is a varint cannot be where offsets or alignment are: it moves what comes after it";
+            let message = "a varint that holds a size cannot be used with offsets or alignment: its own length moves the fields after it";
             let error = Error::syntax((1, 1), message);
             Err(match &field.name {
                 Some(name) => error.within(|| Step::Field(name.clone())),
@@ -139,16 +141,16 @@ impl Resolver<'_> {
     pub(super) fn file(&self, source: u32, position: Position) -> Resolved<&'_ (File, Option<String>)> {
         self.files
             .get(&source)
-            .ok_or_else(|| Error::syntax(position, format!("there is no layout({source})")))
+            .ok_or_else(|| Error::syntax(position, format!("unknown layout({source})")))
     }
 
     pub(super) fn root(&mut self, source: u32, position: Position) -> Resolved<usize> {
         let Some(name) = self.file(source, position)?.1.clone() else {
-            return Err(Error::syntax(position, "there is no struct in it"));
+            return Err(Error::syntax(position, "the layout has no struct"));
         };
         match self.structure(source, &name)? {
             Some(id) => Ok(id),
-            None => Err(Error::syntax(position, format!("there is no struct {name}"))),
+            None => Err(Error::syntax(position, format!("unknown struct {name}"))),
         }
     }
 
@@ -164,7 +166,10 @@ impl Resolver<'_> {
         let mut found = file.structs.iter().filter(|decl| decl.name == name);
         let Some(decl) = found.next() else { return Ok(None) };
         if let Some(again) = found.next() {
-            return Err(Error::syntax(again.position, format!("struct {name} is there already")));
+            return Err(Error::syntax(
+                again.position,
+                format!("struct {name} is already defined"),
+            ));
         }
         let id = self.structs.len();
         self.structs.push(None);
@@ -181,7 +186,7 @@ impl Resolver<'_> {
         if self.depth > DEPTH {
             return Err(Error::limit(
                 Some(decl.position),
-                format!("structs are more than {DEPTH} deep"),
+                format!("structs are nested deeper than {DEPTH}"),
             ));
         }
         self.scopes.enter(decl.params.clone(), inline);
@@ -239,7 +244,7 @@ impl Resolver<'_> {
         if let Some(name) = &member.name
             && self.scopes.last().index_of(name).is_some()
         {
-            return Err(Error::syntax(position, "this name is there already"));
+            return Err(Error::syntax(position, "a field of this name is already defined"));
         }
         let aligned = run.bits.is_multiple_of(8);
         let context = Context {
@@ -264,11 +269,14 @@ impl Resolver<'_> {
             .map(|len| self.length(len, &context, None))
             .transpose()?;
         if matches!(area, Some(Length::Until(_) | Length::UntilItem(_) | Length::Rest)) {
-            return Err(Error::syntax(position, "a size is an expression or a number before it"));
+            return Err(Error::syntax(
+                position,
+                "a size must be an expression or an integer type",
+            ));
         }
         if let Some(bits) = kind.bits_mut() {
             if condition.is_some() || place.is_some() || area.is_some() {
-                let message = "bits have no condition, offset or size of their own: put them into a struct";
+                let message = "a bit field cannot have a condition, offset or size: put it into a struct";
                 return Err(Error::syntax(position, message));
             }
             run.add(self.scopes.last(), bits);
@@ -276,7 +284,7 @@ impl Resolver<'_> {
             run.close(self.scopes.last(), Some(position))?;
         }
         if member.value.is_some() && !matches!(kind, Kind::Text { .. } | Kind::Bytes(_)) && kind.integer().is_none() {
-            return Err(Error::syntax(position, "only integers and texts can be computed"));
+            return Err(Error::syntax(position, "only integers and text can be computed"));
         }
         if member.name.is_none() && member.value.is_none() && !is_nameless(&kind) {
             return Err(Error::syntax(position, "a field without a name must have a value"));
@@ -309,12 +317,12 @@ impl Resolver<'_> {
         };
         if is_text {
             let ExKind::Str(bytes) = &ex.kind else {
-                return Err(Error::syntax(position, "the value of text is a string"));
+                return Err(Error::syntax(position, "the value of a text field must be a string"));
             };
             return Ok(Given::Text(text_of(bytes, position)?));
         }
         let Some((min, max)) = range else {
-            return Err(Error::syntax(position, "only integers and texts can be computed"));
+            return Err(Error::syntax(position, "only integers and text can be computed"));
         };
         if let ExKind::Call(Function::Checksum(checksum), range) = &ex.kind {
             let span = self.scopes.span(range, position)?;
@@ -340,7 +348,7 @@ impl Resolver<'_> {
             if value < min || value > max {
                 return Err(Error::syntax(
                     position,
-                    format!("{value} is not within {min} and {max}"),
+                    format!("{value} must be >= {min} and <= {max}"),
                 ));
             }
             return Ok(Given::Int(value));
@@ -356,7 +364,7 @@ impl Resolver<'_> {
         if unordered {
             return Err(Error::syntax(
                 position,
-                "a computed field can ask for those computed before it only",
+                "a computed field can only use computed fields before it",
             ));
         }
         // Values in nested structs are known when those are written, and the presence of a field when it is reached.
@@ -409,11 +417,11 @@ impl Resolver<'_> {
                 if item.bits().is_some() {
                     return Err(Error::syntax(
                         (0, 0),
-                        "an array cannot be of bits: put them into a struct",
+                        "an array cannot have bit fields as items: put them into a struct",
                     ));
                 }
                 if matches!(item, Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..)) {
-                    return Err(Error::syntax((0, 0), "an array must be of values"));
+                    return Err(Error::syntax((0, 0), "the items of an array must have a value"));
                 }
                 let length = self.length(length, &inner, Some(&item))?;
                 Ok(Kind::Array(Box::new(item), length))
@@ -427,12 +435,15 @@ impl Resolver<'_> {
             Type::Align(to, fill) => {
                 let to_value = constant(to).filter(|to| (1..=1 << 20).contains(to));
                 let Some(to_value) = to_value else {
-                    return Err(Error::syntax(to.position, "an alignment is a number from 1 to 1048576"));
+                    return Err(Error::syntax(
+                        to.position,
+                        "an alignment must be a number from 1 to 1048576",
+                    ));
                 };
                 let fill = fill
                     .as_ref()
                     .map_or(Some(0), |fill| constant(fill).and_then(|v| u8::try_from(v).ok()));
-                let fill = fill.ok_or_else(|| Error::syntax(to.position, "what fills up is a byte"))?;
+                let fill = fill.ok_or_else(|| Error::syntax(to.position, "a fill must be a byte, from 0 to 255"))?;
                 Ok(Kind::Align(to_value as u32, fill))
             }
         }
@@ -441,17 +452,23 @@ impl Resolver<'_> {
     pub(super) fn enumeration(&mut self, context: &Context, decl: &EnumDecl) -> Resolved<(usize, Kind)> {
         let base = self.kind(&decl.base, context)?;
         let Some((min, max)) = base.integer().and_then(|base| base.range()) else {
-            return Err(Error::syntax(decl.position, "an enum is of integers"));
+            return Err(Error::syntax(
+                decl.position,
+                "the type of an enum must be an integer type",
+            ));
         };
         let safe = i128::from(SAFE);
         let mut values: Vec<(Box<str>, i64)> = Vec::new();
         let mut names = std::collections::HashSet::new();
         for (name, value) in &decl.values {
             if *value < min.max(-safe) || *value > max.min(safe) {
-                return Err(Error::syntax(decl.position, format!("{name} = {value} does not fit")));
+                return Err(Error::syntax(
+                    decl.position,
+                    format!("{name} = {value} does not fit into the type of the enum"),
+                ));
             }
             if !names.insert(name.as_str()) {
-                return Err(Error::syntax(decl.position, format!("{name} is there already")));
+                return Err(Error::syntax(decl.position, format!("{name} is already defined")));
             }
             values.push((name.as_str().into(), *value as i64));
         }
@@ -471,13 +488,13 @@ impl Resolver<'_> {
         if params != args.len() {
             return Err(Error::syntax(
                 position,
-                format!("it takes {params} arguments, not {}", args.len()),
+                format!("expected {params} arguments, found {}", args.len()),
             ));
         }
         let mut given = Vec::new();
         for arg in args {
             let Len::Expr(ex) = arg else {
-                return Err(Error::syntax(position, "an argument is an expression"));
+                return Err(Error::syntax(position, "an argument must be an expression"));
             };
             given.push(self.known(ex, "an argument")?);
         }
@@ -495,7 +512,7 @@ impl Resolver<'_> {
 
     pub(super) fn switch(&mut self, switch: &Switch, context: &Context) -> Resolved<Kind> {
         let on = self.scopes.value(&switch.on, &self.structs, &self.enums)?;
-        let on = self.not_late(on, switch.on.position, "what a switch is on")?;
+        let on = self.not_late(on, switch.on.position, "the value of a switch")?;
         let is_text = self.scopes.is_text(&on, &self.structs);
         let names = self.scopes.enum_of(&on, &self.structs);
         let inner = Context {
@@ -515,7 +532,7 @@ impl Resolver<'_> {
                     tags.push(Tag::Text(match (&label.from.kind, &label.to) {
                         (ExKind::Str(bytes), None) => text_of(bytes, position)?,
                         (ExKind::Name(path), None) if path.len() == 1 => path[0].as_str().into(),
-                        _ => return Err(Error::syntax(position, "the tags of text are strings")),
+                        _ => return Err(Error::syntax(position, "the cases of a switch on text must be strings")),
                     }));
                     continue;
                 }
@@ -531,7 +548,8 @@ impl Resolver<'_> {
                     {
                         return Ok(value);
                     }
-                    constant(ex).ok_or_else(|| Error::syntax(ex.position, "a tag is a number, or a name of its enum"))
+                    constant(ex)
+                        .ok_or_else(|| Error::syntax(ex.position, "a case must be a number, or a name of the enum"))
                 };
                 let from = value(&label.from)?;
                 let to = label.to.as_ref().map_or(Ok(from), value)?;
@@ -548,10 +566,10 @@ impl Resolver<'_> {
     pub(super) fn alternative(&mut self, ty: &Type, context: &Context) -> Resolved<Kind> {
         let kind = self.kind(ty, context)?;
         match kind {
-            Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..) => Err(Error::syntax((0, 0), "a case must be a value")),
+            Kind::Magic(_) | Kind::Pad(_) | Kind::Align(..) => Err(Error::syntax((0, 0), "a case must have a value")),
             _ if kind.bits().is_some() => Err(Error::syntax(
                 (0, 0),
-                "a case cannot be of bits: put them into a struct",
+                "a case cannot be a bit field: put it into a struct",
             )),
             _ => Ok(kind),
         }
@@ -637,6 +655,9 @@ impl Run {
 pub(super) fn text_of(bytes: &[u8], position: Position) -> Resolved<Box<str>> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.into()),
-        Err(_) => Err(Error::syntax(position, "this string is no text: use magic for bytes")),
+        Err(_) => Err(Error::syntax(
+            position,
+            "this string is not valid UTF-8: use magic for bytes",
+        )),
     }
 }

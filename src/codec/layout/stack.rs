@@ -21,7 +21,7 @@ pub fn with_room<T>(work: impl FnOnce() -> T) -> T {
 /// if structs that contain themselves exceed the limit, which `depth` counts.
 pub(super) fn descend(structure: &Struct, limits: &Limits, depth: &mut u32) -> Result<(), String> {
     if !has_room() {
-        return Err("there is no more room on the stack".into());
+        return Err("the stack is too small for this call".into());
     }
     if structure.recursive {
         *depth += 1;

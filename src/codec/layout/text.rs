@@ -27,7 +27,7 @@ pub(super) fn decode(encoding: Encoding, bytes: &[u8]) -> Result<String, Refusal
                 _ => u16::from_be_bytes([pair[0], pair[1]]),
             };
             let units: Vec<u16> = bytes.chunks_exact(2).map(unit).collect();
-            String::from_utf16(&units).map_err(|_| "it is not UTF-16: it has half a surrogate pair")
+            String::from_utf16(&units).map_err(|_| "it is not UTF-16: it has a lone surrogate")
         }
         Encoding::Hex => Ok(hex_simd::encode_to_string(bytes, hex_simd::AsciiCase::Lower)),
         Encoding::Base64 => Ok(base64_simd::STANDARD.encode_to_string(bytes)),
@@ -40,16 +40,16 @@ pub(super) fn encode(encoding: Encoding, text: &str) -> Result<Vec<u8>, Refusal>
         Encoding::Utf8 => Ok(text.as_bytes().into()),
         Encoding::Latin1 => text
             .chars()
-            .map(|c| u8::try_from(c).map_err(|_| "must have characters below U+0100 only"))
+            .map(|c| u8::try_from(c).map_err(|_| "must only have characters below U+0100"))
             .collect(),
         Encoding::Ascii if text.is_ascii() => Ok(text.as_bytes().into()),
-        Encoding::Ascii => Err("must have ASCII characters only"),
+        Encoding::Ascii => Err("must only have ASCII characters"),
         Encoding::Utf16le => Ok(text.encode_utf16().flat_map(u16::to_le_bytes).collect()),
         Encoding::Utf16be => Ok(text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
-        Encoding::Hex => hex_simd::decode_to_vec(text).map_err(|_| "must be hexadecimal digits, two a byte"),
+        Encoding::Hex => hex_simd::decode_to_vec(text).map_err(|_| "must be hexadecimal digits, two for each byte"),
         Encoding::Base64 => {
             let bytes = base64_simd::STANDARD.decode_to_vec(text);
-            bytes.map_err(|_| "must be base64, with what pads it")
+            bytes.map_err(|_| "must be base64 with padding")
         }
     }
 }

@@ -41,7 +41,7 @@ impl Resolver<'_> {
             };
             return Ok(Kind::Enum(id, Box::new(base)));
         }
-        Err(Error::syntax(position, format!("there is no type {name}")))
+        Err(Error::syntax(position, format!("unknown type {name}")))
     }
 
     /// Resolves a built-in type.
@@ -76,7 +76,7 @@ impl Resolver<'_> {
             let Some(max) = max.filter(|max| (1..=10).contains(max)) else {
                 return Err(Error::syntax(
                     position,
-                    format!("{name} may have a number of bytes, from 1 to 10"),
+                    format!("the argument of {name} must be its maximum number of bytes, from 1 to 10"),
                 ));
             };
             return Ok(Some(Kind::Varint(Varint {
@@ -91,11 +91,12 @@ impl Resolver<'_> {
                 [length] => (self.length(length, context, None)?, Some(0)),
                 [length, Len::Expr(fill)] => {
                     let byte = constant(fill).and_then(|fill| u8::try_from(fill).ok());
-                    let byte = byte.ok_or_else(|| Error::syntax(fill.position, "what fills up is a byte"))?;
+                    let byte =
+                        byte.ok_or_else(|| Error::syntax(fill.position, "a fill must be a byte, from 0 to 255"))?;
                     (self.length(length, context, None)?, Some(byte))
                 }
                 _ => {
-                    let message = format!("{name} wants a length: a number, a type, until 0, or rest");
+                    let message = format!("{name} needs a length: a number, a type, until 0, or rest");
                     return Err(Error::syntax(position, message));
                 }
             };
@@ -157,11 +158,11 @@ impl Resolver<'_> {
                             matches!(unit, [Len::Expr(Ex { kind: ExKind::Name(unit), .. })] if unit[..] == ["ms"]);
                         (base, if millis { 1 } else { 1000 })
                     }
-                    _ => return Err(Error::syntax(position, "unixtime wants an integer's type, and s or ms")),
+                    _ => return Err(Error::syntax(position, "unixtime needs an integer type, and s or ms")),
                 };
                 let base = self.kind(&base, context)?;
                 if base.integer().is_none() {
-                    return Err(Error::syntax(position, "unixtime is of integers"));
+                    return Err(Error::syntax(position, "the type of unixtime must be an integer type"));
                 }
                 Ok(Some(Kind::Time(Box::new(base), unit)))
             }
@@ -181,7 +182,7 @@ impl Resolver<'_> {
                 if let Expr::Int(count) = expr
                     && count < 0
                 {
-                    return Err(Error::syntax(ex.position, "a length is not negative"));
+                    return Err(Error::syntax(ex.position, "a length must not be negative"));
                 }
                 Ok(Length::Expr(expr))
             }
@@ -189,7 +190,10 @@ impl Resolver<'_> {
                 let kind = self.kind(ty, &context)?;
                 match kind {
                     Kind::Int(_) | Kind::Varint(_) => Ok(Length::Prefix(Box::new(kind))),
-                    _ => Err(Error::syntax((0, 0), "a length is an integer of whole bytes")),
+                    _ => Err(Error::syntax(
+                        (0, 0),
+                        "the type of a length must be an integer type of whole bytes",
+                    )),
                 }
             }
             Len::Until(ex) => {
@@ -201,13 +205,13 @@ impl Resolver<'_> {
                         }),
                     };
                     if !fits {
-                        let message = "what ends this must be a value of its items, or a byte";
+                        let message = "the value after until must be one of the item's type, or a byte";
                         return Err(Error::syntax(ex.position, message));
                     }
                     return Ok(Length::Until(value));
                 }
                 let Some(item) = item else {
-                    return Err(Error::syntax(ex.position, "text and bytes end at a byte"));
+                    return Err(Error::syntax(ex.position, "text and bytes can only end at a byte"));
                 };
                 let expr = self
                     .scopes
@@ -215,7 +219,7 @@ impl Resolver<'_> {
                 Ok(Length::UntilItem(self.not_late(
                     expr,
                     ex.position,
-                    "what ends an array",
+                    "the value that ends an array",
                 )?))
             }
         }
@@ -281,7 +285,7 @@ pub(super) fn number(name: &str, position: Position, context: &Context) -> Resol
             {
                 return Err(Error::syntax(
                     position,
-                    format!("bits have the order of their struct: u{width}"),
+                    format!("a bit field takes the byte order of its struct: write u{width}"),
                 ));
             }
             Ok(Some(bits(width, signed, context)))

@@ -63,16 +63,21 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Truncated => f.write_str("a block of fields ends within one"),
-            Error::Integer => f.write_str("an integer in a block of fields is too large"),
-            Error::Huffman => f.write_str("a string in a block of fields is no Huffman code"),
-            Error::Index(index) => write!(f, "a block of fields refers to field {index}, which there is not"),
+            Error::Truncated => f.write_str("a header block ends inside a field"),
+            Error::Integer => f.write_str("an integer in a header block is too large"),
+            Error::Huffman => f.write_str("a string in a header block is not valid Huffman code"),
+            Error::Index(index) => write!(
+                f,
+                "a header block refers to the table entry {index}, which does not exist"
+            ),
             Error::TableSize(size) => write!(
                 f,
-                "the table of fields would have {size} bytes, more than was announced"
+                "the size {size} of the header table exceeds SETTINGS_HEADER_TABLE_SIZE"
             ),
-            Error::LateTableSize => f.write_str("the size of the table of fields changes within a block"),
-            Error::NoTableSize => f.write_str("the table of fields is not made as small as was announced"),
+            Error::LateTableSize => {
+                f.write_str("a change of the header table's size must be at the start of a header block")
+            }
+            Error::NoTableSize => f.write_str("the header table was not reduced to the new SETTINGS_HEADER_TABLE_SIZE"),
         }
     }
 }

@@ -16,7 +16,7 @@ impl Session {
     ) -> Result<(), Error> {
         let passed_over = !self.streams.contains_key(&id) && self.is_passed_over(id);
         if self.is_idle(id) && !passed_over {
-            return idle("DATA are of a stream that was never there");
+            return idle("DATA for a stream that was never opened");
         }
         let length = data.len() as u32 + padding;
         // The connection's window gets back all data at once, also those of a paused stream: otherwise one stream could
@@ -31,7 +31,7 @@ impl Session {
         let closed = Err(Error::Stream(
             id,
             Code::STREAM_CLOSED,
-            "DATA come behind a stream's end",
+            "DATA after the end of the stream",
         ));
         let Some(stream) = self.streams.get_mut(&id) else {
             // Many streams may have been reset at the same time, with data still on their way.
@@ -46,10 +46,13 @@ impl Session {
         }
         let failed = |code, why| Err(Error::Stream(id, code, why));
         if i64::from(length) > stream.receive {
-            return failed(Code::FLOW_CONTROL_ERROR, "there are more data than the stream's window");
+            return failed(
+                Code::FLOW_CONTROL_ERROR,
+                "the DATA frames exceed the window of the stream",
+            );
         }
         if self.role == Role::Client && !stream.answered {
-            return failed(Code::PROTOCOL_ERROR, "a response begins with DATA");
+            return failed(Code::PROTOCOL_ERROR, "a response begins with DATA instead of HEADERS");
         }
         stream.receive -= i64::from(length);
         stream.received += data.len() as u64;
@@ -59,7 +62,10 @@ impl Session {
             None => true,
         };
         if !right || stream.bodiless && stream.received > 0 {
-            return failed(Code::PROTOCOL_ERROR, "a body is not as long as its content-length says");
+            return failed(
+                Code::PROTOCOL_ERROR,
+                "the length of a body differs from its content-length",
+            );
         }
         let mut credit = padding;
         if stream.paused {
@@ -150,20 +156,20 @@ impl Session {
             return Ok(());
         }
         if self.is_ours(id) {
-            let why = "HEADERS open a stream whose number is not the peer's";
+            let why = "HEADERS for a stream number that the peer must not open";
             return wrong(Code::PROTOCOL_ERROR, why);
         }
         if self.role == Role::Client {
-            return wrong(Code::PROTOCOL_ERROR, "a server opens a stream without PUSH_PROMISE");
+            return wrong(Code::PROTOCOL_ERROR, "a server opened a stream without PUSH_PROMISE");
         }
         if self.is_idle(id) {
             return Ok(());
         }
         match self.past(id) {
-            Some(_) => wrong(Code::STREAM_CLOSED, "HEADERS come behind a stream's end"),
+            Some(_) => wrong(Code::STREAM_CLOSED, "HEADERS after the end of the stream"),
             None => wrong(
                 Code::PROTOCOL_ERROR,
-                "streams are not opened in the order of their numbers",
+                "streams must be opened in ascending order of their numbers",
             ),
         }
     }
@@ -175,7 +181,7 @@ impl Session {
         };
         block.frames += 1;
         if block.frames > self.limits.continuations || block.bytes.len() + part.len() > self.limits.block {
-            let why = "a block of fields is too long, or comes in too many frames";
+            let why = "a header block is too long, or was split into too many frames";
             return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
         }
         block.bytes.extend_from_slice(part);
@@ -196,17 +202,17 @@ impl Session {
     pub(super) fn check_promise(&self, parent: u32, promised: u32) -> Result<(), Error> {
         let wrong = |why| Err(Error::Connection(Code::PROTOCOL_ERROR, why));
         if self.role == Role::Server || !self.local.enable_push {
-            return wrong("PUSH_PROMISE comes although pushes were refused");
+            return wrong("PUSH_PROMISE although SETTINGS_ENABLE_PUSH is 0");
         }
         if !self.is_ours(parent) || self.is_idle(parent) {
-            return wrong("PUSH_PROMISE is of a stream that was never there");
+            return wrong("PUSH_PROMISE on a stream that was never opened");
         }
         let open = self.streams.get(&parent).map(|stream| stream.remote_open);
         if open != Some(true) && !self.is_passed_over(parent) {
-            return wrong("PUSH_PROMISE comes behind a stream's end");
+            return wrong("PUSH_PROMISE after the end of the stream");
         }
         if promised == 0 || self.is_ours(promised) || !self.is_idle(promised) {
-            return wrong("PUSH_PROMISE promises a stream that cannot be");
+            return wrong("PUSH_PROMISE for a stream number that is not valid");
         }
         Ok(())
     }
@@ -231,7 +237,10 @@ impl Session {
     fn pushed(&mut self, parent: u32, promised: u32, fields: &Fields, each: &mut Each<'_>) -> Result<(), Error> {
         let failed = |code, why| Err(Error::Stream(promised, code, why));
         if fields.is_too_large() {
-            return failed(Code::ENHANCE_YOUR_CALM, "a list of fields is too large");
+            return failed(
+                Code::ENHANCE_YOUR_CALM,
+                "a header list exceeds the limit for its size or its number of fields",
+            );
         }
         if let Err(why) = fields.finish(false) {
             return failed(Code::PROTOCOL_ERROR, why);
@@ -239,7 +248,7 @@ impl Session {
         let most = self.limits.pushes.min(self.said().max_concurrent_streams) as usize;
         let unwanted = !self.said().enable_push || self.last_handled.is_some() || !self.streams.contains_key(&parent);
         if unwanted || self.pushes() >= most {
-            return failed(Code::CANCEL, "a push is not wanted");
+            return failed(Code::CANCEL, "a pushed response was not accepted");
         }
         let mut stream = Stream::new(self.local.initial_window_size, self.remote.initial_window_size);
         stream.local = Local::Ended;
@@ -256,12 +265,12 @@ impl Session {
     /// Decompresses a field block. Also necessary for blocks that are otherwise ignored, because the HPACK tables of
     /// both ends have to stay the same.
     fn decode(&mut self, block: &[u8], kind: Kind, fields: &mut Fields) -> Result<(), Error> {
-        let why = "a block of fields is too long";
+        let why = "a header block is too long";
         if block.len() > self.limits.block {
             return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
         }
         fields.begin(kind, self.said().max_header_list_size as usize, self.limits.fields);
-        let why = "a block of fields cannot be read";
+        let why = "a header block cannot be decoded";
         let decoded = self.decoder.decode(block, |field| fields.add(field));
         decoded.map_err(|_| Error::Connection(Code::COMPRESSION_ERROR, why))
     }
@@ -309,10 +318,13 @@ impl Session {
         }
         let remote_open = self.streams.get(&id).is_none_or(|stream| stream.remote_open);
         if !remote_open {
-            return failed(Code::STREAM_CLOSED, "HEADERS come behind a stream's end");
+            return failed(Code::STREAM_CLOSED, "HEADERS after the end of the stream");
         }
         if fields.is_too_large() {
-            return failed(Code::ENHANCE_YOUR_CALM, "a list of fields is too large");
+            return failed(
+                Code::ENHANCE_YOUR_CALM,
+                "a header list exceeds the limit for its size or its number of fields",
+            );
         }
         if let Err(why) = fields.finish(self.local.enable_connect_protocol) {
             return failed(Code::PROTOCOL_ERROR, why);
@@ -327,7 +339,7 @@ impl Session {
         if self.role == Role::Client && !stream.answered {
             if fields.status() < 200 {
                 if ends {
-                    return failed(Code::PROTOCOL_ERROR, "a response of 1xx ends its stream");
+                    return failed(Code::PROTOCOL_ERROR, "a 1xx response must not end its stream");
                 }
                 each(Event::Informational { stream: id, fields });
                 return self.chatter(1);
@@ -337,7 +349,10 @@ impl Session {
             stream.bodiless |= matches!(fields.status(), 204 | 304);
             stream.content_length = fields.content_length().filter(|_| !stream.bodiless);
             if ends && stream.content_length.is_some_and(|length| length > 0) {
-                return failed(Code::PROTOCOL_ERROR, "a response without a body says that it has one");
+                return failed(
+                    Code::PROTOCOL_ERROR,
+                    "a response without a body has a content-length that is not 0",
+                );
             }
             each(Event::Head {
                 stream: id,
@@ -351,10 +366,13 @@ impl Session {
             };
         }
         if !ends {
-            return failed(Code::PROTOCOL_ERROR, "trailers do not end their stream");
+            return failed(Code::PROTOCOL_ERROR, "trailers must end their stream");
         }
         if stream.content_length.is_some_and(|length| length != stream.received) {
-            return failed(Code::PROTOCOL_ERROR, "a body is not as long as its content-length says");
+            return failed(
+                Code::PROTOCOL_ERROR,
+                "the length of a body differs from its content-length",
+            );
         }
         self.remote_ended(id, Some(fields), each)
     }
@@ -364,10 +382,16 @@ impl Session {
         let most = self.said().max_concurrent_streams as usize;
         let theirs = || self.streams.keys().filter(|&&id| !self.is_ours(id)).count();
         if self.streams.len() >= most && theirs() >= most {
-            return failed(Code::REFUSED_STREAM, "more streams are open than we take");
+            return failed(
+                Code::REFUSED_STREAM,
+                "more streams are open than SETTINGS_MAX_CONCURRENT_STREAMS",
+            );
         }
         if ends && fields.content_length().is_some_and(|length| length > 0) {
-            return failed(Code::PROTOCOL_ERROR, "a request without a body says that it has one");
+            return failed(
+                Code::PROTOCOL_ERROR,
+                "a request without a body has a content-length that is not 0",
+            );
         }
         let mut stream = Stream::new(self.local.initial_window_size, self.remote.initial_window_size);
         stream.remote_open = !ends;
@@ -391,7 +415,7 @@ impl Session {
     ) -> Result<(), Error> {
         let before = self.remote;
         if settings.iter().count() > self.limits.settings {
-            let why = "one frame has too many settings";
+            let why = "a SETTINGS frame has too many settings";
             return Err(Error::Connection(Code::ENHANCE_YOUR_CALM, why));
         }
         if !std::mem::replace(&mut self.greeted, true) {
@@ -404,7 +428,7 @@ impl Session {
         if self.role == Role::Client && self.remote.enable_push && !before.enable_push {
             return Err(Error::Connection(
                 Code::PROTOCOL_ERROR,
-                "a server says that it takes pushes",
+                "a server must not set SETTINGS_ENABLE_PUSH to 1",
             ));
         }
         if self.remote.header_table_size != before.header_table_size {
@@ -434,7 +458,7 @@ impl Session {
         let Some(told) = self.told.pop_front() else {
             return Err(Error::Connection(
                 Code::PROTOCOL_ERROR,
-                "SETTINGS are answered that were not sent",
+                "an acknowledgement for SETTINGS that were not sent",
             ));
         };
         let by = i64::from(told.initial_window_size) - i64::from(self.local.initial_window_size);
@@ -453,13 +477,13 @@ impl Session {
         if id == 0 {
             self.send += i64::from(by);
             if self.send > i64::from(MAX_WINDOW) {
-                let why = "the connection's window is larger than 2^31-1";
+                let why = "the window of the connection exceeds 2^31-1";
                 return Err(Error::Connection(Code::FLOW_CONTROL_ERROR, why));
             }
             return self.chatter(1);
         }
         if self.is_idle(id) {
-            return idle("WINDOW_UPDATE is of a stream that was never there");
+            return idle("WINDOW_UPDATE for a stream that was never opened");
         }
         let Some(stream) = self.streams.get_mut(&id) else {
             return self.chatter(1);
@@ -469,7 +493,7 @@ impl Session {
             return Err(Error::Stream(
                 id,
                 Code::FLOW_CONTROL_ERROR,
-                "a window is larger than 2^31-1",
+                "the window of a stream exceeds 2^31-1",
             ));
         }
         if stream.can_send() && !stream.ready {

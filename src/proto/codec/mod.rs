@@ -78,7 +78,7 @@ impl Limits {
         if length > limit {
             return Err(Error::new(
                 ErrorKind::Limit,
-                format!("The input has {length} bytes, the limit is {limit}"),
+                format!("The input has {length} bytes, more than the limit of {limit}"),
             ));
         }
         Ok(())

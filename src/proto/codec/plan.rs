@@ -244,7 +244,7 @@ impl Codec {
         let message = &self.schema[message].full_name;
         Error::new(
             ErrorKind::Required,
-            format!("{message} lacks its required field {}", self.field_name(id)),
+            format!("{message} has no value for its required field {}", self.field_name(id)),
         )
     }
 

@@ -277,7 +277,7 @@ impl Decoder {
             match decoder.field(bytes, &full_name, &messages, &oneof_map)? {
                 (field, "") => Ok(field),
                 (field, extendee) => Err(Broken::Message(format!(
-                    "field {} is no extension, and yet it extends {extendee:?}",
+                    "field {} extends {extendee:?} but is not an extension",
                     field.name
                 ))),
             }
@@ -537,7 +537,7 @@ fn check_oneofs(oneofs: &[Oneof], fields: &[Field]) -> Result<()> {
         {
             let name = oneofs[oneof as usize].name;
             return Err(Broken::Message(format!(
-                "the fields of oneof {name} do not stand together"
+                "the fields of oneof {name} must be declared one after the other"
             )));
         }
         last = field.oneof;
@@ -565,7 +565,7 @@ fn imports(parts: &Parts) -> Result<Vec<Import>> {
         for index in parts.numbers(number) {
             let import = usize::try_from(index).ok().and_then(|index| imports.get_mut(index));
             import
-                .ok_or_else(|| Broken::Message(format!("there is no dependency {index}")))?
+                .ok_or_else(|| Broken::Message(format!("dependency {index} does not exist")))?
                 .kind = kind;
         }
     }
@@ -614,7 +614,7 @@ fn field_type<'a>(parts: &Parts<'a>, scope: &str, siblings: &[Message]) -> Resul
 }
 
 fn default_value<'a>(text: &'a str, ty: &Type) -> Result<Const<'a>> {
-    let bad = || Broken::Message(format!("{text:?} is no default value for its type"));
+    let bad = || Broken::Message(format!("{text:?} is not a valid default for the type of the field"));
     let Type::Scalar(kind) = ty else {
         return Ok(Const::Ident(Cow::Borrowed(text)));
     };

@@ -15,8 +15,8 @@ use crate::proto::schema::{Field, Kind, Schema};
 ///   "services": [[name, full name, [[name, request, reply, client streams, server streams], …]], …] }
 /// ```
 ///
-/// Elements are named by their index. A type is a keyword, the index of a message, or `-1 - index` of an enum. Key and value type are
-/// there for maps only; the type is the entry's then.
+/// Elements are named by their index. A type is a keyword, the index of a message, or `-1 - index` of an enum. Only maps have a key type
+/// and a value type; their type is that of the entry.
 pub fn outline(schema: &Schema) -> String {
     let mut out = String::from("{\"files\":");
     list(&mut out, schema.files.iter(), |out, file| {

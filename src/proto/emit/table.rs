@@ -24,8 +24,8 @@ pub const INITIAL: u32 = 16;
 /// [[[property, field id, kind, flags, oneof or -1, default, conversion], …], [[oneof, [position of a member among the fields, …], property], …]]
 /// ```
 ///
-/// Kinds are those of the outline. A default is JSON; where JSON has no such value it is a list: `["int", digits]`, `["float", name]`,
-/// `["bytes", hex]`. A conversion is `[to, from]`, the names of the helpers for a well-known type, and else left out.
+/// Kinds are those of the outline. A default is JSON, or a list if JSON has no such value: `["int", digits]`, `["float", name]`,
+/// `["bytes", hex]`. A conversion is `[to, from]`, the names of the helpers for a well-known type; other fields have none.
 pub fn table(schema: &Schema, options: &EmitOptions) -> String {
     let mut out = String::from("[");
     for index in 0..schema.messages.len() {

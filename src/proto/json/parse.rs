@@ -343,7 +343,7 @@ impl<'a> Parser<'a> {
             match field.ty {
                 FieldType::Message(inner) | FieldType::Group(inner) => {
                     if self.lexer.kind()? == Kind::Null && !self.takes_null(field.ty) {
-                        return Err(self.lexer.unexpected("an object: null is not an element"));
+                        return Err(self.lexer.unexpected("an object: null is not allowed in a list"));
                     }
                     self.sub_message(field, inner, false, depth)?;
                 }
@@ -377,7 +377,7 @@ impl<'a> Parser<'a> {
             }
             self.lexer.expect(b':', "':'")?;
             if self.lexer.kind()? == Kind::Null && !self.takes_null(value.ty) {
-                return Err(self.lexer.unexpected("a value: null is not one of a map"));
+                return Err(self.lexer.unexpected("a value: null is not allowed in a map"));
             }
             let kept = match value.ty {
                 FieldType::Message(inner) | FieldType::Group(inner) => {

@@ -70,8 +70,10 @@ impl<'a> Parser<'a> {
         let text = self.text(raw)?;
         let mark = begin(&mut self.out);
         string::read_base64(&text, &mut self.out).ok_or_else(|| {
-            self.lexer
-                .error(format_args!("Field {} is not base64", self.codec.field_name(id)))
+            self.lexer.error(format_args!(
+                "The value of field {} is not base64",
+                self.codec.field_name(id)
+            ))
         })?;
         end(&mut self.out, mark);
         Ok(())
@@ -138,11 +140,10 @@ impl<'a> Parser<'a> {
                 }
             }
             Kind::Number => {
-                let number = self
-                    .lexer
-                    .number()?
-                    .to_i32()
-                    .map_err(|_| self.lexer.error_at(at, "An enum must be a 32-bit integer"))?;
+                let number = self.lexer.number()?.to_i32().map_err(|_| {
+                    self.lexer
+                        .error_at(at, "The number of an enum value must be a 32-bit integer")
+                })?;
                 if matches!(ty, FieldType::ClosedEnum(_)) && enumeration.by_number(number).is_none() {
                     if self.options.ignore_unknown {
                         return Ok(None);

@@ -216,7 +216,7 @@ impl<'a> Parser<'a> {
             }
             self.lexer.skip_value(depth)?;
             if !self.lexer.more(b'}')? {
-                return Err(self.lexer.error("An Any lacks its \"@type\""));
+                return Err(self.lexer.error("An Any has no \"@type\""));
             }
         }
     }
@@ -256,6 +256,6 @@ impl<'a> Parser<'a> {
         if valued || well_known == WellKnown::Empty {
             return Ok(());
         }
-        Err(self.lexer.error("An Any of a well-known type lacks its \"value\""))
+        Err(self.lexer.error("An Any of a well-known type has no \"value\""))
     }
 }

@@ -87,7 +87,7 @@ impl Printer<'_> {
             string::mask_to_json(path, &mut self.out).ok_or_else(|| {
                 let path = String::from_utf8_lossy(path);
                 Error::unrepresentable(format!(
-                    "The path {path:?} of a FieldMask has no JSON form that reads back as itself"
+                    "The path {path:?} of a FieldMask cannot be converted to JSON and back"
                 ))
             })?;
         }

@@ -70,7 +70,7 @@ fn unescape<'a>(text: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8], String> {
             return Ok(&rest[length..]);
         }
         b'u' | b'U' => return unicode(letter, rest, out),
-        _ => return Err(format!("\\{} is no escape sequence", letter.escape_ascii())),
+        _ => return Err(format!("\\{} is not an escape sequence", letter.escape_ascii())),
     };
     out.push(simple);
     Ok(rest)
@@ -93,7 +93,7 @@ fn unicode<'a>(letter: u8, rest: &'a [u8], out: &mut Vec<u8>) -> Result<&'a [u8]
         value = 0x10000 + ((value - 0xd800) << 10) + (low - 0xdc00);
         rest = &tail[4..];
     }
-    let character = char::from_u32(value).ok_or_else(|| format!("U+{value:04X} is no Unicode character"))?;
+    let character = char::from_u32(value).ok_or_else(|| format!("U+{value:04X} is not a Unicode character"))?;
     out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
     Ok(rest)
 }

@@ -266,7 +266,7 @@ impl<'a> Lexer<'a> {
             }
             b'.' => Err(self.error(
                 self.at,
-                "a number has one decimal point at most, and hexadecimal ones none",
+                "a number can have one decimal point, and a hexadecimal number none",
             )),
             _ => Ok(kind),
         }
@@ -337,7 +337,7 @@ impl<'a> Lexer<'a> {
         };
         let text = &self.source[start..start + length];
         if text.contains('\0') {
-            return Err(self.error(self.at, "a comment must end with */, and may not hold NUL"));
+            return Err(self.error(self.at, "a comment must end with */ and must not contain NUL"));
         }
         self.at = start + length + 2;
         for offset in memchr::memchr_iter(b'\n', text.as_bytes()) {

@@ -83,7 +83,10 @@ impl<'t> FileLinker<'_, '_, 't> {
         for end in dots.chain([package.len()]) {
             let prefix = &package[..end];
             if self.linker.schema.symbols.contains_key(prefix) || self.linker.values.contains(prefix) {
-                let message = format!("\"{}\" is already defined, and not as a package", &package[..end]);
+                let message = format!(
+                    "\"{}\" is already defined as something other than a package",
+                    &package[..end]
+                );
                 return Err(self.error(self.tree.package_position, message));
             }
         }

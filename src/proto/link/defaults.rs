@@ -46,7 +46,7 @@ impl FileLinker<'_, '_, '_> {
         if name.contains('\0') || (name.starts_with('[') && name.ends_with(']')) {
             return Err(self.error(
                 option.value_position,
-                "json_name may not hold NUL, nor stand between brackets",
+                "json_name must not contain NUL, and must not be enclosed in brackets",
             ));
         }
         field.json_name = name.into();
@@ -82,7 +82,7 @@ impl FileLinker<'_, '_, '_> {
         for (name, number) in [("lazy", 5), ("unverified_lazy", 15)] {
             let lazy = flag(options, name, number);
             if lazy && !matches!(field.kind, Kind::Message(_)) {
-                return Err(self.error(option_position(options, name), "lazy is for messages"));
+                return Err(self.error(option_position(options, name), "lazy is allowed on message fields only"));
             }
             if lazy && number == 15 && field.is_extension {
                 let message = "extensions cannot be unverified_lazy";
@@ -98,7 +98,7 @@ impl FileLinker<'_, '_, '_> {
             None => serialized_varint(options, 6).is_some_and(|value| value > 0),
         };
         if !wide && converts {
-            let message = "jstype is for 64-bit integers";
+            let message = "jstype is allowed on 64-bit integers only";
             return Err(self.error(option_position(options, "jstype"), message));
         }
         Ok(())

@@ -220,7 +220,7 @@ impl FileLinker<'_, '_, '_> {
         match self.tree.edition < Edition::E2023 && !self.lenient() {
             true => Err(self.error(
                 position,
-                "features are for editions; this file has a syntax line or none",
+                "features require an edition; this file has a syntax statement or none",
             )),
             false => Ok(()),
         }
@@ -273,7 +273,7 @@ impl FileLinker<'_, '_, '_> {
         value_position: Position,
     ) -> Result<()> {
         let Some(number) = FEATURES.iter().position(|feature| feature.name == name) else {
-            return Err(self.error(position, format!("there is no feature \"{name}\"")));
+            return Err(self.error(position, format!("unknown feature \"{name}\"")));
         };
         let feature = &FEATURES[number];
         if self.tree.edition < feature.introduced && !self.lenient() {

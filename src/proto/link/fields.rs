@@ -170,7 +170,10 @@ impl<'t> FileLinker<'_, '_, 't> {
             .flat_map(|option| features_set(option, Target::Field))
             .any(|(name, _)| name == "utf8_validation");
         if validated && fields.iter().all(|field| field.kind != Kind::String) {
-            return Err(self.error(node.position, "utf8_validation is for strings, and this map has none"));
+            return Err(self.error(
+                node.position,
+                "utf8_validation is allowed on strings only, and this map has none",
+            ));
         }
         Ok(())
     }
@@ -259,7 +262,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             return Err(self.error(node.number_position, message));
         }
         if !lenient && self.tree.edition == Edition::Proto3 && !is_options_message(name) {
-            return Err(self.error(node.position, "extensions in proto3 are for custom options only"));
+            return Err(self.error(node.position, "proto3 allows extensions for custom options only"));
         }
         if extendee.message_set
             && !matches!(
@@ -273,7 +276,10 @@ impl<'t> FileLinker<'_, '_, 't> {
             ));
         }
         if !extendee.message_set && model.number > MAX_FIELD_NUMBER {
-            return Err(self.error(node.number_position, format!("field numbers end at {MAX_FIELD_NUMBER}")));
+            return Err(self.error(
+                node.number_position,
+                format!("field numbers must not exceed {MAX_FIELD_NUMBER}"),
+            ));
         }
         if model.cardinality == Cardinality::Required {
             return Err(self.error(
@@ -282,7 +288,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             ));
         }
         if ast::written_option(&node.options, "json_name").is_some() && !lenient {
-            return Err(self.error(node.position, "extensions take no json_name"));
+            return Err(self.error(node.position, "extensions cannot have a json_name"));
         }
         if node
             .options
@@ -290,7 +296,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             .flat_map(|option| features_set(option, Target::Field))
             .any(|(name, _)| name == "field_presence")
         {
-            return Err(self.error(node.position, "extensions have presence in any case"));
+            return Err(self.error(node.position, "extensions always have presence, so it cannot be set"));
         }
         if matches!(node.ty, ast::Type::Map(_)) {
             return Err(self.error(node.type_position, "extensions cannot be maps"));
@@ -379,7 +385,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 if self.linker.schema[id].is_map_entry && !self.lenient() {
                     return Err(self.error(
                         node.type_position,
-                        format!("\"{name}\" is the entry of a map, and no group"),
+                        format!("\"{name}\" is the entry of a map, not a group"),
                     ));
                 }
                 Kind::Group(id)
@@ -426,7 +432,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             // Larger numbers are allowed only for extensions of MessageSets, which are checked elsewhere.
             Ok(number) if number <= MAX_MESSAGE_SET_NUMBER => Ok(number),
             _ => error(format!(
-                "field numbers end at {MAX_FIELD_NUMBER}, found {}",
+                "field numbers must not exceed {MAX_FIELD_NUMBER}, found {}",
                 node.number
             )),
         }
@@ -438,7 +444,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             let what = if node.oneof.is_some() {
                 "maps cannot be in a oneof"
             } else {
-                "maps take no label"
+                "maps cannot have a label"
             };
             return Err(self.error(node.label_position, what));
         }
@@ -484,7 +490,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             && self.linker.schema[id].closed
         {
             let message = format!(
-                "enum {} is closed; proto3 takes open enums only",
+                "enum {} is closed; proto3 allows open enums only",
                 self.linker.schema[id].full_name
             );
             return Err(self.error(node.type_position, message));
@@ -507,18 +513,22 @@ impl<'t> FileLinker<'_, '_, 't> {
             .flat_map(|option| features_set(option, Target::Field))
         {
             wrong = wrong.or(match (name, value) {
-                ("field_presence", _) if field.oneof.is_some() => Some("fields of a oneof have presence in any case"),
+                ("field_presence", _) if field.oneof.is_some() => {
+                    Some("fields of a oneof always have presence, so it cannot be set")
+                }
                 ("field_presence", _) if !singular => Some("repeated fields and maps have no presence"),
                 ("field_presence", "IMPLICIT") if is_message => Some("message fields cannot have implicit presence"),
-                ("repeated_field_encoding", _) if singular => Some("repeated_field_encoding is for repeated fields"),
+                ("repeated_field_encoding", _) if singular => {
+                    Some("repeated_field_encoding is allowed on repeated fields only")
+                }
                 ("repeated_field_encoding", "PACKED") if !field.kind.is_packable() => {
                     Some("only repeated fields of numbers, bools and enums can be packed")
                 }
                 ("utf8_validation", _) if field.kind != Kind::String && !field.is_map() => {
-                    Some("utf8_validation is for strings")
+                    Some("utf8_validation is allowed on strings only")
                 }
                 ("message_encoding", _) if !is_message || field.is_map() => {
-                    Some("message_encoding is for message fields")
+                    Some("message_encoding is allowed on message fields only")
                 }
                 _ => None,
             });

@@ -20,7 +20,7 @@ impl FileLinker<'_, '_, '_> {
             let lighter = import.file.is_some_and(|id| self.is_lite(id));
             if !lite && lighter && import.kind != ImportKind::Option {
                 let message = format!(
-                    "{:?} has optimize_for = LITE_RUNTIME, and only files that have it too may import it",
+                    "{:?} has optimize_for = LITE_RUNTIME, so only files with the same option can import it",
                     node.name
                 );
                 return Err(self.error(node.position, message));
@@ -50,7 +50,7 @@ impl FileLinker<'_, '_, '_> {
         let generic = file.options.flag("cc_generic_services") || file.options.flag("java_generic_services");
         match file.services.first() {
             Some(&id) if generic => {
-                let message = "with optimize_for = LITE_RUNTIME there are no generic services";
+                let message = "a file with optimize_for = LITE_RUNTIME cannot have generic services";
                 Err(self.error(schema[id].position, message))
             }
             _ => Ok(()),

@@ -220,7 +220,7 @@ fn check_imports(name: &str, tree: &File) -> Result<()> {
             ImportKind::Option if tree.edition < Edition::E2024 => "\"import option\" needs edition 2024".into(),
             ImportKind::Option => continue,
             ImportKind::Weak if tree.edition >= Edition::E2024 => "edition 2024 has no weak imports".into(),
-            _ if after_option => "other imports come before those with \"import option\"".into(),
+            _ if after_option => "\"import option\" must come after all other imports".into(),
             _ => continue,
         };
         return Err(Error::new(name, import.position, wrong));

@@ -158,7 +158,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 continue;
             }
             if node.is("uninterpreted_option") {
-                return Err(self.error(node.position, "uninterpreted_option is not to be written"));
+                return Err(self.error(node.position, "uninterpreted_option cannot be set"));
             }
             match self.interpret_one(&mut options.entries, node, message, scope) {
                 // npm `protocol-buffers` knows no options but keeps all of them.
@@ -200,10 +200,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             let field = self.field_of(found);
             let (Some(_), Cardinality::Optional | Cardinality::Required) = (field.kind.message(), field.cardinality)
             else {
-                let message = format!(
-                    "option field \"{}\" is no message, so it has no fields to set",
-                    part.text
-                );
+                let message = format!("option \"{}\" is not a message, so it has no fields to set", part.text);
                 return Err(self.error(node.position, message));
             };
             let entry = self.entry(found, OptionValue::Message(Vec::new()));
@@ -338,8 +335,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 match wanted == found {
                     true => Ok(FieldOf::Own(id)),
                     false => {
-                        let message =
-                            format!("\"({name})\" extends {found}, and here an extension of {wanted} is needed");
+                        let message = format!("\"({name})\" extends {found}, expected an extension of {wanted}");
                         Err(self.error(position, message))
                     }
                 }
@@ -348,12 +344,12 @@ impl<'t> FileLinker<'_, '_, 't> {
                 let file = &self.linker.schema[file_of(&self.linker.schema, symbol)].name;
                 Err(self.error(
                     position,
-                    format!("\"({name})\", defined in \"{file}\", is no extension"),
+                    format!("\"({name})\", defined in \"{file}\", is not an extension"),
                 ))
             }
             None => {
                 let hint = match self.is_hidden(scope, name) {
-                    true => "a nearer name hides it, so write it with its package",
+                    true => "a name in a nearer scope hides it; write it with its package",
                     false => "is its file imported?",
                 };
                 Err(self.error(position, format!("Could not resolve option ({name}): {hint}")))
@@ -402,7 +398,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         };
         self.error(
             position,
-            format!("there is no option \"{name}\": {full_name} has no such field{hint}"),
+            format!("unknown option \"{name}\": {full_name} has no such field{hint}"),
         )
     }
 }

@@ -195,7 +195,7 @@ impl FileLinker<'_, '_, '_> {
         let schema = &self.linker.schema;
         if self.visible.options_only.contains(&file) && !self.lenient() {
             let file = &schema[file].name;
-            let message = format!("Could not resolve {name}: \"import option\" of \"{file}\" brings its options only");
+            let message = format!("Could not resolve {name}: \"import option\" of \"{file}\" imports its options only");
             return Err(self.error(position, message));
         }
         let (visibility, nested) = declared(schema);
@@ -234,7 +234,7 @@ impl FileLinker<'_, '_, '_> {
         if let Some(symbol) = nearby {
             message += match symbol {
                 Symbol::Message(_) | Symbol::Enum(_) => {
-                    ": a nearer name hides it; write it in full, with a leading dot"
+                    ": a name in a nearer scope hides it; write it in full, with a leading dot"
                 }
                 _ => ": that is neither a message nor an enum",
             };
@@ -242,7 +242,7 @@ impl FileLinker<'_, '_, '_> {
             let file = &schema[file_of(schema, symbol)].name;
             message += &format!(": it is defined in \"{file}\", which \"{}\" does not import", self.name);
         } else {
-            message += ": no message or enum of that name is defined here or in what is imported";
+            message += ": no message or enum of this name is defined here or in an imported file";
             // In lenient mode, a missing import is not an error itself, but it explains this error.
             let imports = self.tree.imports.iter().zip(&schema[self.id].imports);
             for (import, _) in imports.filter(|(_, found)| found.file.is_none()) {

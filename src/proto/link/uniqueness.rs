@@ -89,7 +89,10 @@ impl<'t> FileLinker<'_, '_, 't> {
             }
         }
         if let Some(option) = ast::written_option(&node.options, "map_entry") {
-            return Err(self.error(option.position, "map_entry is set by map fields and not to be written"));
+            return Err(self.error(
+                option.position,
+                "map_entry cannot be set: it is reserved for map fields",
+            ));
         }
         Ok(())
     }
@@ -176,7 +179,7 @@ impl<'t> FileLinker<'_, '_, 't> {
             message.features.json_best_effort || message.options.flag("deprecated_legacy_json_field_conflicts");
         let clash = |first: &str, second: &str, name: &str, position| {
             let message =
-                format!("the JSON name \"{name}\" of field \"{second}\" is that of field \"{first}\" already");
+                format!("field \"{second}\" has the JSON name \"{name}\", which field \"{first}\" already has");
             Err(self.error(position, message))
         };
         for pair in message.by_json_name.windows(2) {
@@ -228,7 +231,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         }
         for field in schema.fields_of(id) {
             if field.number > crate::proto::wire::MAX_FIELD_NUMBER {
-                return Err(self.error(field.position, "field numbers end at 536870911"));
+                return Err(self.error(field.position, "field numbers must not exceed 536870911"));
             }
             // Ranges do not overlap, so only the last one that starts at or before the number can contain it.
             let at = ranges.partition_point(|range| range.0 <= field.number);
@@ -257,7 +260,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         let mut seen = std::collections::HashSet::with_capacity(node.reserved_names.len());
         for (name, position) in &node.reserved_names {
             if !seen.insert(&**name) {
-                return Err(self.error(*position, format!("name \"{name}\" is reserved already")));
+                return Err(self.error(*position, format!("name \"{name}\" is already reserved")));
             }
             if let Some(field) = schema.field_by_name(id, name) {
                 return Err(self.error(schema[field].position, format!("field name \"{name}\" is reserved")));
@@ -315,14 +318,14 @@ impl<'t> FileLinker<'_, '_, 't> {
         match twice {
             Some((first, second)) if !model.allow_alias => {
                 let message = format!(
-                    "\"{}\" has the number {} of \"{}\"; set the option allow_alias if that is meant",
+                    "\"{}\" has the number {} of \"{}\"; set the option allow_alias to allow this",
                     second.name, second.number, first.name
                 );
                 return Err(self.error(second.position, message));
             }
             None if !model.allow_alias && varint_option(&node.options, "allow_alias", 2).is_some() => {
                 let message = format!(
-                    "enum {} sets allow_alias = false, which is so in any case",
+                    "enum {} sets allow_alias = false, which is the default: remove it",
                     model.full_name
                 );
                 return Err(self.error(option_position(&node.options, "allow_alias"), message));
@@ -370,7 +373,7 @@ impl<'t> FileLinker<'_, '_, 't> {
         let mut seen = std::collections::HashSet::with_capacity(node.reserved_names.len());
         for (name, position) in &node.reserved_names {
             if !seen.insert(&**name) {
-                return Err(self.error(*position, format!("name \"{name}\" is reserved already")));
+                return Err(self.error(*position, format!("name \"{name}\" is already reserved")));
             }
             if let Some(value) = model.by_name(name) {
                 return Err(self.error(value.position, format!("enum value name \"{name}\" is reserved")));
@@ -394,7 +397,7 @@ impl<'t> FileLinker<'_, '_, 't> {
                 .or_insert((&value.name, value.number));
             if number != value.number {
                 let message = format!(
-                    "enum value \"{}\" is the same as \"{name}\" once case and the name of the enum are left out",
+                    "enum value \"{}\" is the same as \"{name}\" if case and the name of the enum are ignored",
                     value.name
                 );
                 return Err(self.error(value.position, message));

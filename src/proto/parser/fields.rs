@@ -19,7 +19,7 @@ impl<'a> Parser<'a, '_> {
         if let (Some(_), Some(_), false) = (oneof, label, self.lenient) {
             return Err(self.error_at(
                 label_position,
-                "fields of a oneof take no label (required, optional, repeated)",
+                "fields of a oneof cannot have a label (required, optional, repeated)",
             ));
         }
         let type_position = self.here();

@@ -174,7 +174,9 @@ impl<'a> Parser<'a, '_> {
                 TokenKind::Ident if editions || self.lenient => {
                     names.push((self.ident("a reserved name")?.into(), position));
                 }
-                TokenKind::Ident => return Err(self.error("before editions, reserved names are written in quotes")),
+                TokenKind::Ident => {
+                    return Err(self.error("in proto2 and proto3, reserved names are written in quotes"));
+                }
                 _ => return Err(self.expected("a reserved number or name")),
             }
             if !self.eat(b',')? {

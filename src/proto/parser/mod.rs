@@ -249,7 +249,7 @@ impl<'a> Parser<'a, '_> {
         i32::try_from(signed).map_err(|_| {
             self.error_at(
                 position,
-                format!("expected {what}, found {signed}, which is not within 32 bits"),
+                format!("expected {what}, found {signed}, which does not fit into 32 bits"),
             )
         })
     }
@@ -402,7 +402,7 @@ impl<'a> Parser<'a, '_> {
     fn package(&mut self, file: &mut File<'a>, comments: Comments) -> Result<()> {
         let position = self.here();
         if !file.package.is_empty() {
-            return Err(self.error_at(position, "a file has one package statement at most"));
+            return Err(self.error_at(position, "a file can have one package statement only"));
         }
         self.advance()?;
         file.package = self.dotted("a package name", false)?;

@@ -33,13 +33,13 @@ pub struct Enum {
     pub reserved_names: Vec<Box<str>>,
     /// `export` or `local`, if written.
     pub visibility: Visibility,
-    /// Features as they hold for this enum.
+    /// The resolved features of this enum.
     pub features: Features,
     /// Options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 
@@ -59,7 +59,7 @@ impl Enum {
             .map(|index| &self.values[index as usize])
     }
 
-    /// The number of the default value: the first declared one, 0 where there is none.
+    /// The number of the default value: the first declared one, 0 if there is none.
     pub fn default_number(&self) -> i32 {
         self.values.first().map_or(0, |value| value.number)
     }
@@ -72,12 +72,12 @@ pub struct EnumValue {
     pub name: Box<str>,
     /// Its number.
     pub number: i32,
-    /// Features as they hold for this value.
+    /// The resolved features of this value.
     pub features: Features,
     /// Options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }

@@ -8,9 +8,9 @@ use crate::proto::wire::WireType;
 pub struct Field {
     /// The name as declared. For a proto2 group it is the lower-cased group name.
     pub name: Box<str>,
-    /// `json_name` where given, else the camel-cased name.
+    /// `json_name` if given, else the camel-cased name.
     pub json_name: Box<str>,
-    /// True where `json_name` was written in the source.
+    /// True if `json_name` was written in the source.
     pub json_name_explicit: bool,
     /// The field number: 0 (where the schema declares it) to 536,870,911; to 2,147,483,646 for extensions of a MessageSet.
     pub number: u32,
@@ -18,14 +18,14 @@ pub struct Field {
     pub kind: Kind,
     /// How many values.
     pub cardinality: Cardinality,
-    /// True where "not set" differs from the default value: explicit presence, `required`, oneof members, singular messages.
+    /// True if "not set" differs from the default value: explicit presence, `required`, oneof members, singular messages.
     /// False for implicit presence (proto3 style: the default value is not written) and for repeated fields and maps.
     pub has_presence: bool,
-    /// True where encoders write one length-delimited run. Decoders take both forms either way.
+    /// True if encoders write one length-delimited run. Decoders take both forms either way.
     pub packed: bool,
-    /// True where a string must be valid UTF-8 (`features.utf8_validation = VERIFY`); only meaningful for [`Kind::String`].
+    /// True if a string must be valid UTF-8 (`features.utf8_validation = VERIFY`); only meaningful for [`Kind::String`].
     pub utf8: bool,
-    /// `[default = …]`, where written. [`Field::kind`] gives the variant.
+    /// `[default = …]`, if written. [`Field::kind`] gives the variant.
     pub default: Option<Value>,
     /// The oneof it belongs to: an index into the oneofs of its message. Set for proto3 `optional` too (a synthetic oneof).
     pub oneof: Option<u32>,
@@ -43,13 +43,13 @@ pub struct Field {
     pub index: u32,
     /// `[deprecated = true]`.
     pub deprecated: bool,
-    /// Features as they hold for this field.
+    /// The resolved features of this field.
     pub features: Features,
     /// Field options, without `default` and `json_name`.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 

@@ -48,15 +48,15 @@ pub struct Message {
     pub message_set: bool,
     /// Which well-known type it is, for JSON.
     pub well_known: Option<WellKnown>,
-    /// `export` or `local`, where written.
+    /// `export` or `local`, if written.
     pub visibility: Visibility,
-    /// Features as they hold for this message.
+    /// The resolved features of this message.
     pub features: Features,
     /// Message options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 
@@ -99,13 +99,13 @@ pub struct Oneof {
     pub fields: Vec<FieldId>,
     /// True for the oneof around one proto3 `optional` field, which exists in descriptors only.
     pub synthetic: bool,
-    /// Features as they hold for this oneof.
+    /// The resolved features of this oneof.
     pub features: Features,
     /// Options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 
@@ -162,7 +162,7 @@ impl WellKnown {
 /// the others.
 #[derive(Debug, Default, Clone)]
 pub struct NumberIndex {
-    /// `dense[number]` is the index of the field within its message plus one, 0 where there is none.
+    /// `dense[number]` is the index of the field within its message plus one, 0 if there is none.
     dense: Box<[u32]>,
     sparse: Box<[(u32, u32)]>,
 }

@@ -11,7 +11,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// True where nothing is set.
+    /// True if nothing is set.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

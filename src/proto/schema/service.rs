@@ -15,13 +15,13 @@ pub struct Service {
     pub file: FileId,
     /// Methods in order of declaration.
     pub methods: Vec<Method>,
-    /// Features as they hold for this service.
+    /// The resolved features of this service.
     pub features: Features,
     /// Options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 
@@ -40,13 +40,13 @@ pub struct Method {
     pub server_streaming: bool,
     /// `option idempotency_level`.
     pub idempotency: Idempotency,
-    /// Features as they hold for this method.
+    /// The resolved features of this method.
     pub features: Features,
     /// Options.
     pub options: Options,
     /// Comments.
     pub comments: Comments,
-    /// Where its name stands.
+    /// The position of its name.
     pub position: Position,
 }
 

@@ -9,11 +9,11 @@ use super::{EnumId, Features, FieldId, FileId, MessageId, Options, ServiceId};
 pub struct File {
     /// The name it was imported by, `google/protobuf/any.proto`.
     pub name: Box<str>,
-    /// The package, empty where none is declared.
+    /// The package, empty if none is declared.
     pub package: Box<str>,
     /// Language version.
     pub edition: Edition,
-    /// True where the file has no `syntax` and no `edition` line ([`Edition::Proto2`] then, as `protoc` has it).
+    /// True if the file has no `syntax` and no `edition` line ([`Edition::Proto2`] then, as in `protoc`).
     pub syntax_omitted: bool,
     /// Imports in order of declaration.
     pub imports: Vec<Import>,
@@ -27,7 +27,7 @@ pub struct File {
     pub extensions: Vec<FieldId>,
     /// File options.
     pub options: Options,
-    /// Features as they hold for the file.
+    /// The resolved features of the file.
     pub features: Features,
     /// Comments on the `syntax`/`edition` line.
     pub comments: Comments,
@@ -71,7 +71,7 @@ pub enum Edition {
     E2024 = 1001,
 }
 
-/// The comments that belong to an element, as `protoc` attaches them. `None` where there are none.
+/// The comments that belong to an element, as `protoc` attaches them. `None` if there are none.
 #[derive(Clone, Default, Debug, PartialEq, Eq)]
 pub struct Comments(pub Option<Box<CommentText>>);
 
@@ -98,7 +98,7 @@ impl Comments {
     }
 }
 
-/// A place in a source file. Line 0 where the element did not come from source.
+/// A place in a source file. Line 0 if the element did not come from source.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Position {
     /// Line, from 1.

@@ -362,6 +362,6 @@ fn a_package_is_no_name_of_an_imported_file() {
     let error = compile(&["p"], &CompileOptions::strict(), &mut |name| Ok(files(name))).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "p:1:18: \"a\" is already defined, and not as a package"
+        "p:1:18: \"a\" is already defined as something other than a package"
     );
 }

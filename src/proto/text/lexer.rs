@@ -201,7 +201,7 @@ impl<'a> Lexer<'a> {
             return if text.bytes().all(|digit| digit < b'8') {
                 self.end_number(Literal::Octal(&text[1..]))
             } else {
-                Err(self.error("An octal number has digits from 0 to 7"))
+                Err(self.error("An octal number must have digits from 0 to 7"))
             };
         }
         self.end_number(if float {
@@ -254,7 +254,7 @@ impl<'a> Lexer<'a> {
                     self.at += 1;
                     return Ok(());
                 }
-                Some(_) => return Err(self.error("A string cannot hold an unescaped line feed or NUL")),
+                Some(_) => return Err(self.error("A string cannot contain an unescaped line feed or NUL")),
                 None => return Err(self.error("Unterminated string")),
             }
         }
@@ -274,7 +274,7 @@ impl<'a> Lexer<'a> {
             b'?' | b'\\' | b'\'' | b'"' => byte,
             b'0'..=b'7' => {
                 let value = self.digits(8, 1, 3)?;
-                let byte = u8::try_from(value).map_err(|_| self.error("An octal escape is above \\377"))?;
+                let byte = u8::try_from(value).map_err(|_| self.error("An octal escape must not exceed \\377"))?;
                 out.push(byte);
                 return Ok(());
             }
@@ -288,7 +288,8 @@ impl<'a> Lexer<'a> {
                 self.at += 1;
                 let width = if byte == b'u' { 4 } else { 8 };
                 let value = self.digits(16, width, width)?;
-                let char = char::from_u32(value).ok_or_else(|| self.error("An escape is no Unicode character"))?;
+                let char = char::from_u32(value)
+                    .ok_or_else(|| self.error("The escape sequence is not a Unicode character"))?;
                 out.extend_from_slice(char.encode_utf8(&mut [0; 4]).as_bytes());
                 return Ok(());
             }
@@ -306,7 +307,7 @@ impl<'a> Lexer<'a> {
                 // At most eight hexadecimal digits, which fit into 32 bits.
                 Some(digit) => value = value << radix.trailing_zeros() | digit,
                 None if count >= least => break,
-                None => return Err(self.error("An escape lacks digits")),
+                None => return Err(self.error("An escape sequence has no digits")),
             }
             self.at += 1;
         }

@@ -360,7 +360,7 @@ impl<'a> Parser<'a> {
             Some(word) => return Err(start.error(format_args!("{word:?} is not a number"))),
             None => match self.lexer.number()? {
                 Literal::Decimal(text) | Literal::Float(text) => text,
-                _ => return Err(start.error("A float is decimal")),
+                _ => return Err(start.error("A floating-point number must be decimal")),
             },
         };
         let wrong = |_| start.error("Not a number");

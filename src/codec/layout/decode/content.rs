@@ -7,7 +7,8 @@ use super::*;
 impl<'a, B: Build> Reader<'a, B> {
     /// Converts a length that was read or computed. A negative one is an error.
     pub(super) fn length(&self, length: i64) -> Outcome<u64, B::Foreign> {
-        u64::try_from(length).map_err(|_| self.error(Code::Invalid, format!("its length would be {length}")))
+        u64::try_from(length)
+            .map_err(|_| self.error(Code::Invalid, format!("its length must be 0 or more, but is {length}")))
     }
 
     pub(super) fn prefix(&mut self, kind: &Kind) -> Outcome<i64, B::Foreign> {
@@ -15,7 +16,7 @@ impl<'a, B: Build> Reader<'a, B> {
         i64::try_from(value)
             .ok()
             .filter(|value| *value <= SAFE)
-            .ok_or_else(|| self.error(Code::Truncated, format!("it would be {value} long")))
+            .ok_or_else(|| self.error(Code::Truncated, format!("its length of {value} is too large")))
     }
 
     fn integer(&mut self, kind: &Kind) -> Outcome<i128, B::Foreign> {
@@ -65,7 +66,7 @@ impl<'a, B: Build> Reader<'a, B> {
                 let (min, max) = varint.range();
                 if value < min || value > max {
                     self.pos = start;
-                    return Err(self.error(Code::Invalid, format!("{value} is not within {min} and {max}")));
+                    return Err(self.error(Code::Invalid, format!("{value} must be >= {min} and <= {max}")));
                 }
                 return Ok(value);
             }
@@ -96,7 +97,9 @@ impl<'a, B: Build> Reader<'a, B> {
             Kind::Bool(inner) => {
                 let value = self.integer(inner)?;
                 if value > 1 {
-                    return Err(Error::at(Code::Invalid, start, format!("a boolean is 0 or 1, not {value}")).into());
+                    return Err(
+                        Error::at(Code::Invalid, start, format!("a boolean must be 0 or 1, not {value}")).into(),
+                    );
                 }
                 Read {
                     value: self.build.bool(value == 1),
@@ -123,7 +126,7 @@ impl<'a, B: Build> Reader<'a, B> {
                 let value = self.integer(inner)?;
                 let ms = value * i128::from(*unit);
                 if ms.abs() > 8_640_000_000_000_000 {
-                    return Err(Error::at(Code::Invalid, start, format!("no Date is as far away as {value}")).into());
+                    return Err(Error::at(Code::Invalid, start, format!("{value} is out of range for a Date")).into());
                 }
                 Read {
                     value: self.build.time(ms as f64),
@@ -233,7 +236,7 @@ impl<'a, B: Build> Reader<'a, B> {
             let on = self.evaluate(frame, &choices.on)?;
             (find_int(choices, on), on.to_string())
         };
-        found.ok_or_else(|| self.error(Code::Invalid, format!("there is no case for {shown}")))
+        found.ok_or_else(|| self.error(Code::Invalid, format!("no case has the value {shown}")))
     }
 
     /// The bytes of text or bytes, and their offset. The length prefix or terminator is consumed.
@@ -250,7 +253,7 @@ impl<'a, B: Build> Reader<'a, B> {
                     true => rest.chunks_exact(2).position(|pair| pair == [stop, 0]).map(|at| at * 2),
                 };
                 let Some(found) = found else {
-                    return Err(self.error(Code::Truncated, format!("there is no {stop} to end it")));
+                    return Err(self.error(Code::Truncated, format!("the {stop} that ends it is missing")));
                 };
                 let from = self.pos;
                 self.pos += found + if wide { 2 } else { 1 };
@@ -299,7 +302,7 @@ impl<'a, B: Build> Reader<'a, B> {
                     break;
                 }
                 if matches!(length, Length::Rest) && self.pos == before {
-                    return Err(self.error(Code::Invalid, "an item of no bytes never comes to the end"));
+                    return Err(self.error(Code::Invalid, "an item without bytes would repeat without end"));
                 }
                 items.push(read.value);
                 if let Some(expr) = until {

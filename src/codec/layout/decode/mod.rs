@@ -220,10 +220,7 @@ impl<'a, B: Build> Reader<'a, B> {
     fn spend(&mut self) -> Outcome<(), B::Foreign> {
         if self.budget == 0 {
             let limit = self.layout.limits.values;
-            return Err(self.error(
-                Code::Limit,
-                format!("more than {limit} values take no bytes of their own"),
-            ));
+            return Err(self.error(Code::Limit, format!("more than {limit} values take no bytes")));
         }
         self.budget -= 1;
         Ok(())
@@ -233,7 +230,7 @@ impl<'a, B: Build> Reader<'a, B> {
         frame.remaining = self.end - self.pos;
         evaluate(expr, frame).map_err(|trouble| match trouble {
             Trouble::Wrong(why) => self.error(Code::Invalid, format!("an expression cannot be computed: {why}")),
-            Trouble::Unknown => self.error(Code::Invalid, "an expression asks for what is not known"),
+            Trouble::Unknown => self.error(Code::Invalid, "an expression needs a value that is not known"),
         })
     }
 
@@ -301,7 +298,7 @@ impl<'a, B: Build> Reader<'a, B> {
                 let offset = self.evaluate(frame, place)?;
                 let most = self.input.len() - self.origin;
                 if offset < 0 || offset as u64 > most as u64 {
-                    let message = format!("it lies at offset {offset} of the record, of which there are {most} bytes");
+                    let message = format!("its offset {offset} is outside of the record of {most} bytes");
                     return Err(self.error(Code::Truncated, message));
                 }
                 let back = (self.pos, self.end);
@@ -327,7 +324,10 @@ impl<'a, B: Build> Reader<'a, B> {
         let read = self.kind(frame, &field.kind, field.used || field.value.is_some())?;
         if let Some(outer) = outer {
             if self.pos != self.end {
-                let message = format!("{} bytes of its size are left", self.end - self.pos);
+                let message = format!(
+                    "its size counts {} bytes that its fields do not use",
+                    self.end - self.pos
+                );
                 return Err(self.error(Code::Invalid, message));
             }
             self.end = outer;
@@ -354,9 +354,11 @@ impl<'a, B: Build> Reader<'a, B> {
 
     fn check_constant(&self, frame: &Frame, at: usize, begin: usize) -> Outcome<(), B::Foreign> {
         let found = match (&self.layout.structs[frame.id].fields[at].value, &frame.slots[at]) {
-            (Some(Given::Int(wanted)), Slot::Int(found)) if wanted != found => format!("it is {found}, not {wanted}"),
+            (Some(Given::Int(wanted)), Slot::Int(found)) if wanted != found => {
+                format!("it is {found} instead of {wanted}")
+            }
             (Some(Given::Text(wanted)), Slot::Text(found)) if wanted[..] != found[..] => {
-                format!("it is {found:?}, not {wanted:?}")
+                format!("it is {found:?} instead of {wanted:?}")
             }
             _ => return Ok(()),
         };
@@ -379,14 +381,14 @@ impl<'a, B: Build> Reader<'a, B> {
             Some(Given::Expr { expr, .. }) => {
                 let wanted = evaluate(expr, frame);
                 let wanted =
-                    wanted.map_err(|_| Error::at(Code::Invalid, own.0, "what it should be cannot be computed"))?;
+                    wanted.map_err(|_| Error::at(Code::Invalid, own.0, "its expected value cannot be computed"))?;
                 (i128::from(wanted), Code::Invalid)
             }
             _ => return Ok(()),
         };
         match frame.slots[at] {
             Slot::Int(found) if found != wanted => {
-                Err(Error::at(code, own.0, format!("it is {found}, and should be {wanted}")).into())
+                Err(Error::at(code, own.0, format!("it is {found}, but must be {wanted}")).into())
             }
             _ => Ok(()),
         }

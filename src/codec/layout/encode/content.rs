@@ -41,7 +41,7 @@ impl<S: Source> Writer<'_, S> {
             Kind::Pad(count) => {
                 let count = self.known(frame, count)?;
                 let count = u64::try_from(count)
-                    .map_err(|_| self.error(Code::Invalid, format!("its length would be {count}")))?;
+                    .map_err(|_| self.error(Code::Invalid, format!("its length must be 0 or more, but is {count}")))?;
                 self.reserve(count)?;
                 self.pos += count as usize;
                 Ok(())
@@ -67,7 +67,7 @@ impl<S: Source> Writer<'_, S> {
                 };
                 let count = ms / f64::from(*unit);
                 if count.is_nan() {
-                    return self.wrong(value, Code::Value, "is no time");
+                    return self.wrong(value, Code::Value, "must be a valid Date");
                 }
                 if count.fract() != 0.0 {
                     return self.wrong(value, Code::Value, "must be a time in whole seconds");
@@ -214,7 +214,7 @@ impl<S: Source> Writer<'_, S> {
             let on = self.known(frame, &choices.on)?;
             (find_int(choices, on), on.to_string())
         };
-        found.ok_or_else(|| self.error(Code::Invalid, format!("there is no case for {shown}")))
+        found.ok_or_else(|| self.error(Code::Invalid, format!("no case has the value {shown}")))
     }
 
     fn text_of(
@@ -241,7 +241,7 @@ impl<S: Source> Writer<'_, S> {
         if let (Some(fill), Length::Expr(Expr::Int(size))) = (fill, length) {
             if text::trim(encoding, &bytes, fill).len() < bytes.len() {
                 self.culprit = value.cloned();
-                return Err(self.error(Code::Value, format!("must not end with what fills it up, {fill}")));
+                return Err(self.error(Code::Value, format!("must not end with its fill byte {fill}")));
             }
             if bytes.len() as i64 <= *size {
                 self.reserve(*size as u64)?;
@@ -279,7 +279,7 @@ impl<S: Source> Writer<'_, S> {
                     true => bytes.chunks_exact(2).any(|pair| pair == [stop, 0]),
                 };
                 if found {
-                    return Err(self.error(Code::Value, format!("must not have in it what ends it, {stop}")));
+                    return Err(self.error(Code::Value, format!("must not contain the byte {stop}, which ends it")));
                 }
             }
             Length::Rest | Length::UntilItem(_) => {}
@@ -296,7 +296,7 @@ impl<S: Source> Writer<'_, S> {
         if length as i128 > max {
             return Err(self.error(
                 Code::Value,
-                format!("is {length} long, and its length is at most {max}"),
+                format!("must have a length of at most {max}, but has {length}"),
             ));
         }
         self.put_int(prefix, length as i128)
@@ -324,7 +324,7 @@ impl<S: Source> Writer<'_, S> {
             }
             Length::Prefix(prefix) => self.put_length(prefix, count)?,
             Length::UntilItem(_) if count == 0 => {
-                return self.wrong(value, Code::Value, "must have the item that ends it");
+                return self.wrong(value, Code::Value, "must not be empty: its last item ends it");
             }
             _ => {}
         }
@@ -361,7 +361,7 @@ impl<S: Source> Writer<'_, S> {
             if let Length::Until(stop) = length
                 && found == i128::from(*stop)
             {
-                return self.wrong(value, Code::Value, format!("must not be what ends the list, {stop}"));
+                return self.wrong(value, Code::Value, format!("must not be {stop}, which ends the list"));
             }
             raw = Slot::Int(found);
             self.put_int(kind, found)?;
@@ -379,9 +379,9 @@ impl<S: Source> Writer<'_, S> {
             frame.item = raw;
             if (self.known(frame, expr)? != 0) != last {
                 let message = if last {
-                    "must end the list"
+                    "must fulfill the condition that ends the list, because it is the last item"
                 } else {
-                    "must not be followed by others"
+                    "must be the last item, because it ends the list"
                 };
                 return self.wrong(value, Code::Value, message);
             }
@@ -406,8 +406,8 @@ fn address_text(address: Address) -> &'static str {
     match address {
         Address::Ipv4 => "must be an IPv4 address",
         Address::Ipv6 => "must be an IPv6 address",
-        Address::Mac => "must be six bytes as in 00:1b:44:11:3a:b7",
-        Address::Uuid => "must be a UUID as in 123e4567-e89b-12d3-a456-426614174000",
+        Address::Mac => "must be a MAC address such as 00:1b:44:11:3a:b7",
+        Address::Uuid => "must be a UUID such as 123e4567-e89b-12d3-a456-426614174000",
     }
 }
 

@@ -212,7 +212,7 @@ impl<S: Source> Writer<'_, S> {
 
     pub(super) fn known(&self, frame: &Frame<S::Value>, expr: &Expr) -> Outcome<i64, S::Foreign> {
         let value = self.evaluate(frame, expr)?;
-        value.ok_or_else(|| self.error(Code::Invalid, "an expression asks for what is not known yet"))
+        value.ok_or_else(|| self.error(Code::Invalid, "an expression needs a value that is not known yet"))
     }
 
     pub(super) fn structure(
@@ -338,7 +338,7 @@ impl<S: Source> Writer<'_, S> {
     pub(super) fn text_value(&mut self, value: &S::Value) -> Outcome<String, S::Foreign> {
         match self.source.text(value) {
             Text::Value(text) => Ok(text),
-            Text::Broken => self.wrong(value, Code::Value, "must not have half a surrogate pair"),
+            Text::Broken => self.wrong(value, Code::Value, "must not contain a lone surrogate"),
             Text::Other => self.wrong(value, Code::Type, "of type string"),
         }
     }
@@ -368,7 +368,7 @@ impl<S: Source> Writer<'_, S> {
         if value < min || value > max {
             return Err(self.error(
                 Code::Invalid,
-                format!("it would be {value}, which is not within {min} and {max}"),
+                format!("it must be >= {min} and <= {max}, but its value is {value}"),
             ));
         }
         Ok(())
@@ -386,7 +386,7 @@ impl<S: Source> Writer<'_, S> {
             if frame.present[at] && field.value.is_none() {
                 let value = frame.values[at].clone();
                 self.culprit = value;
-                return Err(self.error(Code::Value, "must be left out, as its condition does not hold"));
+                return Err(self.error(Code::Value, "must be undefined, because its condition is false"));
             }
             frame.present[at] = false;
             frame.slots[at] = Slot::Absent;
@@ -396,7 +396,7 @@ impl<S: Source> Writer<'_, S> {
         if let Some(place) = &field.place {
             let offset = self.known(frame, place)?;
             if offset < 0 {
-                return Err(self.error(Code::Invalid, format!("it would lie at offset {offset}")));
+                return Err(self.error(Code::Invalid, format!("its offset must be 0 or more, but is {offset}")));
             }
             self.pos = 0;
             self.reserve(offset as u64)?;
@@ -434,7 +434,7 @@ impl<S: Source> Writer<'_, S> {
         match self.evaluate(frame, expr)? {
             None => frame.lengths.push((at, expr.clone(), actual)),
             Some(wanted) if wanted != actual => {
-                let message = format!("has {actual} {what}, where the layout says {wanted}");
+                let message = format!("must have {wanted} {what}, but has {actual}");
                 self.culprit = frame.values[at].clone();
                 return Err(self.error(Code::Value, message));
             }
