@@ -110,6 +110,35 @@ test('a global agent of another class that was set before is used', async () => 
   assert.equal(stdout, 'asked for /path\n')
 })
 
+test("a replacement of Node's `Agent.prototype.addRequest` that was there before is called for each request", async () => {
+  const code = `
+    const core = require('node:http')
+    const { addRequest } = core.Agent.prototype
+    const seen = []
+    core.Agent.prototype.addRequest = function (req, ...args) {
+      seen.push(req.path)
+      return addRequest.call(this, req, ...args)
+    }
+    const { http } = require(${JSON.stringify(root)})
+    const agent = new http.Agent({ keepAlive: true })
+    // Loading calls it to find out what Node's does.
+    http.request({ agent: { addRequest() {} } })
+    seen.length = 0
+    const server = http.createServer((_req, res) => res.end()).listen(0, '127.0.0.1', async () => {
+      for (const path of ['/1', '/2']) {
+        await new Promise((resolve) => {
+          const options = { port: server.address().port, host: '127.0.0.1', path, agent }
+          http.get(options, (res) => res.resume().on('close', () => setImmediate(resolve)))
+        })
+      }
+      console.log(seen.join())
+      agent.destroy()
+      server.close()
+    })`
+  const { stdout } = await run(process.execPath, ['-e', code])
+  assert.equal(stdout, '/1,/2\n')
+})
+
 test("what replaces methods of Node's agents and messages is called", async (t) => {
   const { http } = require('../..')
   const core = require('node:http')

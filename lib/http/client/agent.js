@@ -8,6 +8,7 @@ const { AsyncResource } = require('node:async_hooks')
 const { http, live, net } = require('../../genuine.js')
 const { ClientSocket, kTakesParsed, isClientSocket, connectionOf } = require('./socket.js')
 const core = require('./core.js')
+const { own } = require('../../core.js')
 const { admit, hide } = require('../../inherit.js')
 const { addRequests } = require('../../mocked.js')
 const { kRelease } = require('../symbols.js')
@@ -15,7 +16,7 @@ const { replaced } = require('../../replaced.js')
 
 const { Agent: CoreAgent } = http
 const { prototype: base } = CoreAgent
-const { addRequest: coreAdd, createConnection: coreCreate, keepSocketAlive: coreKeep, reuseSocket: coreReuse } = base
+const { createConnection: coreCreate, keepSocketAlive: coreKeep, reuseSocket: coreReuse } = base
 const otherConnect = replaced(live.net, 'createConnection', () => require('../../net/index.js').createConnection)
 
 /** Node's default in milliseconds, for agents that do not have the option (before Node 24). */
@@ -121,8 +122,10 @@ function adopt(agent, socket, options) {
 
 Agent.prototype.addRequest = function addRequest(req, options, ...legacy) {
   if (!req[kTakesParsed]) takePlain(req)
-  if (base.addRequest !== coreAdd || !isOrdinary(this, req, options))
+  // A mock may have been there before this package.
+  if (base.addRequest !== own.addRequest || !isOrdinary(this, req, options)) {
     return base.addRequest.call(this, req, options, ...legacy)
+  }
   const name = this[kName].get(this, options, req)
   this.sockets[name] ??= []
   const sockets = this.sockets[name]
