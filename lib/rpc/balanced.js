@@ -125,7 +125,7 @@ class BalancedClient extends Client {
       tls,
       servername,
       priority = 0,
-    } = typeof given === 'object' ? given : { address: given }
+    } = given !== null && typeof given === 'object' ? given : { address: given }
     const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone
