@@ -504,7 +504,7 @@ mod tests {
             ("a\n  08", "2:3: numbers starting with 0"),
             ("1a", "1:2: expected a space"),
             ("0x", "1:1: expected hexadecimal"),
-            ("1.2.3", "1:4: a number has one"),
+            ("1.2.3", "1:4: a number can have one"),
             ("é", "1:1: unexpected character 'é'"),
             ("'é' é", "1:5: unexpected character"),
             ("'a\n'", "1:1: a string must end"),
