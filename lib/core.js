@@ -230,6 +230,7 @@ module.exports = {
     assignSocket: isOwn((trap) => assignSocket.call(response, trap({}, '_httpMessage'))) ? assignSocket : undefined,
     end: own(response, 'end', 'finished', 'x'),
     write: own(response, 'write', 'finished', 'x'),
+    setHeader: own(response, 'setHeader', '_header', 'x-a', ''),
     writeHead: own(response, 'writeHead', '_header', 200),
     _storeHeader: own(response, '_storeHeader', '_removedConnection', '', null),
     _send: own(response, '_send', '_headerSent', ''),

@@ -139,6 +139,31 @@ test("a replacement of Node's `Agent.prototype.addRequest` that was there before
   assert.equal(stdout, '/1,/2\n')
 })
 
+test("a replacement of Node's `OutgoingMessage.prototype.setHeader` that was there before is called for each header", async () => {
+  const code = `
+    const { OutgoingMessage } = require('node:http')
+    const { setHeader } = OutgoingMessage.prototype
+    const seen = []
+    OutgoingMessage.prototype.setHeader = function (name, value) {
+      if (name === 'X-Own') seen.push(value)
+      return setHeader.call(this, name, value)
+    }
+    const { http } = require(${JSON.stringify(root)})
+    const server = http.createServer((_req, res) => res.end()).listen(0, '127.0.0.1', async () => {
+      for (const value of ['a', 'a', 'b']) {
+        await new Promise((resolve) => {
+          const options = { port: server.address().port, host: '127.0.0.1', headers: { 'X-Own': value } }
+          http.get(options, (res) => res.resume().on('close', resolve))
+        })
+      }
+      console.log(seen.join())
+      http.globalAgent.destroy()
+      server.close()
+    })`
+  const { stdout } = await run(process.execPath, ['-e', code])
+  assert.equal(stdout, 'a,a,b\n')
+})
+
 test("what replaces methods of Node's agents and messages is called", async (t) => {
   const { http } = require('../..')
   const core = require('node:http')

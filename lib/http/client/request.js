@@ -10,6 +10,7 @@ const process = require('node:process')
 const { URL } = require('node:url')
 const { Socket } = require('../../net/socket.js')
 const core = require('./core.js')
+const { own } = require('../../core.js')
 const { kTakesParsed, connectionOf, isParsed, claim } = require('./socket.js')
 const { defaultAgent } = require('./agent.js')
 const { kRelease } = require('../symbols.js')
@@ -17,7 +18,6 @@ const { intercepted } = require('../../replaced.js')
 
 const { ClientRequest: CoreRequest, OutgoingMessage } = genuine.http
 const { onSocket: coreOnSocket, _flush: coreFlush } = CoreRequest.prototype
-const { setHeader: coreSetHeader } = OutgoingMessage.prototype
 const { write: streamWrite } = Socket.prototype
 const LENIENT = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`.includes('--insecure-http-parser')
 
@@ -49,14 +49,14 @@ const checked = new Map()
 
 ClientRequest.prototype.setHeader = function setHeader(name, value) {
   const { setHeader: inherited } = OutgoingMessage.prototype
-  if (inherited !== coreSetHeader) return inherited.call(this, name, value)
+  if (inherited !== own.setHeader) return inherited.call(this, name, value)
   const known = checked.get(name)
   if (known !== undefined && known.value === value && !this._header) {
     this[core.kOutHeaders] ??= { __proto__: null }
     this[core.kOutHeaders][known.lower] = [name, value]
     return this
   }
-  coreSetHeader.call(this, name, value)
+  inherited.call(this, name, value)
   if (typeof value !== 'string') return this
   if (known !== undefined) known.value = value
   else if (checked.size < 64 && name.length < 64) checked.set(name, { lower: name.toLowerCase(), value })
