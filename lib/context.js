@@ -8,8 +8,19 @@ const { AsyncLocalStorage, AsyncResource } = require('node:async_hooks')
 
 const make = () => new AsyncResource('IRONWIRE', { requireManualDestroy: true })
 
+/**
+ * Runs `body` in the context of a resource that it is given, and returns its result. The resource does not outlive this:
+ * tools that look for what a program has left open must not find it.
+ */
+function inContext(body) {
+  const resource = make()
+  const result = resource.runInAsyncScope(body, undefined, resource)
+  resource.emitDestroy()
+  return result
+}
+
 /** The symbol under which a resource keeps all stores in one, since Node 24. */
-const kFrame = Object.getOwnPropertySymbols(make()).find(({ description }) => description === 'context_frame')
+const kFrame = inContext(Object.getOwnPropertySymbols).find(({ description }) => description === 'context_frame')
 
 /**
  * Whether stores are kept there. Node 22 has the symbol, too, but uses it only with a flag. Since Node 24 a store leaves
@@ -17,7 +28,7 @@ const kFrame = Object.getOwnPropertySymbols(make()).find(({ description }) => de
  */
 function usesFrame() {
   const storage = new AsyncLocalStorage()
-  const used = make().runInAsyncScope(() => storage.run(true, () => make()[kFrame] !== undefined))
+  const used = inContext(() => storage.run(true, () => inContext((resource) => resource[kFrame] !== undefined)))
   storage.disable()
   return used
 }
@@ -46,7 +57,10 @@ const stores = { possible: () => true }
 function keepContext(owner, methods, more = []) {
   if (!stores.possible()) return null
   const resource = make()
-  if (isEmpty(resource)) return null
+  if (isEmpty(resource)) {
+    resource.emitDestroy()
+    return null
+  }
   for (const name of [...methods, ...more]) {
     const method = owner[name]
     if (method === undefined) continue
@@ -59,4 +73,4 @@ function keepContext(owner, methods, more = []) {
   return resource
 }
 
-module.exports = { keepContext, stores }
+module.exports = { inContext, keepContext, stores }

@@ -11,11 +11,14 @@ const PATIENCE_MS = Number(process.env.IRONWIRE_TEST_ENDS_WITHIN_MS ?? 30_000)
 
 // Not in processes and workers of the tests, which inherit the flag.
 if (isMainThread && process.env.NODE_TEST_CONTEXT !== undefined && process.argv[1]?.endsWith('.test.js')) {
-  require('node:test').after(() => {
-    setTimeout(() => {
-      const open = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap')
-      console.error(`ironwire: ${process.argv[1]} does not end: it has left open ${open.join(', ')}`)
-      process.exit(1)
-    }, PATIENCE_MS).unref()
-  })
+  // Once the file has been run: node:test starts an async hook, which ironwire has to be able to see.
+  process.nextTick(() => require('node:test').after(watch))
+}
+
+function watch() {
+  setTimeout(() => {
+    const open = process.getActiveResourcesInfo().filter((name) => name !== 'PipeWrap' && name !== 'TTYWrap')
+    console.error(`ironwire: ${process.argv[1]} does not end: it has left open ${open.join(', ')}`)
+    process.exit(1)
+  }, PATIENCE_MS).unref()
 }

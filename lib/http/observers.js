@@ -3,9 +3,9 @@
 // Detects who observes what core creates: performance observers and trace events, which core's constructor of responses
 // serves, and hooks that are called for every async resource.
 
-const { AsyncLocalStorage, AsyncResource, createHook } = require('node:async_hooks')
+const { AsyncLocalStorage, createHook } = require('node:async_hooks')
 const { PerformanceObserver } = require('node:perf_hooks')
-const { stores } = require('../context.js')
+const { inContext, stores } = require('../context.js')
 const { shared } = require('../engine.js')
 const { find, sampleResponse } = require('../core.js')
 
@@ -75,7 +75,7 @@ const hooks = shared('http hooks', () => {
     const storage = new AsyncLocalStorage()
     // Not `undefined`: that is the store outside of run() as well, and without a change no hook is enabled.
     // And not in this context: since Node 24 it would not be empty any more, and each connection would keep it.
-    new AsyncResource('IRONWIRE').runInAsyncScope(() => storage.run(true, () => {}))
+    inContext(() => storage.run(true, () => {}))
     storage.disable()
     own ??= null
   } catch {

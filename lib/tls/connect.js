@@ -10,7 +10,7 @@ const { Socket, attach, kHandle } = require('../net/socket.js')
 const { prepare, secured, wishesOf } = require('./client.js')
 const { clientSide } = require('./client-socket.js')
 const { secure } = require('./socket.js')
-const { intercepted, original } = require('../replaced.js')
+const { original } = require('../replaced.js')
 const { kChangeHandle } = require('../net/symbols.js')
 
 const { net, tls } = genuine
@@ -40,11 +40,7 @@ function normalize(args) {
   return [Object.assign(options, given), callback]
 }
 
-const otherConnect = intercepted(live, 'connect', () => require('./index.js').connect)
-
 function connect(...args) {
-  const other = otherConnect()
-  if (other !== undefined) return other(...args)
   const [options, callback] = normalize(args)
   // Node's HTTP/2 works well only on Node's own handles. With `ironwire/register`, HTTP/2 is ours as well.
   if (!genuine.registered && isForHttp2(options)) return original(tls, live, 'connect')(...args)

@@ -3,12 +3,18 @@
 // `tls`: Node's module with servers and clients over the native engine. The rest is loaded on first use, because that
 // takes some milliseconds, and because it does not exist in a Node built without OpenSSL.
 
+const { intercepted } = require('../replaced.js')
+
 function createServer(options, secureConnectionListener) {
   return new exports.Server(options, secureConnectionListener)
 }
 
+let otherConnect
+
 function connect(...args) {
-  return require('./connect.js').connect(...args)
+  otherConnect ??= intercepted(require('node:tls'), 'connect', () => connect)
+  const other = otherConnect()
+  return other === undefined ? require('./connect.js').connect(...args) : other(...args)
 }
 
 /** Node's own, but remembers the options, so that our servers know what the context was made of. */
