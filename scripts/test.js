@@ -74,7 +74,7 @@ function watchFiles(runner) {
       } catch {} // It has ended since.
     }
   }
-  const timer = setInterval(look, Math.min(10_000, FILE_TIMEOUT_MS))
+  const timer = setInterval(look, 10_000)
   return () => clearInterval(timer)
 }
 

@@ -8,6 +8,7 @@ const { once } = require('node:events')
 const test = require('node:test')
 const ironwire = require('../..')
 const { identity } = require('../https/support.js')
+const { listening } = require('../net/support.js')
 
 const MODULES = ['http', 'https', 'net', 'tls', 'http2', 'dgram']
 const core = Object.fromEntries(MODULES.map((name) => [name, require(`node:${name}`)]))
@@ -39,15 +40,6 @@ function namesOf(object) {
   return names
 }
 
-async function listen(t, server) {
-  t.after(() => {
-    server.closeAllConnections?.()
-    server.close()
-  })
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  return server.address().port
-}
-
 /** The objects of a program's hands, by what they are. `see` gets each of them as soon as it is there. */
 async function objects(t, { http, https, net, tls, http2, dgram }, see) {
   const answer = (label) => (req, res) => {
@@ -64,7 +56,7 @@ async function objects(t, { http, https, net, tls, http2, dgram }, see) {
   ]) {
     const server = module.createServer(options, answer(`${label} server's`))
     see(`${label} server`, server)
-    const port = await listen(t, server)
+    const port = await listening(t, server)
     const agent = new module.Agent({ keepAlive: true })
     t.after(() => agent.destroy())
     see(`${label} agent`, agent)
@@ -85,7 +77,7 @@ async function objects(t, { http, https, net, tls, http2, dgram }, see) {
       socket.end('answer')
     })
     see(`${label} server`, server)
-    const client = module.connect({ host: '127.0.0.1', port: await listen(t, server), ...insecure })
+    const client = module.connect({ host: '127.0.0.1', port: await listening(t, server), ...insecure })
     t.after(() => client.destroy())
     see(`${label} client's socket`, client)
     assert.equal(String(await client.toArray()), 'answer')
@@ -105,7 +97,7 @@ async function objects(t, { http, https, net, tls, http2, dgram }, see) {
     })
     see(`${label} server`, server)
     server.on('session', (session) => see(`${label} server's session`, session))
-    const port = await listen(t, server)
+    const port = await listening(t, server)
     const session = http2.connect(`${protocol}://127.0.0.1:${port}`, insecure)
     t.after(() => session.destroy())
     see(`${label} client's session`, session)
@@ -202,7 +194,7 @@ test('classes derived from ours may have methods of any such name', async (t) =>
   }
   const { http, net } = ironwire
   const Server = methods(class extends http.Server {})
-  const port = await listen(t, new Server((_req, res) => res.end('answer')))
+  const port = await listening(t, new Server((_req, res) => res.end('answer')))
   const Socket = methods(class extends net.Socket {})
   const socket = new Socket()
   t.after(() => socket.destroy())

@@ -21,7 +21,7 @@ const { Connection } = require('../net/handle.js')
 const { kAttach, kConnections, kRelease, kTakesUpgrade, kWatchIdle } = require('./symbols.js')
 const { mountOf } = require('./site')
 const { aborted, parseError, requestTimeout } = require('./errors')
-const { NO_FIELDS, makeRequest, limitOf, hasTooMany, complete, deliver, abort } = require('./incoming')
+const { NO_FIELDS, makeRequest, hasTooMany, complete, deliver, abort } = require('./incoming')
 const { makeResponse, isDirect, end, endNatively, write } = require('./outgoing')
 const { onPipe } = require('./source')
 const { noticeTraces } = require('./observers')
@@ -151,7 +151,7 @@ class HttpConnection extends Connection {
         handler.call(server, req, res)
       } else server.emit('request', req, res)
     } finally {
-      if ((flags & flag.HAS_BODY) === 0) complete(req, '')
+      if ((flags & flag.HAS_BODY) === 0) complete(req, '', server)
     }
   }
 
@@ -167,7 +167,7 @@ class HttpConnection extends Connection {
     const rest = takeOver(body)
     const socket = this.getSocket()
     const waited = this.release()
-    complete(req, '')
+    complete(req, '', server)
     const head = waited === undefined ? rest : Buffer.concat([rest, waited])
     const event = connect ? 'connect' : 'upgrade'
     if (server.listenerCount(event) > 0) server.emit(event, req, socket, head)
@@ -181,11 +181,11 @@ class HttpConnection extends Connection {
   }
 
   onEnd(trailers) {
-    const req = this.incoming
+    const { incoming: req, server } = this
     if (req === null) return
-    if (trailers !== '' && hasTooMany(this.server, trailers)) return this.overflow()
+    if (trailers !== '' && hasTooMany(server, trailers)) return this.overflow()
     this.incoming = null
-    complete(req, trailers, limitOf(this.server))
+    complete(req, trailers, server)
     if (!this.reading) this.shown.resume()
   }
 

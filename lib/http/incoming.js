@@ -207,12 +207,12 @@ function isUnheard(req) {
   )
 }
 
-/** Completes a request. `trailers` has the same form as a head. */
-function complete(req, trailers, limit = Number.POSITIVE_INFINITY) {
+/** Completes a request of a server. `trailers` has the same form as a head. */
+function complete(req, trailers, server) {
   req.complete = true
   if (trailers !== '') {
     const raw = trailers.split('\0')
-    cut(raw, limit)
+    cut(raw, limitOf(server))
     req._addHeaderLines(raw, raw.length)
   }
   const state = req._readableState
@@ -241,4 +241,4 @@ function abort(req) {
   req.destroy(aborted())
 }
 
-module.exports = { NO_FIELDS, makeRequest, limitOf, hasTooMany, complete, deliver, dump, abort }
+module.exports = { NO_FIELDS, makeRequest, hasTooMany, complete, deliver, dump, abort }

@@ -117,15 +117,8 @@ class BalancedClient extends Client {
 
   read(given, i) {
     const name = `addresses[${i}]`
-    const {
-      address,
-      host,
-      port,
-      path,
-      tls,
-      servername,
-      priority = 0,
-    } = given !== null && typeof given === 'object' ? given : { address: given }
+    const fields = given !== null && typeof given === 'object' ? given : { address: given }
+    const { address, host, port, path, tls, servername, priority = 0 } = fields
     const place = directTarget(address ?? { host, port, path, tls }, name, servername)
     const { id, weight, zone } = placed(given, name)
     const isNear = this.balance.zone === undefined || zone === this.balance.zone

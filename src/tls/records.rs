@@ -31,9 +31,17 @@ pub(super) fn checked(known: Vec<SupportedCipherSuite>) -> Vec<SupportedCipherSu
 }
 
 fn checked_suite(suite: SupportedCipherSuite) -> SupportedCipherSuite {
-    let SupportedCipherSuite::Tls13(suite) = suite else {
-        return suite;
-    };
+    match suite {
+        SupportedCipherSuite::Tls13(suite) => with_records(suite, Checked(suite)),
+        other => other,
+    }
+}
+
+/// This suite with another algorithm for its records.
+pub(super) fn with_records(
+    suite: &'static Tls13CipherSuite,
+    records: impl Tls13AeadAlgorithm + 'static,
+) -> SupportedCipherSuite {
     let common = CipherSuiteCommon {
         suite: suite.common.suite,
         hash_provider: suite.common.hash_provider,
@@ -42,7 +50,7 @@ fn checked_suite(suite: SupportedCipherSuite) -> SupportedCipherSuite {
     SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
         common,
         hkdf_provider: suite.hkdf_provider,
-        aead_alg: Box::leak(Box::new(Checked(suite))),
+        aead_alg: Box::leak(Box::new(records)),
         quic: None,
     })))
 }
@@ -58,12 +66,7 @@ impl Tls13AeadAlgorithm for Checked {
     fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
         Box::new(Decrypter {
             inner: self.0.aead_alg.decrypter(key, iv),
-            handshake: Handshake {
-                finished: self.0.common.hash_provider.output_len(),
-                header: [0; 4],
-                read: 0,
-                left: 0,
-            },
+            handshake: Handshake::new(self.0.common.hash_provider.output_len()),
         })
     }
 
@@ -128,6 +131,15 @@ struct Handshake {
 }
 
 impl Handshake {
+    fn new(finished: usize) -> Handshake {
+        Handshake {
+            finished,
+            header: [0; 4],
+            read: 0,
+            left: 0,
+        }
+    }
+
     fn follow(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         while let Some((&first, rest)) = bytes.split_first() {
             if self.left > 0 {
@@ -161,15 +173,6 @@ impl Handshake {
 mod tests {
     use super::{Error, Handshake};
 
-    fn handshake() -> Handshake {
-        Handshake {
-            finished: 32,
-            header: [0; 4],
-            read: 0,
-            left: 0,
-        }
-    }
-
     fn message(kind: u8, length: usize) -> Vec<u8> {
         let [.., a, b, c] = length.to_be_bytes();
         [vec![kind, a, b, c], vec![20; length]].concat()
@@ -193,7 +196,7 @@ mod tests {
             })
             .collect();
         for size in [1, 2, 3, 4, 5, 6, 7, 100, 16_384, whole.len()] {
-            let (mut handshake, mut at) = (handshake(), 0);
+            let (mut handshake, mut at) = (Handshake::new(32), 0);
             for piece in whole.chunks(size) {
                 assert_eq!(handshake.follow(piece), Ok(()), "pieces of {size}, byte {at}");
                 at += piece.len();
@@ -212,7 +215,7 @@ mod tests {
             let [.., a, b, c] = length.to_be_bytes();
             let bytes = [message(24, 1), vec![20, a, b, c]].concat();
             for size in [1, 3, bytes.len()] {
-                let mut handshake = handshake();
+                let mut handshake = Handshake::new(32);
                 let results: Vec<_> = bytes.chunks(size).map(|piece| handshake.follow(piece)).collect();
                 let (last, before) = results.split_last().unwrap();
                 assert!(

@@ -1,5 +1,6 @@
 //! A client that does not keep to the rules for records of TLS 1.3, and the alert that it gets.
 
+use super::records::with_records;
 use super::tests::{context, pair};
 use super::{Contexts, Session};
 use rustls::crypto::cipher::{
@@ -10,8 +11,8 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{
-    AlertDescription, CipherSuite, CipherSuiteCommon, ClientConfig, ClientConnection, ConnectionTrafficSecrets,
-    ContentType, Error, RootCertStore, SupportedCipherSuite, Tls13CipherSuite, version,
+    AlertDescription, CipherSuite, ClientConfig, ClientConnection, ConnectionTrafficSecrets, ContentType, Error,
+    RootCertStore, SupportedCipherSuite, Tls13CipherSuite, version,
 };
 use std::io::Write;
 use std::rc::Rc;
@@ -36,17 +37,7 @@ impl Liar {
         let SupportedCipherSuite::Tls13(suite) = suite else {
             panic!("not a suite of TLS 1.3");
         };
-        let common = CipherSuiteCommon {
-            suite: suite.common.suite,
-            hash_provider: suite.common.hash_provider,
-            confidentiality_limit: suite.common.confidentiality_limit,
-        };
-        SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
-            common,
-            hkdf_provider: suite.hkdf_provider,
-            aead_alg: Box::leak(Box::new(Liar { suite, finished })),
-            quic: None,
-        })))
+        with_records(suite, Liar { suite, finished })
     }
 }
 
